@@ -1,0 +1,271 @@
+//! `maestro.heal.*`: a failing test to heal, what came of it, and a person's decision on a proposed patch.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{ErrorKind, Severity};
+use crate::project::{Project, Runtime, Test};
+
+/// What a heal may do, and how much it may cost.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Policy {
+    /// Globs of paths that no patch may touch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub never: Option<Vec<String>>,
+    /// Whether a mechanical port of product code may be proposed; `propose` without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub product_changes: Option<ProductChanges>,
+    /// The most runs of tests that one heal may take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_runs: Option<u32>,
+    /// The most seconds that one heal may take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_limit_s: Option<u32>,
+    /// The package index that may be reached while dependencies are installed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<String>,
+}
+
+/// What happens to a patch of product code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ProductChanges {
+    /// It is not made.
+    Refuse,
+    /// It is proposed to a person.
+    Propose,
+}
+
+/// `maestro.heal.requested.v1`: heal this failing test.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct HealRequested {
+    /// Where the code is.
+    pub project: Project,
+    /// What kind of error it is.
+    pub kind: ErrorKind,
+    /// The error's own text.
+    pub message: String,
+    /// How bad it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<Severity>,
+    /// The traceback or compiler output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stack_trace: Option<String>,
+    /// The file the error points at, relative to the project.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The line in `file`, counted from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    /// The failing test.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<Test>,
+    /// How the tests are run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<Runtime>,
+    /// The id of the ephemeral environment it happened in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+    /// What the heal may do, and how much it may cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Policy>,
+}
+
+/// What came of a heal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Validated; may be applied.
+    Healed,
+    /// Works, but needs a person.
+    Proposed,
+    /// The product is what is broken.
+    Refused,
+    /// The failure did not show.
+    NotReproduced,
+    /// Nothing that was tried works.
+    NoFix,
+}
+
+/// The seven strategies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Strategy {
+    /// A file that does not parse.
+    SyntaxRepair,
+    /// A missing, renamed, moved or incompatible package.
+    DependencyFix,
+    /// Waits that are too short.
+    TimingAdjustment,
+    /// An expectation that drifted.
+    AssertionUpdate,
+    /// A missing variable, directory, locale, interpreter.
+    EnvironmentHealing,
+    /// Order dependence, shared state, unseeded randomness.
+    FlakyTestStabilization,
+    /// Calls to an API that moved, was renamed or changed its signature.
+    ApiContractAdaptation,
+}
+
+/// What a patch or a change of the runtime touches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Touch {
+    /// Test code.
+    Test,
+    /// Product code.
+    Product,
+    /// Configuration of the tests or the build.
+    Config,
+    /// The environment that the tests run in; no file of the project.
+    Environment,
+}
+
+/// One step of a heal: a failure may hide another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Step {
+    /// The strategy that made it.
+    pub strategy: Strategy,
+    /// What was changed and why, one sentence.
+    pub description: String,
+}
+
+/// How many tests ended how.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Counts {
+    /// Passed.
+    pub passed: u32,
+    /// Failed.
+    pub failed: u32,
+    /// Errors outside the test itself: collection, set-up, tear-down.
+    pub errors: u32,
+    /// Skipped or expected to fail.
+    pub skipped: u32,
+}
+
+/// A figure before and after the change.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct BeforeAfter<T> {
+    /// On the code as it was.
+    pub before: T,
+    /// With the change.
+    pub after: T,
+}
+
+/// Planted defects, and how many the tests caught.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Teeth {
+    /// Defects planted.
+    pub planted: u32,
+    /// Caught by the test as it was, where it ran at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caught_before: Option<u32>,
+    /// Caught by the healed test.
+    pub caught_after: u32,
+}
+
+/// What was counted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Evidence {
+    /// Runs that failed the same way, of the runs made: `n/n`.
+    pub reproduced: String,
+    /// Runs that passed with the change, of the runs made: `n/n`.
+    pub after: String,
+    /// The other tests of the same command.
+    pub neighbours: BeforeAfter<Counts>,
+    /// Tests collected.
+    pub collected: BeforeAfter<u32>,
+    /// Assertions in the files that the patch touches.
+    pub assertions: BeforeAfter<u32>,
+    /// The teeth check; absent when it was not made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub teeth: Option<Teeth>,
+    /// The class of the failure, for example `import_error`.
+    pub error_class: String,
+    /// The decisive lines of the traceback.
+    pub excerpt: String,
+    /// What was not checked, or needs a person's eye.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub caveats: Vec<String>,
+}
+
+/// Milliseconds spent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Timing {
+    /// Getting the code.
+    pub checkout: u64,
+    /// Building environments.
+    pub install: u64,
+    /// Reproducing the failure.
+    pub reproduce: u64,
+    /// Making candidates.
+    pub generate: u64,
+    /// Running candidates.
+    pub validate: u64,
+}
+
+/// Changes to the environment that make the test pass.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RuntimeChanges {
+    /// Requirements to install in addition.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub install: Vec<String>,
+    /// Distributions to remove.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub uninstall: Vec<String>,
+    /// Another interpreter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub python: Option<String>,
+    /// Environment variables to set.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub variables: BTreeMap<String, String>,
+}
+
+/// `maestro.heal.completed.v1`: the verdict on one failing test, with its evidence.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct HealCompleted {
+    /// Where the code is.
+    pub project: Project,
+    /// The failing test.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<Test>,
+    /// What came of it.
+    pub verdict: Verdict,
+    /// The strategy of the first step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strategy: Option<Strategy>,
+    /// Every step, in order.
+    pub steps: Vec<Step>,
+    /// A unified diff, paths relative to the repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patch: Option<String>,
+    /// What the change touches.
+    pub touches: Vec<Touch>,
+    /// Changes to the environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime_changes: Option<RuntimeChanges>,
+    /// Between 0 and 1, computed from counted evidence.
+    pub confidence: f64,
+    /// One sentence for a person.
+    pub reason: String,
+    /// What was counted.
+    pub evidence: Evidence,
+    /// Milliseconds spent.
+    pub timing_ms: Timing,
+    /// The version of the worker that decided.
+    pub worker_version: String,
+}
+
+/// `maestro.heal.approved.v1` and `maestro.heal.rejected.v1`: a person's decision on a proposed patch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HealDecision {
+    /// The id of the `heal.completed` message decided on.
+    pub heal: String,
+    /// Who decided.
+    pub by: String,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}

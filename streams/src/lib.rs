@@ -1,0 +1,1 @@
+//! How it travels: a Redis Streams runtime with leases, fenced commits, retries and dead letters.

@@ -1,0 +1,1 @@
+//! What is proven: whole-fleet tests against real servers.
