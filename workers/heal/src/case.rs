@@ -1,0 +1,92 @@
+//! What a strategy sees of a failing test, and what it may answer. Nothing here touches the world: the
+//! tree, the environment and the package index come in through narrow traits.
+
+use std::path::PathBuf;
+
+use maestro_protocol::heal::{RuntimeChanges, Strategy};
+
+use crate::failure::Failure;
+
+/// The project's files as they are now.
+pub trait Tree {
+    /// Every file's path, relative to the project's directory, sorted.
+    fn paths(&self) -> &[String];
+    /// A file's text; `None` where there is none, or it is not UTF-8, or too large to be source.
+    fn read(&self, path: &str) -> Option<String>;
+}
+
+/// What a package index knows of one distribution.
+pub trait PackageIndex {
+    /// Its versions, newest first; empty where it has none, or cannot be reached.
+    fn versions(&self, distribution: &str) -> Vec<String>;
+}
+
+/// The environment that the tests ran in.
+#[derive(Debug, Clone, Default)]
+pub struct Installed {
+    /// `major.minor` of the interpreter.
+    pub python: (u8, u8),
+    /// Where its packages lie; read to see where a name is defined now.
+    pub site_packages: PathBuf,
+    /// Where its standard library lies.
+    pub standard_library: PathBuf,
+    /// Every distribution installed, normalised name and version.
+    pub distributions: Vec<(String, String)>,
+    /// The requirements that were asked for.
+    pub requested: Vec<String>,
+    /// Other interpreters that could be used, `major.minor`.
+    pub interpreters: Vec<(u8, u8)>,
+}
+
+/// One failing run, as a strategy sees it.
+pub struct Case<'a> {
+    /// What failed; the first is the one to explain, the others came with it in the same run.
+    pub failures: &'a [Failure],
+    /// The project's files as they are now, earlier steps of this heal applied.
+    pub tree: &'a dyn Tree,
+    /// The environment of the run.
+    pub installed: &'a Installed,
+    /// The package index.
+    pub index: &'a dyn PackageIndex,
+}
+
+/// A new text for one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// Relative to the project's directory.
+    pub path: String,
+    /// The file's whole new text.
+    pub text: String,
+}
+
+/// One way to repair the case, not yet tried.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Candidate {
+    /// The strategy that made it.
+    pub strategy: Strategy,
+    /// What is changed and why, one sentence.
+    pub description: String,
+    /// Changed files.
+    pub edits: Vec<Edit>,
+    /// Changes to the environment.
+    pub runtime: RuntimeChanges,
+    /// Order of trial within a case: lower is cheaper and safer.
+    pub rank: u32,
+}
+
+/// What a strategy makes of a case.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Finding {
+    /// A candidate to try.
+    Try(Candidate),
+    /// A reason why nobody but a person may decide this, one sentence.
+    Refuse(String),
+}
+
+/// One of the seven strategies.
+pub trait Repair: Send + Sync {
+    /// Which one.
+    fn strategy(&self) -> Strategy;
+    /// Looks at the case; empty where it has nothing to offer.
+    fn examine(&self, case: &Case<'_>) -> Vec<Finding>;
+}

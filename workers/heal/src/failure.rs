@@ -1,0 +1,87 @@
+//! What a run of tests reported: outcomes by test, and each failure with its exception and its frames.
+
+use std::collections::BTreeMap;
+
+/// Where in a run a failure arose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Phase {
+    /// The runner refused its own options; nothing was collected.
+    Usage,
+    /// A configuration file, a plugin or a `conftest.py` failed; nothing was collected.
+    Configuration,
+    /// A test file could not be collected.
+    Collection,
+    /// A fixture or `setUp` failed.
+    Setup,
+    /// The test itself failed.
+    Call,
+    /// A fixture's or `tearDown`'s end failed.
+    Teardown,
+}
+
+/// One frame of a traceback.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    /// Relative to the project's directory where it lies inside, absolute elsewhere.
+    pub path: String,
+    /// Counted from 1.
+    pub line: u32,
+    /// The function's name, `<module>` at the top level; empty where the runner did not say.
+    pub function: String,
+}
+
+/// One failure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The runner's id of the test; of the file where collection failed; `None` where nothing was collected.
+    pub test: Option<String>,
+    /// Where in the run it arose.
+    pub phase: Phase,
+    /// The exception's class, qualified by its module unless that is `builtins`.
+    pub exception: Option<String>,
+    /// The exception's own text, or the runner's.
+    pub message: String,
+    /// The traceback, outermost frame first.
+    pub frames: Vec<Frame>,
+    /// What the runner printed of it, bounded.
+    pub text: String,
+}
+
+impl Failure {
+    /// The exception's class without its module: `ModuleNotFoundError`.
+    pub fn exception_name(&self) -> Option<&str> {
+        self.exception
+            .as_deref()
+            .map(|qualified| qualified.rsplit('.').next().unwrap_or(qualified))
+    }
+
+    /// The innermost frame that lies inside the project.
+    pub fn innermost_own(&self) -> Option<&Frame> {
+        self.frames
+            .iter()
+            .rev()
+            .find(|frame| !frame.path.starts_with('/'))
+    }
+}
+
+/// How one test ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TestOutcome {
+    /// It passed.
+    Passed,
+    /// Its body failed.
+    Failed,
+    /// Something around it failed: collection, a fixture.
+    Error,
+    /// It was skipped, or failed as it was expected to.
+    Skipped,
+}
+
+/// What one run reported.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// By test id, in the runner's notation; a file that could not be collected stands here as an error.
+    pub outcomes: BTreeMap<String, TestOutcome>,
+    /// In the order in which they arose.
+    pub failures: Vec<Failure>,
+}
