@@ -5,3 +5,5 @@
 pub mod case;
 pub mod edge;
 pub mod failure;
+pub mod roles;
+pub mod strategies;
