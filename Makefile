@@ -1,0 +1,73 @@
+# What there is to do here. `make` alone prints it.
+
+CARGO ?= cargo
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help demo test build fmt lint fmt-check clippy deny ci schemas clean cargo-is-there
+
+# rustup puts cargo here; a shell that was open before does not know it yet.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+# The version that the checks were last seen to pass with.
+CARGO_DENY := 0.20.2
+
+ifdef CI
+export CARGO_TERM_COLOR ?= never
+export CARGO_TERM_PROGRESS_WHEN ?= never
+export CARGO_INCREMENTAL ?= 0
+export CARGO_NET_RETRY ?= 5
+endif
+
+help: ## print this
+	@echo 'usage: make TARGET'
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: cargo-is-there ## watch the fleet heal failing tests of real packages, and refuse to hide a defect
+	@deploy/setup.sh demo
+	@deploy/demo.sh
+
+test: cargo-is-there ## every test, against real servers; installs what is missing first
+	@deploy/setup.sh test
+	$(CARGO) test --workspace --locked --no-fail-fast
+
+build: cargo-is-there ## the release binary, target/release/maestro
+	$(CARGO) build --locked --release --package maestro
+
+fmt: cargo-is-there ## format the code
+	$(CARGO) fmt --all
+
+lint: fmt-check clippy deny ## formatting, clippy, scripts, dependencies
+
+fmt-check: cargo-is-there
+	$(CARGO) fmt --all --check
+	@for script in deploy/*.sh deploy/producers/*.sh .ci/run; do \
+		[ ! -f "$$script" ] || bash -n "$$script" || exit 1; done
+
+clippy: cargo-is-there
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+# Built from source it takes minutes, so nobody gets it without asking, save CI.
+deny: cargo-is-there
+	@command -v cargo-deny >/dev/null || { \
+		if [ -n "$(CI)" ]; then $(CARGO) install cargo-deny --version $(CARGO_DENY) --locked --quiet; \
+		else echo 'cargo-deny is not installed: cargo install cargo-deny --locked' >&2; exit 69; fi; }
+	$(CARGO) deny --locked check bans licenses sources
+
+# Tests come last: what a runner prints at its end is the last thing printed.
+ci: ## what a change must pass: lint, then test
+	@deploy/setup.sh test
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory test
+
+schemas: cargo-is-there ## write the JSON Schemas and the AsyncAPI document again, from the types
+	$(CARGO) run --locked --quiet --package maestro -- schema --output protocol/schemas
+	$(CARGO) run --locked --quiet --package maestro -- asyncapi --output protocol/asyncapi.json
+
+clean: ## remove what was built, and what the demo left
+	$(CARGO) clean
+	rm -rf .maestro
+
+cargo-is-there:
+	@command -v $(CARGO) >/dev/null || { \
+		echo 'Rust 1.95 or newer is needed: https://www.rust-lang.org/tools/install' >&2; exit 69; }
