@@ -3,7 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::constraint::{given, name, positive};
+use crate::message::Payload;
 use crate::project::{Project, Runtime, Test};
+use crate::stream::Stream;
+use crate::violation::{Violation, Within};
 
 /// The seven kinds of error that a producer may report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -26,7 +30,9 @@ pub enum ErrorKind {
 }
 
 /// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Cosmetic.
@@ -56,9 +62,11 @@ pub struct ErrorReported {
     pub stack_trace: Option<String>,
     /// The file the error points at, relative to the project.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 4096))]
     pub file: Option<String>,
     /// The line in `file`, counted from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub line: Option<u32>,
     /// The failing test.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -68,6 +76,7 @@ pub struct ErrorReported {
     pub runtime: Option<Runtime>,
     /// The id of the ephemeral environment it happened in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 4096))]
     pub environment: Option<String>,
 }
 
@@ -84,16 +93,20 @@ pub struct ErrorTriaged {
     /// The severity, given or inferred.
     pub severity: Severity,
     /// The same failure has the same fingerprint, whatever its line numbers and addresses: 32 hex digits.
+    #[schemars(regex(pattern = r"^[0-9a-f]{32}$"))]
     pub fingerprint: String,
     /// What was decided.
     pub decision: Decision,
     /// One sentence for a person: why.
     pub reason: String,
     /// How often this fingerprint was seen within the window, this one included.
+    #[schemars(range(min = 1))]
     pub occurrences: u64,
     /// The id of the message that was the first with this fingerprint within the window.
+    #[schemars(length(min = 1, max = 4096))]
     pub first: String,
     /// The version of the worker that decided.
+    #[schemars(length(min = 1, max = 4096))]
     pub worker_version: String,
 }
 
@@ -107,4 +120,38 @@ pub enum Decision {
     Repeat,
     /// Nothing of ours heals this.
     NotHealable,
+}
+
+impl Payload for ErrorReported {
+    const TYPE: &'static str = "maestro.error.reported.v1";
+    const STREAM: Stream = Stream::Errors;
+
+    fn check(&self) -> Result<(), Violation> {
+        self.project.check().member("project")?;
+        given(self.file.as_deref(), name).member("file")?;
+        given(self.line.as_ref(), |&line| positive(line)).member("line")?;
+        given(self.test.as_ref(), Test::check).member("test")?;
+        given(self.runtime.as_ref(), Runtime::check).member("runtime")?;
+        given(self.environment.as_deref(), name).member("environment")
+    }
+}
+
+impl Payload for ErrorTriaged {
+    const TYPE: &'static str = "maestro.error.triaged.v1";
+    const STREAM: Stream = Stream::Results;
+
+    fn check(&self) -> Result<(), Violation> {
+        self.project.check().member("project")?;
+        given(self.test.as_ref(), Test::check).member("test")?;
+        let hex = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        if self.fingerprint.len() != 32 || !self.fingerprint.bytes().all(hex) {
+            return Err(Violation::of_text("32 hex digits", &self.fingerprint))
+                .member("fingerprint");
+        }
+        if self.occurrences == 0 {
+            return Err(Violation::new("an integer of at least 1", 0)).member("occurrences");
+        }
+        name(&self.first).member("first")?;
+        name(&self.worker_version).member("worker_version")
+    }
 }

@@ -5,26 +5,34 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::constraint::{each, given, name, positive, seconds, share, variables};
 use crate::error::{ErrorKind, Severity};
-use crate::project::{Project, Runtime, Test};
+use crate::message::Payload;
+use crate::project::{Project, Runtime, Test, python_version};
+use crate::stream::Stream;
+use crate::violation::{Violation, Within};
 
 /// What a heal may do, and how much it may cost.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Policy {
     /// Globs of paths that no patch may touch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024), inner(length(min = 1, max = 4096)))]
     pub never: Option<Vec<String>>,
     /// Whether a mechanical port of product code may be proposed; `propose` without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub product_changes: Option<ProductChanges>,
     /// The most runs of tests that one heal may take.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub max_runs: Option<u32>,
     /// The most seconds that one heal may take.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 2_592_000))]
     pub time_limit_s: Option<u32>,
     /// The package index that may be reached while dependencies are installed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 4096))]
     pub index: Option<String>,
 }
 
@@ -55,9 +63,11 @@ pub struct HealRequested {
     pub stack_trace: Option<String>,
     /// The file the error points at, relative to the project.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 4096))]
     pub file: Option<String>,
     /// The line in `file`, counted from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub line: Option<u32>,
     /// The failing test.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -67,6 +77,7 @@ pub struct HealRequested {
     pub runtime: Option<Runtime>,
     /// The id of the ephemeral environment it happened in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 4096))]
     pub environment: Option<String>,
     /// What the heal may do, and how much it may cost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -90,7 +101,9 @@ pub enum Verdict {
 }
 
 /// The seven strategies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Strategy {
     /// A file that does not parse.
@@ -110,7 +123,9 @@ pub enum Strategy {
 }
 
 /// What a patch or a change of the runtime touches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Touch {
     /// Test code.
@@ -170,8 +185,10 @@ pub struct Teeth {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Evidence {
     /// Runs that failed the same way, of the runs made: `n/n`.
+    #[schemars(regex(pattern = r"^[0-9]{1,9}/[0-9]{1,9}$"))]
     pub reproduced: String,
     /// Runs that passed with the change, of the runs made: `n/n`.
+    #[schemars(regex(pattern = r"^[0-9]{1,9}/[0-9]{1,9}$"))]
     pub after: String,
     /// The other tests of the same command.
     pub neighbours: BeforeAfter<Counts>,
@@ -188,6 +205,7 @@ pub struct Evidence {
     pub excerpt: String,
     /// What was not checked, or needs a person's eye.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1024))]
     pub caveats: Vec<String>,
 }
 
@@ -197,6 +215,7 @@ pub struct Timing {
     /// Getting the code.
     pub checkout: u64,
     /// Building environments.
+    #[schemars(length(max = 1024), inner(length(min = 1, max = 4096)))]
     pub install: u64,
     /// Reproducing the failure.
     pub reproduce: u64,
@@ -211,12 +230,15 @@ pub struct Timing {
 pub struct RuntimeChanges {
     /// Requirements to install in addition.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1024), inner(length(min = 1, max = 4096)))]
     pub install: Vec<String>,
     /// Distributions to remove.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1024), inner(length(min = 1, max = 4096)))]
     pub uninstall: Vec<String>,
     /// Another interpreter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^[0-9]{1,4}\.[0-9]{1,4}(\.[0-9]{1,4})?$"))]
     pub python: Option<String>,
     /// Environment variables to set.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -237,16 +259,19 @@ pub struct HealCompleted {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strategy: Option<Strategy>,
     /// Every step, in order.
+    #[schemars(length(max = 1024))]
     pub steps: Vec<Step>,
     /// A unified diff, paths relative to the repository.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patch: Option<String>,
     /// What the change touches.
+    #[schemars(length(max = 1024))]
     pub touches: Vec<Touch>,
     /// Changes to the environment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runtime_changes: Option<RuntimeChanges>,
     /// Between 0 and 1, computed from counted evidence.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub confidence: f64,
     /// One sentence for a person.
     pub reason: String,
@@ -255,17 +280,136 @@ pub struct HealCompleted {
     /// Milliseconds spent.
     pub timing_ms: Timing,
     /// The version of the worker that decided.
+    #[schemars(length(min = 1, max = 4096))]
     pub worker_version: String,
 }
 
-/// `maestro.heal.approved.v1` and `maestro.heal.rejected.v1`: a person's decision on a proposed patch.
+/// A person's decision on a proposed patch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HealDecision {
     /// The id of the `heal.completed` message decided on.
+    #[schemars(length(min = 1, max = 4096))]
     pub heal: String,
     /// Who decided.
+    #[schemars(length(min = 1, max = 4096))]
     pub by: String,
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+/// `maestro.heal.approved.v1`: a person takes a proposed patch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct HealApproved(pub HealDecision);
+
+/// `maestro.heal.rejected.v1`: a person turns a proposed patch down.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct HealRejected(pub HealDecision);
+
+impl Policy {
+    /// What a policy must satisfy beyond its type.
+    pub fn check(&self) -> Result<(), Violation> {
+        given(self.never.as_deref(), |all| each(all, |each| name(each))).member("never")?;
+        given(self.max_runs.as_ref(), |&runs| positive(runs)).member("max_runs")?;
+        given(self.time_limit_s.as_ref(), |&limit| seconds(limit)).member("time_limit_s")?;
+        given(self.index.as_deref(), name).member("index")
+    }
+}
+
+impl RuntimeChanges {
+    /// What changes of a runtime must satisfy beyond their type.
+    pub fn check(&self) -> Result<(), Violation> {
+        each(&self.install, |each| name(each)).member("install")?;
+        each(&self.uninstall, |each| name(each)).member("uninstall")?;
+        given(self.python.as_deref(), python_version).member("python")?;
+        variables(&self.variables).member("variables")
+    }
+}
+
+impl Evidence {
+    /// What evidence must satisfy beyond its type.
+    pub fn check(&self) -> Result<(), Violation> {
+        runs(&self.reproduced).member("reproduced")?;
+        runs(&self.after).member("after")?;
+        each(&self.caveats, |_| Ok(())).member("caveats")
+    }
+}
+
+/// So many runs of so many: `3/3`.
+fn runs(text: &str) -> Result<(), Violation> {
+    let count = |part: &str| match part.len() {
+        1..=9 => part
+            .parse::<u32>()
+            .ok()
+            .filter(|_| part.bytes().all(|byte| byte.is_ascii_digit())),
+        _ => None,
+    };
+    match text
+        .split_once('/')
+        .map(|(some, all)| (count(some), count(all)))
+    {
+        Some((Some(some), Some(all))) if some <= all => Ok(()),
+        _ => Err(Violation::of_text(
+            "runs of the runs made, such as `3/3`",
+            text,
+        )),
+    }
+}
+
+impl Payload for HealRequested {
+    const TYPE: &'static str = "maestro.heal.requested.v1";
+    const STREAM: Stream = Stream::Heal;
+
+    fn check(&self) -> Result<(), Violation> {
+        self.project.check().member("project")?;
+        given(self.file.as_deref(), name).member("file")?;
+        given(self.line.as_ref(), |&line| positive(line)).member("line")?;
+        given(self.test.as_ref(), Test::check).member("test")?;
+        given(self.runtime.as_ref(), Runtime::check).member("runtime")?;
+        given(self.environment.as_deref(), name).member("environment")?;
+        given(self.policy.as_ref(), Policy::check).member("policy")
+    }
+}
+
+impl Payload for HealCompleted {
+    const TYPE: &'static str = "maestro.heal.completed.v1";
+    const STREAM: Stream = Stream::Results;
+
+    fn check(&self) -> Result<(), Violation> {
+        self.project.check().member("project")?;
+        given(self.test.as_ref(), Test::check).member("test")?;
+        each(&self.steps, |_| Ok(())).member("steps")?;
+        each(&self.touches, |_| Ok(())).member("touches")?;
+        given(self.runtime_changes.as_ref(), RuntimeChanges::check).member("runtime_changes")?;
+        share(self.confidence).member("confidence")?;
+        self.evidence.check().member("evidence")?;
+        name(&self.worker_version).member("worker_version")
+    }
+}
+
+impl HealDecision {
+    fn check(&self) -> Result<(), Violation> {
+        name(&self.heal).member("heal")?;
+        name(&self.by).member("by")
+    }
+}
+
+impl Payload for HealApproved {
+    const TYPE: &'static str = "maestro.heal.approved.v1";
+    const STREAM: Stream = Stream::Validation;
+
+    fn check(&self) -> Result<(), Violation> {
+        self.0.check()
+    }
+}
+
+impl Payload for HealRejected {
+    const TYPE: &'static str = "maestro.heal.rejected.v1";
+    const STREAM: Stream = Stream::Validation;
+
+    fn check(&self) -> Result<(), Violation> {
+        self.0.check()
+    }
 }

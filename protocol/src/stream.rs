@@ -73,7 +73,9 @@ impl fmt::Display for Stream {
 
 /// A name that is none of the eight streams.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown stream `{0}`; the streams are automation:jobs, automation:errors, automation:heal, automation:validation, automation:results, k8s:provision, k8s:cleanup and k8s:results")]
+#[error(
+    "unknown stream `{0}`; the streams are automation:jobs, automation:errors, automation:heal, automation:validation, automation:results, k8s:provision, k8s:cleanup and k8s:results"
+)]
 pub struct UnknownStream(pub String);
 
 impl FromStr for Stream {
