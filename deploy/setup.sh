@@ -117,6 +117,7 @@ failed() {
 }
 
 say "installing $packages"
+# shellcheck disable=SC2086 # the lists are words
 case $manager in
 apt)
     # Debian asks this script before any maintainer script starts a service; 101 says no. One that is already
@@ -128,11 +129,9 @@ apt)
     fi
     export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
     quick="-o Acquire::Retries=1 -o Acquire::http::Timeout=20 -o DPkg::Lock::Timeout=120"
-    # shellcheck disable=SC2086 # both are lists of words
-    {
-        apt-get $quick -q update >"$log" 2>&1 || true # an unreachable third party's list is no reason to stop
-        apt-get $quick -q -y --no-install-recommends install $packages </dev/null >>"$log" 2>&1 || failed
-    }
+    # An unreachable third party's list is no reason to stop.
+    apt-get $quick -q update >"$log" 2>&1 || true
+    apt-get $quick -q -y --no-install-recommends install $packages </dev/null >>"$log" 2>&1 || failed
     case " $packages " in
     *" redis-server "*)
         if [ -d /run/systemd/system ]; then
@@ -144,11 +143,8 @@ apt)
         ;;
     esac
     ;;
-# shellcheck disable=SC2086
 dnf) dnf -q -y --setopt=install_weak_deps=False install $packages </dev/null >"$log" 2>&1 || failed ;;
-# shellcheck disable=SC2086
 pacman) pacman -Sy --needed --noconfirm $packages </dev/null >"$log" 2>&1 || failed ;;
-# shellcheck disable=SC2086
 apk) apk add --no-progress $packages </dev/null >"$log" 2>&1 || failed ;;
 esac
 say "done"
