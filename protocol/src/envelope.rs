@@ -166,11 +166,8 @@ fn take_time(slot: &mut Option<Timestamp>, name: &str, value: &str) -> Result<Ta
 
 fn source_hash(source: &str) -> String {
     let digest = Sha256::digest(source.as_bytes());
-    digest
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    let start = digest.first_chunk::<8>().copied().unwrap_or_default();
+    format!("{:016x}", u64::from_be_bytes(start))
 }
 
 /// Unknown to the envelope, but known to be true of one message only: what describes its `data`, and why

@@ -25,14 +25,13 @@ pub(crate) fn misfit_sentence(known: &Type, data: &Value, misfit: Misfit) -> Str
     let missing = error
         .strip_prefix("missing field `")
         .and_then(|rest| rest.split('`').next());
-    let (path, found) = match missing {
-        Some(member) => (path.member(member), "nothing".to_owned()),
-        None => {
-            let found = path
-                .find(data)
-                .map_or_else(|| "nothing".to_owned(), described);
-            (path, found)
-        }
+    let (path, found) = if let Some(member) = missing {
+        (path.member(member), "nothing".to_owned())
+    } else {
+        let found = path
+            .find(data)
+            .map_or_else(|| "nothing".to_owned(), described);
+        (path, found)
     };
     match schema.and_then(|schema| expected_at(schema, &path)) {
         Some(expected) => format!("`data` at `{path}`: expected {expected}, but found {found}"),

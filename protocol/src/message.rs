@@ -106,7 +106,6 @@ fn read<T: Payload>(value: &Value) -> Result<Message, Misfit> {
 macro_rules! messages {
     ($($name:ident),* $(,)?) => {
         /// A payload of any type.
-        #[expect(clippy::large_enum_variant, reason = "a message is moved once or twice between a socket and its handler")]
         #[derive(Debug, Clone, PartialEq)]
         pub enum Message {
             $(
