@@ -1,1 +1,41 @@
 //! How it travels: a Redis Streams runtime with leases, fenced commits, retries and dead letters.
+//! A [`Consumer`] turns each message of a stream into one [`Outcome`] through a [`Handler`], exactly once in effect.
+//! [`Publisher`], [`Admin`], [`Tail`] and [`Tally`] are for those who stand outside; none of it knows what the messages mean.
+
+mod admin;
+mod backoff;
+mod clock;
+mod config;
+mod consumer;
+mod endpoint;
+mod entry;
+mod error;
+mod fields;
+mod handler;
+mod keys;
+mod link;
+mod outcome;
+mod pool;
+mod publisher;
+mod reply;
+mod script;
+mod tail;
+mod tally;
+
+pub use admin::{Admin, ConsumerStatus, DeadEntry, GroupStatus, StreamStatus};
+pub use clock::{Clock, SystemClock};
+pub use config::{CheckFirst, ConsumerConfig};
+pub use consumer::Consumer;
+pub use endpoint::{Endpoint, InvalidUrl};
+pub use entry::{Entry, EntryId, InvalidEntryId};
+pub use error::Error;
+pub use fields::Fields;
+pub use handler::{Delivery, Handler, Inspection};
+pub use keys::Keys;
+pub use outcome::{DeadLetter, Outcome, Outgoing};
+pub use publisher::Publisher;
+pub use tail::{From as TailFrom, Tail};
+pub use tally::{Count, Tally};
+
+pub use bytes::Bytes;
+pub use tokio_util::sync::CancellationToken;

@@ -8,9 +8,11 @@ use std::process::Command;
 use maestro_redis_server::{Error, Fsync, Listen, Server};
 
 fn say(mut stream: impl Read + Write, command: &str) -> String {
-    stream.write_all(command.as_bytes()).unwrap();
+    stream
+        .write_all(command.as_bytes())
+        .expect("the server reads");
     let mut reply = [0; 512];
-    let n = stream.read(&mut reply).unwrap();
+    let n = stream.read(&mut reply).expect("the server answers");
     String::from_utf8_lossy(&reply[..n]).into_owned()
 }
 

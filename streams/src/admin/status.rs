@@ -1,0 +1,225 @@
+use std::collections::HashMap;
+use std::time::Duration;
+
+use redis::{Pipeline, Value};
+
+use crate::pool::Pool;
+use crate::{EntryId, Error, Keys, reply};
+
+/// The state of a stream and of everything that belongs to it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StreamStatus {
+    /// Its name, without the prefix.
+    pub stream: String,
+    /// How many entries it holds, handled ones within the retention included.
+    pub length: u64,
+    /// How old its oldest entry is; `None` if it is empty.
+    pub oldest_entry_age: Option<Duration>,
+    /// How many dead letters wait for a decision.
+    pub dead_letters: u64,
+    /// How many retries and scheduled messages are not yet due.
+    pub delayed: u64,
+    /// Its consumer groups.
+    pub groups: Vec<GroupStatus>,
+}
+
+/// The state of a consumer group.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct GroupStatus {
+    /// Its name.
+    pub group: String,
+    /// How many entries were not yet delivered to it. Redis does not always know (after an entry was deleted unread, or for a
+    /// group made in mid-stream); then it is counted here, up to a limit of 10,000, and `None` beyond that.
+    pub lag: Option<u64>,
+    /// How many were delivered and not yet acknowledged.
+    pub pending: u64,
+    /// For how long the longest-waiting of the pending ones had no sign of life; `None` if none is pending. Looks at the
+    /// oldest 1000.
+    pub oldest_pending_idle: Option<Duration>,
+    /// The last entry delivered.
+    pub last_delivered: EntryId,
+    /// Its consumers.
+    pub consumers: Vec<ConsumerStatus>,
+}
+
+impl GroupStatus {
+    /// How much work is there, for a scaler: what is not yet delivered and what is in hand. `None` if not known.
+    pub fn backlog(&self) -> Option<u64> {
+        self.lag.map(|lag| lag + self.pending)
+    }
+}
+
+/// The state of one consumer of a group.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ConsumerStatus {
+    /// Its name.
+    pub name: String,
+    /// How many entries it has in hand.
+    pub pending: u64,
+    /// Since it last read something; on Redis 7.0 an empty read does not count.
+    pub idle: Duration,
+    /// Since it last said "alive"; `None` if it never did: it has left, or is not one of ours.
+    pub heartbeat: Option<Duration>,
+    /// Host, process id and version, as registered.
+    pub about: String,
+}
+
+/// Redis counts up to here when it has to.
+const COUNTED: usize = 10_000;
+
+pub(super) async fn read(pool: &Pool, keys: &Keys) -> Result<StreamStatus, Error> {
+    let key = keys.stream();
+    let tried = "read the state of";
+    let answer = || Error::answer(tried, key);
+    let mut pipeline = Pipeline::new();
+    pipeline
+        .cmd("EXISTS")
+        .arg(key)
+        .cmd("XLEN")
+        .arg(key)
+        .cmd("XRANGE")
+        .arg(key)
+        .arg("-")
+        .arg("+")
+        .arg("COUNT")
+        .arg(1)
+        .cmd("XLEN")
+        .arg(keys.dead())
+        .cmd("ZCARD")
+        .arg(keys.delayed())
+        .cmd("HGETALL")
+        .arg(keys.workers());
+    // TIME has no key: in a cluster it may be another node's, which is near enough for an age.
+    let time = pool.command(&redis::cmd("TIME")).await?;
+    let time = reply::array(time.map_err(Error::command(tried, key))?).ok_or_else(answer())?;
+    let part = |at: usize| time.get(at).and_then(reply::number);
+    let now = part(0).ok_or_else(answer())? * 1000 + part(1).ok_or_else(answer())? / 1000;
+
+    let values = pool.query(&pipeline).await?;
+    let values = values.map_err(Error::command(tried, key))?;
+    let [exists, length, first, dead, delayed, workers] =
+        <[Value; 6]>::try_from(values).map_err(|_| answer()())?;
+    let mut status = StreamStatus {
+        stream: keys.name().to_string(),
+        length: reply::number(&length).ok_or_else(answer())?,
+        oldest_entry_age: reply::array(first)
+            .and_then(|entries| reply::entry(entries.into_iter().next()?)?.ok())
+            .map(|entry| Duration::from_millis(now.saturating_sub(entry.id.ms))),
+        dead_letters: reply::number(&dead).ok_or_else(answer())?,
+        delayed: reply::number(&delayed).ok_or_else(answer())?,
+        groups: Vec::new(),
+    };
+    if reply::number(&exists) != Some(1) {
+        return Ok(status);
+    }
+    let registry = registry(workers);
+    let mut command = redis::cmd("XINFO");
+    command.arg("GROUPS").arg(key);
+    let groups = pool.command(&command).await?;
+    let groups = match groups {
+        Ok(groups) => groups,
+        // Deleted since the first question.
+        Err(error) if error.to_string().contains("no such key") => return Ok(status),
+        Err(error) => return Err(Error::command(tried, key)(error)),
+    };
+    for info in reply::array(groups).ok_or_else(answer())? {
+        let info = reply::array(info).ok_or_else(answer())?;
+        let group = reply::member(&info, "name").cloned().and_then(reply::text);
+        let group = group.ok_or_else(answer())?;
+        let last_delivered = reply::member(&info, "last-delivered-id")
+            .and_then(reply::id)
+            .unwrap_or_default();
+        let lag = reply::member(&info, "lag").and_then(reply::number);
+        let pending = reply::member(&info, "pending").and_then(reply::number);
+        let mut of_group = GroupStatus {
+            lag,
+            pending: pending.unwrap_or(0),
+            last_delivered,
+            ..GroupStatus::default()
+        };
+        complete(pool, keys, &group, &registry, now, &mut of_group)
+            .await?
+            .map_err(Error::command(tried, key))?;
+        of_group.group = group;
+        status.groups.push(of_group);
+    }
+    Ok(status)
+}
+
+/// What one more round trip tells about a group.
+async fn complete(
+    pool: &Pool,
+    keys: &Keys,
+    group: &str,
+    registry: &HashMap<String, (u64, String)>,
+    now: u64,
+    status: &mut GroupStatus,
+) -> Result<redis::RedisResult<()>, Error> {
+    let mut pipeline = Pipeline::new();
+    pipeline
+        .cmd("XINFO")
+        .arg("CONSUMERS")
+        .arg(keys.stream())
+        .arg(group)
+        .cmd("XPENDING")
+        .arg(keys.stream())
+        .arg(group)
+        .arg("-")
+        .arg("+")
+        .arg(1000);
+    if status.lag.is_none() {
+        pipeline
+            .cmd("XRANGE")
+            .arg(keys.stream())
+            .arg(format!("({}", status.last_delivered))
+            .arg("+")
+            .arg("COUNT")
+            .arg(COUNTED + 1);
+    }
+    let values = match pool.query(&pipeline).await? {
+        Ok(values) => values,
+        Err(error) => return Ok(Err(error)),
+    };
+    let mut values = values.into_iter();
+    let consumers = values.next().and_then(reply::array).unwrap_or_default();
+    for info in consumers.into_iter().filter_map(reply::array) {
+        let name = reply::member(&info, "name").cloned().and_then(reply::text);
+        let name = name.unwrap_or_default();
+        let count = |member| reply::member(&info, member).and_then(reply::number);
+        let registered = registry.get(&format!("{group}/{name}"));
+        status.consumers.push(ConsumerStatus {
+            pending: count("pending").unwrap_or(0),
+            idle: Duration::from_millis(count("idle").unwrap_or(0)),
+            heartbeat: registered
+                .filter(|(beat, _)| *beat > 0)
+                .map(|(beat, _)| Duration::from_millis(now.saturating_sub(*beat))),
+            about: registered
+                .map(|(_, about)| about.clone())
+                .unwrap_or_default(),
+            name,
+        });
+    }
+    let pending = values.next().and_then(reply::array).unwrap_or_default();
+    status.oldest_pending_idle = pending
+        .into_iter()
+        .filter_map(|entry| reply::number(reply::array(entry)?.get(2)?))
+        .max()
+        .map(Duration::from_millis);
+    if let Some(rest) = values.next().and_then(reply::array) {
+        status.lag = (rest.len() <= COUNTED).then_some(rest.len() as u64);
+    }
+    Ok(Ok(()))
+}
+
+/// From `group/consumer` to the time of the last heartbeat and the rest.
+fn registry(workers: Value) -> HashMap<String, (u64, String)> {
+    let mut items = reply::array(workers).unwrap_or_default().into_iter();
+    let mut registry = HashMap::new();
+    while let (Some(name), Some(value)) = (items.next(), items.next()) {
+        if let (Some(name), Some(value)) = (reply::text(name), reply::text(value)) {
+            let (beat, about) = value.split_once(' ').unwrap_or((&value, ""));
+            registry.insert(name, (beat.parse().unwrap_or(0), about.to_owned()));
+        }
+    }
+    registry
+}

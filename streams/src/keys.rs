@@ -1,0 +1,85 @@
+use std::sync::Arc;
+
+use crate::Error;
+
+/// The keys that belong to one stream. All but the stream's own carry its name as Redis Cluster hash tag
+/// (<https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#hash-tags>), so they share its slot and
+/// every script over them stays atomic in a cluster too. A key prefix goes inside the tag.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keys {
+    name: Arc<str>,
+    stream: String,
+}
+
+impl Keys {
+    /// Fails if prefix and name together are empty or contain braces, which would change the hash tag.
+    pub fn new(prefix: &str, name: &str) -> Result<Self, Error> {
+        let stream = format!("{prefix}{name}");
+        if name.is_empty() || stream.contains(['{', '}']) {
+            return Err(Error::StreamName { name: stream });
+        }
+        Ok(Self {
+            name: name.into(),
+            stream,
+        })
+    }
+
+    /// The stream's name without the prefix.
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// The stream itself.
+    pub fn stream(&self) -> &str {
+        &self.stream
+    }
+
+    /// Dead letters: a stream.
+    pub fn dead(&self) -> String {
+        self.tagged("dead")
+    }
+
+    /// What is not yet due, retries and scheduled messages: a sorted set by due time in milliseconds.
+    pub fn delayed(&self) -> String {
+        self.tagged("delayed")
+    }
+
+    /// What the deduplication sets' names begin with; the number of the window follows.
+    pub fn seen(&self) -> String {
+        self.tagged("seen:")
+    }
+
+    /// The registry of consumers: a hash from `group/consumer` to `milliseconds host process version`.
+    pub fn workers(&self) -> String {
+        self.tagged("workers")
+    }
+
+    /// How far each group has come: a hash from group to entry id.
+    pub fn cursor(&self) -> String {
+        self.tagged("cursor")
+    }
+
+    /// One tally; see [`crate::Tally`].
+    pub fn tally(&self, key: &str) -> String {
+        format!("{}{key}", self.tagged("tally:"))
+    }
+
+    fn tagged(&self, what: &str) -> String {
+        format!("{{{}}}:{what}", self.stream)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_a_stream_share_its_slot_and_the_prefix_goes_inside_the_tag() {
+        let keys = Keys::new("acme:", "automation:heal").unwrap();
+        assert_eq!(keys.stream(), "acme:automation:heal");
+        assert_eq!(keys.dead(), "{acme:automation:heal}:dead");
+        assert_eq!(keys.tally("a"), "{acme:automation:heal}:tally:a");
+        assert!(Keys::new("", "a{b}").is_err());
+        assert!(Keys::new("p", "").is_err());
+    }
+}

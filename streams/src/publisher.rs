@@ -1,0 +1,123 @@
+use std::fmt;
+use std::time::Duration;
+
+use redis::{Pipeline, Value};
+
+use crate::pool::Pool;
+use crate::{Endpoint, EntryId, Error, Keys, Outgoing, reply};
+
+/// The most fields a message may have: what fits into one call inside a script.
+pub(crate) const MAX_FIELDS: usize = 1000;
+
+/// Appends messages to streams from outside a handler, through a pool of connections. Clones share the pool.
+#[derive(Clone)]
+pub struct Publisher {
+    pool: Pool,
+    prefix: String,
+    max_bytes: usize,
+}
+
+impl fmt::Debug for Publisher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Publisher")
+            .field("endpoint", self.pool.endpoint())
+            .field("prefix", &self.prefix)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Publisher {
+    /// A publisher with at most four connections, made when they are needed. `prefix` as in [`crate::ConsumerConfig::prefix`].
+    pub fn new(endpoint: &Endpoint, prefix: impl Into<String>) -> Result<Self, Error> {
+        Ok(Self {
+            pool: Pool::new(endpoint, 4, Duration::from_secs(5))?,
+            prefix: prefix.into(),
+            max_bytes: 1024 * 1024,
+        })
+    }
+
+    /// Refuses messages of more bytes than this (default 1 MiB, the limit at which consumers set a message aside).
+    #[must_use]
+    pub fn max_bytes(mut self, limit: usize) -> Self {
+        self.max_bytes = limit;
+        self
+    }
+
+    /// Appends these messages in one round trip (in a cluster: one for each stream), and returns their ids in the same order.
+    ///
+    /// # Errors
+    /// Nothing is sent if one of them is too large or empty. After a lost connection it is unknown which of them were appended:
+    /// publish them again with the same ids of their own, and their receivers take the second ones for duplicates.
+    pub async fn publish(&self, messages: &[Outgoing]) -> Result<Vec<EntryId>, Error> {
+        let mut groups: Vec<(Keys, Vec<usize>)> = Vec::new();
+        for (at, message) in messages.iter().enumerate() {
+            check(message, self.max_bytes)?;
+            match groups
+                .iter_mut()
+                .find(|(keys, _)| **keys.name() == *message.stream)
+            {
+                Some((_, members)) => members.push(at),
+                None => groups.push((Keys::new(&self.prefix, &message.stream)?, vec![at])),
+            }
+        }
+        let mut ids = vec![EntryId::ZERO; messages.len()];
+        if messages.is_empty() {
+            return Ok(ids);
+        }
+        // A pipeline must stay within one slot of a cluster; a single server takes everything at once.
+        let batches: Vec<&[(Keys, Vec<usize>)]> = if self.pool.endpoint().is_cluster() {
+            groups.chunks(1).collect()
+        } else {
+            vec![&groups]
+        };
+        for batch in batches {
+            let mut pipeline = Pipeline::new();
+            for (keys, members) in batch {
+                for &at in members {
+                    append(&mut pipeline, keys.stream(), &messages[at]);
+                }
+            }
+            let key = batch[0].0.stream();
+            let replies: Vec<Value> = self
+                .pool
+                .query(&pipeline)
+                .await?
+                .map_err(Error::command("append to", key))?;
+            let order = batch.iter().flat_map(|(_, members)| members);
+            for (&at, reply) in order.zip(&replies) {
+                ids[at] = reply::id(reply).ok_or_else(Error::answer("append to", key))?;
+            }
+        }
+        Ok(ids)
+    }
+}
+
+pub(crate) fn check(message: &Outgoing, max_bytes: usize) -> Result<(), Error> {
+    let stream = || message.stream.clone();
+    if message.fields.is_empty() {
+        return Err(Error::Empty { stream: stream() });
+    }
+    if message.fields.len() > MAX_FIELDS {
+        return Err(Error::TooLarge {
+            stream: stream(),
+            what: format!("{} fields", message.fields.len()),
+            limit: MAX_FIELDS,
+        });
+    }
+    let bytes = message.byte_len();
+    if bytes > max_bytes {
+        return Err(Error::TooLarge {
+            stream: stream(),
+            what: format!("{bytes} bytes"),
+            limit: max_bytes,
+        });
+    }
+    Ok(())
+}
+
+pub(crate) fn append(pipeline: &mut Pipeline, key: &str, message: &Outgoing) {
+    let command = pipeline.cmd("XADD").arg(key).arg("*");
+    for (name, value) in &message.fields {
+        command.arg(name.as_ref()).arg(value.as_ref());
+    }
+}

@@ -1,0 +1,67 @@
+use std::sync::LazyLock;
+
+use redis::aio::ConnectionLike;
+use redis::{Cmd, RedisResult, Script, ServerErrorKind, Value};
+
+/// A Lua script that runs at the server in one step, called by its digest and loaded when the server does not know it (yet, or
+/// any more: a restart or a failover forgets scripts).
+pub(crate) struct Lua(LazyLock<Script>);
+
+macro_rules! lua {
+    ($(#[$doc:meta])* $name:ident, $file:literal) => {
+        $(#[$doc])*
+        pub(crate) static $name: Lua =
+            Lua(LazyLock::new(|| Script::new(include_str!(concat!("script/", $file)))));
+    };
+}
+
+lua!(/// Commits a batch of outcomes.
+    COMMIT, "commit.lua");
+lua!(/// Renews leases, recovers, moves back what is due, and takes over.
+    TEND, "tend.lua");
+lua!(/// Heartbeat, dead consumers, cursor, trim.
+    HOUSEKEEP, "housekeep.lua");
+lua!(/// Creates a group where it should begin.
+    ENSURE, "ensure.lua");
+lua!(/// Hands back what is pending and leaves the group.
+    LEAVE, "leave.lua");
+lua!(/// Tells which keys have taken effect already.
+    SEEN, "seen.lua");
+lua!(/// Puts a dead letter back into its stream.
+    REPLAY, "replay.lua");
+lua!(/// Counts distinct members.
+    TALLY, "tally.lua");
+
+impl Lua {
+    /// The beginning of a call; the arguments follow. All `keys` must share a slot.
+    pub(crate) fn call(&self, keys: &[&str]) -> Cmd {
+        let mut cmd = redis::cmd("EVALSHA");
+        cmd.arg(self.0.get_hash()).arg(keys.len()).arg(keys);
+        cmd
+    }
+
+    /// Runs a call made by [`Lua::call`].
+    pub(crate) async fn run(
+        &self,
+        link: &mut (impl ConnectionLike + Send),
+        call: &Cmd,
+    ) -> RedisResult<Value> {
+        match link
+            .req_packed_command(call)
+            .await
+            .and_then(Value::extract_error)
+        {
+            Err(error) if error.kind() == ServerErrorKind::NoScript.into() => {
+                self.load(link).await?;
+                link.req_packed_command(call)
+                    .await
+                    .and_then(Value::extract_error)
+            }
+            reply => reply,
+        }
+    }
+
+    pub(crate) async fn load(&self, link: &mut (impl ConnectionLike + Send)) -> RedisResult<()> {
+        self.0.load_async(link).await.map(drop)
+    }
+}

@@ -1,0 +1,25 @@
+-- Creates the group if it is missing, from where it had come to; from the beginning if that is not known.
+--
+-- KEYS  1 stream, 2 cursor
+-- ARGV  1 group
+-- Returns where the group begins if it was created, otherwise ''.
+local from = redis.call('HGET', KEYS[2], ARGV[1]) or '0-0'
+
+-- A stream that was lost and begun anew has not come that far: everything in it is new.
+local last = '0-0'
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  local info = redis.call('XINFO', 'STREAM', KEYS[1])
+  for i = 1, #info, 2 do
+    if info[i] == 'last-generated-id' then last = info[i + 1] end
+  end
+end
+local fm, fs = string.match(from, '^(%d+)-(%d+)$')
+local lm, ls = string.match(last, '^(%d+)-(%d+)$')
+if tonumber(fm) > tonumber(lm) or (fm == lm and tonumber(fs) > tonumber(ls)) then from = '0-0' end
+
+local reply = redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], from, 'MKSTREAM')
+if reply.err then
+  if string.find(reply.err, 'BUSYGROUP', 1, true) then return '' end
+  return reply
+end
+return from
