@@ -61,8 +61,7 @@ ci: ## what a change must pass: lint, then test
 	@$(MAKE) --no-print-directory test
 
 schemas: cargo-is-there ## write the JSON Schemas and the AsyncAPI document again, from the types
-	$(CARGO) run --locked --quiet --package maestro -- schema --output protocol/schemas
-	$(CARGO) run --locked --quiet --package maestro -- asyncapi --output protocol/asyncapi.json
+	$(CARGO) run --locked --quiet --package maestro-protocol --example generate
 
 clean: ## remove what was built, and what the demo left
 	$(CARGO) clean
