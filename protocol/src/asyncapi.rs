@@ -1,9 +1,11 @@
 //! The published [AsyncAPI 3.0](https://www.asyncapi.com/docs/reference/specification/v3.0.0) document.
 
 use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
 use serde_json::{Map, Value, json};
 
 use crate::message::Type;
+use crate::schema::bound_integers;
 use crate::stream::Stream;
 
 /// The `AsyncAPI` document: the eight streams as channels, who receives and what is sent on each, the message types,
@@ -110,6 +112,7 @@ fn component_schemas() -> Map<String, Value> {
             settings.definitions_path = "/components/schemas".into();
             settings.meta_schema = None;
         })
+        .with_transform(RecursiveTransform(bound_integers))
         .into_generator();
     for known in Type::ALL {
         (known.schema)(&mut generator);
@@ -138,7 +141,7 @@ fn cloud_event() -> Value {
             "correlationid": text("One value for a whole flow."),
             "causationid": text("The id of the message that this one came from. Written by the fleet."),
             "expirytime": time("A message read after it is not handled, and is dead-lettered as `expired`."),
-            "notbefore": time("Read and checked; no worker waits for it yet."),
+            "notbefore": time("A message is not handled before it."),
             "partitionkey": text("Messages of one key belong together."),
         },
     })

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::MAX_MESSAGE_BYTES;
 use crate::envelope::{Envelope, Taken};
-use crate::expectation::misfit_sentence;
+use crate::expectation::{misfit_sentence, misplaced_array};
 use crate::message::{Inbound, Message, Type};
 use crate::refusal::{DeadReason, Refusal};
 use crate::stream::Stream;
@@ -163,6 +163,9 @@ impl<'a> Entry<'a> {
             );
             return Err(Refusal::new(DeadReason::Invalid, sentence));
         }
+        if let Some(sentence) = misplaced_array(known, &value) {
+            return Err(Refusal::new(DeadReason::Invalid, sentence));
+        }
         let payload = (known.read)(&value).map_err(|misfit| {
             Refusal::new(DeadReason::Invalid, misfit_sentence(known, &value, misfit))
         })?;
@@ -203,19 +206,13 @@ fn unknown_type(found: &str, stream: Option<Stream>) -> Refusal {
         .map(|known| known.name)
         .collect();
     let sentence = if versions.is_empty() {
-        let listed = match stream {
-            Some(stream) => Type::on(stream)
-                .map(|known| known.name)
-                .collect::<Vec<_>>()
-                .join(", "),
-            None => Type::ALL
-                .iter()
-                .map(|known| known.name)
-                .collect::<Vec<_>>()
-                .join(", "),
-        };
+        let known = Type::ALL
+            .iter()
+            .filter(|known| stream.is_none_or(|stream| known.stream == stream));
+        let known: Vec<&str> = known.map(|known| known.name).collect();
         format!(
-            "field `type`: expected one of {listed}, but found {}",
+            "field `type`: expected {}, but found {}",
+            known.join(" or "),
             Quoted(found)
         )
     } else {

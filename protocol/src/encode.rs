@@ -92,6 +92,11 @@ fn lay_over(below: &mut Value, above: Value) {
                 }
             }
         }
+        (Value::Array(below), Value::Array(above)) if below.len() == above.len() => {
+            for (under, value) in below.iter_mut().zip(above) {
+                lay_over(under, value);
+            }
+        }
         (below, above) => *below = above,
     }
 }

@@ -37,7 +37,7 @@ pub struct Envelope {
     pub causationid: Option<String>,
     /// A message read after this time is not handled.
     pub expirytime: Option<Timestamp>,
-    /// A message is not to be handled before this time. Read and checked, but no worker waits for it yet.
+    /// A message is not handled before this time.
     pub notbefore: Option<Timestamp>,
     /// Messages of one key belong together
     /// ([extension](https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/partitioning.md)).

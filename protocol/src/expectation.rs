@@ -44,14 +44,50 @@ fn expected_at(root: &Value, path: &JsonPath) -> Option<String> {
     for segment in &path.0 {
         schema = resolve(root, schema)?;
         schema = match segment {
-            Segment::Member(name) => schema
-                .pointer("/properties")
-                .and_then(|members| members.get(name))
-                .or_else(|| schema.get("additionalProperties"))?,
+            Segment::Member(name) => member_schema(schema, name)?,
             Segment::Item(_) => schema.get("items")?,
         };
     }
     in_words(resolve(root, schema)?)
+}
+
+/// The first array that stands where the type has an object.
+///
+/// Serde's derived readers take `["r"]` for `{"repository": "r"}`. That is a guess by position, which no schema
+/// and no reader in another language would make.
+pub(crate) fn misplaced_array(known: &Type, data: &Value) -> Option<String> {
+    let root = SCHEMAS.get(known.name)?;
+    let path = find_misplaced_array(root, root, data)?;
+    Some(format!(
+        "`data` at `{path}`: expected an object, but found an array"
+    ))
+}
+
+fn find_misplaced_array(root: &Value, schema: &Value, value: &Value) -> Option<JsonPath> {
+    let schema = resolve(root, schema)?;
+    match value {
+        Value::Array(_) if schema.get("type").is_some_and(|kind| kind == "object") => {
+            Some(JsonPath::default())
+        }
+        Value::Array(items) => {
+            let schema = schema.get("items")?;
+            items.iter().enumerate().find_map(|(at, item)| {
+                Some(find_misplaced_array(root, schema, item)?.inside(Segment::Item(at)))
+            })
+        }
+        Value::Object(members) => members.iter().find_map(|(name, value)| {
+            let schema = member_schema(schema, name)?;
+            Some(find_misplaced_array(root, schema, value)?.inside(Segment::Member(name.clone())))
+        }),
+        _ => None,
+    }
+}
+
+fn member_schema<'a>(schema: &'a Value, name: &str) -> Option<&'a Value> {
+    schema
+        .get("properties")
+        .and_then(|members| members.get(name))
+        .or_else(|| schema.get("additionalProperties"))
 }
 
 /// Follows references, and takes what is not null of what may be null.

@@ -14,14 +14,14 @@ pub struct Project {
     /// A git or file URL, or a path that the worker can read.
     #[schemars(
         length(min = 1, max = 4096),
-        regex(pattern = r"^[^-\s\x00-\x1f][^\x00-\x1f]*$")
+        regex(pattern = r"^[^-\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$")
     )]
     pub repository: String,
     /// A commit or a branch; the repository's default branch, or the tree as it is, without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(
         length(min = 1, max = 4096),
-        regex(pattern = r"^[^-\s\x00-\x1f][^\s\x00-\x1f]*$")
+        regex(pattern = r"^[^-\s\x00-\x1f\x7f][^\s\x00-\x1f\x7f]*$")
     )]
     pub revision: Option<String>,
     /// A directory below the repository's root in which everything runs.

@@ -12,7 +12,10 @@ use crate::violation::{Violation, Within};
 
 /// `maestro.validation.requested.v1`: judge this patch independently of the worker that made it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[schemars(extend("anyOf" = [{"required": ["patch"]}, {"required": ["runtime_changes"]}]))]
+#[schemars(extend("anyOf" = [
+    {"required": ["patch"], "properties": {"patch": {"type": "string"}}},
+    {"required": ["runtime_changes"], "properties": {"runtime_changes": {"type": "object"}}},
+]))]
 pub struct ValidationRequested {
     /// The id of the `maestro.heal.completed.v1` message that is judged.
     #[schemars(length(min = 1, max = 4096))]

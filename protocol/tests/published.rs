@@ -13,7 +13,7 @@ fn read(path: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     let text = fs::read_to_string(&path)
         .unwrap_or_else(|error| panic!("{}: {error}; {HINT}", path.display()));
-    serde_json::from_str(&text).unwrap()
+    serde_json::from_str(&text).expect("a published document is JSON")
 }
 
 #[test]
