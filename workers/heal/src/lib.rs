@@ -2,8 +2,20 @@
 //! registered strategies, proves the repair, and answers with a diff and its evidence, or refuses because
 //! the product is what is broken. The core takes values and returns values; [`edge`] is where the world begins.
 
+pub mod assertions;
 pub mod case;
+pub mod classify;
+pub mod confidence;
 pub mod edge;
 pub mod failure;
+pub mod guard;
+pub mod judge;
+pub mod laboratory;
+pub mod overlay;
+pub mod patch;
+pub mod project_file;
 pub mod roles;
+pub mod rules;
+pub mod source;
+pub mod runner;
 pub mod strategies;

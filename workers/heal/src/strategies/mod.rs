@@ -3,6 +3,7 @@
 
 mod api_contract_adaptation;
 mod dependency_fix;
+pub mod rank;
 mod syntax_repair;
 
 use crate::case::{Case, Finding, Repair};
@@ -24,4 +25,14 @@ pub fn examine(case: &Case<'_>) -> Vec<Finding> {
         Finding::Try(candidate) => candidate.rank.saturating_add(1),
     });
     findings
+}
+
+/// The project's own Python files: those that it carries but did not write are left out.
+fn own_python<'c>(case: &'c Case<'_>) -> impl Iterator<Item = &'c str> {
+    const FOREIGN: &[&str] =
+        &["build", "dist", "venv", ".venv", "env", ".tox", ".nox", ".eggs", "node_modules", "site-packages", ".git", "__pycache__"];
+    case.tree.paths().iter().map(String::as_str).filter(|path| {
+        let python = path.rsplit_once('.').is_some_and(|(_, extension)| extension == "py");
+        python && !path.split('/').any(|part| FOREIGN.contains(&part))
+    })
 }

@@ -1,0 +1,3 @@
+//! What a failure is.
+
+pub mod subject;

@@ -1,0 +1,22 @@
+//! The order in which candidates are tried: lower is cheaper and safer. A repair that nothing contradicts comes
+//! before a guess, a change of one character before one of many, and a change of the code that lasts before a pin
+//! that must be lifted one day.
+
+/// A configuration file in the form that its reader wants.
+pub const CONFIGURATION: u32 = 10;
+/// A leftover of Python 2 in the form that means the same in Python 3.
+pub const PYTHON_2: u32 = 20;
+/// One missing or superfluous character.
+pub const ONE_CHARACTER: u32 = 30;
+/// A distribution that the project itself asks for, or that is the only one to bring what is missing.
+pub const KNOWN_DISTRIBUTION: u32 = 40;
+/// A rule under which the new form means the same; one more for the whole project than for its tests.
+pub const EXACT_RULE: u32 = 50;
+/// A rule that may behave differently in a corner.
+pub const APPROXIMATE_RULE: u32 = 60;
+/// A name found where the installed package defines it now.
+pub const DERIVED: u32 = 70;
+/// An older version that the project's own requirements allow; further ones, older, follow.
+pub const OLDER_VERSION: u32 = 80;
+/// A distribution found by its name only.
+pub const GUESSED_DISTRIBUTION: u32 = 100;
