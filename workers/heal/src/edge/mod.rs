@@ -1,1 +1,28 @@
-//! The edge towards the world: processes, the sandbox, checkouts, interpreters, environments, the package index.
+//! The engine's edge towards the world: processes and their [`sandbox`], the [`checkout`] of a project, Python
+//! [`interpreter`]s, the [`environment`]s that tests run in, and the package [`index`]. Everything that a stranger
+//! wrote runs through [`Sandbox::run`], and nothing outside of this module starts a process.
+
+pub mod checkout;
+pub mod command;
+pub mod environment;
+pub mod finished;
+pub mod footprint;
+pub mod index;
+pub mod index_settings;
+pub mod interpreter;
+pub mod limits;
+mod output;
+mod program;
+pub mod sandbox;
+
+pub use checkout::{Checkout, CheckoutError, CheckoutLimits, WorkCopy, checkout};
+pub use command::{Command, Network};
+pub use environment::{
+    Environment, EnvironmentError, EnvironmentSpec, Environments, ProjectInstall, SourceBuilds,
+};
+pub use finished::{Ended, Finished};
+pub use index::{Index, IndexError, PipIndex};
+pub use index_settings::IndexSettings;
+pub use interpreter::{Interpreter, InterpreterError, Interpreters};
+pub use limits::Limits;
+pub use sandbox::{Confinement, Sandbox, SandboxChoice, SandboxError};
