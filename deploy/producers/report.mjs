@@ -1,4 +1,4 @@
-// Reports one failing test to Maestro. Needs `npm install redis`; REDIS_URL says where.
+// Reports one failing test to Maestro. Needs `npm install redis@5` (Node 18 or newer); REDIS_URL says where.
 import { createClient } from 'redis';
 
 const test = 'tests/test_cart.py::test_total';

@@ -101,7 +101,7 @@ fn the_python_producer_publishes_one_report() {
 fn the_node_producer_publishes_one_report() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     run(Command::new("npm")
-        .args(["install", "--no-audit", "--no-fund", "redis"])
+        .args(["install", "--no-audit", "--no-fund", "redis@5"])
         .current_dir(&directory));
     // Node looks for packages beside the file.
     let copy = directory.path().join("report.mjs");
