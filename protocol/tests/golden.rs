@@ -4,6 +4,8 @@
 //! has the reason and the sentence of its refusal. Files are added, never edited. With `MAESTRO_GOLDEN=fill` in
 //! the environment the test writes the refusal into new invalid files that have none yet.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

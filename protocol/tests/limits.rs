@@ -7,7 +7,7 @@ use maestro_protocol::{
 };
 
 fn refusal(fields: &[(&[u8], &[u8])]) -> Refusal {
-    decode(fields.iter().copied()).unwrap_err()
+    decode(fields.iter().copied()).expect_err("a message to refuse")
 }
 
 #[test]

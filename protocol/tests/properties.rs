@@ -3,6 +3,8 @@
 //! The payloads are generated from the published schemas, so these tests also show that the reader takes
 //! whatever the schemas allow.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
