@@ -1,0 +1,106 @@
+//! What the fleet can try to heal, and why not the rest.
+
+use maestro_protocol::error::{ErrorKind, ErrorReported};
+use maestro_protocol::project::Framework;
+
+use crate::failure::{Failure, Language};
+use crate::kind::name;
+
+/// `Ok`, or one clause that says why no heal is requested.
+pub fn healable(report: &ErrorReported, failure: &Failure, kind: ErrorKind) -> Result<(), String> {
+    match kind {
+        ErrorKind::BuildError | ErrorKind::TypeError | ErrorKind::LintError => {
+            return Err(format!("no strategy heals a {} yet", name(kind)));
+        }
+        ErrorKind::TestFailure
+        | ErrorKind::RuntimeError
+        | ErrorKind::ImportError
+        | ErrorKind::DependencyError => {}
+    }
+    if let Some(test) = &report.test {
+        return match test.framework {
+            Framework::Pytest | Framework::Unittest => Ok(()),
+            other => Err(format!(
+                "only tests of pytest and unittest can be healed yet, and this is one of {}",
+                framework(other)
+            )),
+        };
+    }
+    let command = report
+        .runtime
+        .as_ref()
+        .and_then(|runtime| runtime.command.as_deref());
+    match command {
+        Some(command) if runs_python_tests(command) => Ok(()),
+        Some(command) => Err(format!(
+            "only commands that run pytest or unittest can be healed yet, and this one runs {}",
+            shown(command)
+        )),
+        // What cannot be imported fails whichever test is run, so the heal worker can look for it by itself.
+        None if matches!(kind, ErrorKind::ImportError | ErrorKind::DependencyError)
+            && is_python(report, failure) =>
+        {
+            Ok(())
+        }
+        None => Err(
+            "neither a test nor a command is named, so it cannot be shown to fail and then to pass"
+                .to_owned(),
+        ),
+    }
+}
+
+fn framework(framework: Framework) -> &'static str {
+    match framework {
+        Framework::Pytest => "pytest",
+        Framework::Unittest => "unittest",
+        Framework::NodeTest => "Node's test runner",
+        Framework::Jest => "jest",
+        Framework::Vitest => "vitest",
+        Framework::Cargo => "cargo",
+    }
+}
+
+/// `pytest …`, `python -m pytest …`, `uv run pytest …`, and `unittest` likewise. Not merely the word among the arguments:
+/// `npm install pytest` runs no test.
+fn runs_python_tests(command: &[String]) -> bool {
+    let is_runner = |word: &str| matches!(word, "pytest" | "py.test" | "unittest");
+    let mut words = command
+        .iter()
+        .map(|word| word.rsplit('/').next().unwrap_or_default());
+    let Some(program) = words.next() else {
+        return false;
+    };
+    if is_runner(program) && program != "unittest" {
+        return true;
+    }
+    let rest: Vec<&str> = words.collect();
+    let module = rest
+        .windows(2)
+        .any(|pair| pair[0] == "-m" && is_runner(pair[1]));
+    let python = program.starts_with("python") || program.starts_with("pypy");
+    let wrapped = matches!(
+        program,
+        "uv" | "poetry" | "pipenv" | "hatch" | "pdm" | "coverage" | "env" | "xvfb-run"
+    ) && rest.iter().any(|word| is_runner(word));
+    (python && module) || wrapped
+}
+
+fn is_python(report: &ErrorReported, failure: &Failure) -> bool {
+    failure.language == Some(Language::Python)
+        || report
+            .file
+            .as_deref()
+            .is_some_and(|file| file.rsplit('.').next() == Some("py"))
+        || report
+            .runtime
+            .as_ref()
+            .is_some_and(|runtime| runtime.python.is_some())
+}
+
+fn shown(command: &[String]) -> String {
+    let first: String = command
+        .first()
+        .map(|program| program.chars().take(40).collect())
+        .unwrap_or_default();
+    format!("`{first}`")
+}
