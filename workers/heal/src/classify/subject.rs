@@ -89,6 +89,10 @@ pub fn subject(failure: &Failure) -> (Subject, Said) {
     if direct != Subject::Other {
         return (direct, own);
     }
+    // An exception that reached the test speaks for itself; what was handled on its way does not.
+    if !own.exception.is_empty() && matches!(failure.phase, Phase::Setup | Phase::Call | Phase::Teardown) {
+        return (Subject::Other, own);
+    }
     // What the runner wraps (a conftest that fails to import, a module that cannot be collected) stands in the text,
     // the innermost cause last.
     for line in failure.message.lines().rev().chain(failure.text.lines().rev()) {

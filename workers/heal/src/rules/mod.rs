@@ -31,6 +31,9 @@ pub struct Rule {
     /// Only the line that failed is changed: the old name alone does not say enough of what it belongs to.
     #[serde(default)]
     pub here_only: bool,
+    /// Requirements that the new form needs.
+    #[serde(default)]
+    pub install: Vec<String>,
     /// What becomes of the old form.
     pub change: Change,
     /// A text before and after.

@@ -95,11 +95,17 @@ impl Project<'_> {
             return Vec::new();
         }
         let described = describe(rules);
+        let mut runtime = RuntimeChanges::default();
+        for requirement in rules.iter().flat_map(|rule| &rule.install) {
+            if !runtime.install.contains(requirement) {
+                runtime.install.push(requirement.clone());
+            }
+        }
         let candidate = |edits: Vec<Edit>, rank| Candidate {
             strategy: Strategy::ApiContractAdaptation,
             description: described.clone(),
             edits,
-            runtime: RuntimeChanges::default(),
+            runtime: runtime.clone(),
             rank,
         };
         let is_test = |edit: &&Edit| self.roles.of(&edit.path) != Role::Product;

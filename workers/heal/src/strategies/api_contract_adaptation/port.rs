@@ -273,12 +273,16 @@ impl<'t> Port<'_, 't> {
             if import.name != module.from {
                 return None;
             }
-            let dotted = module.from.contains('.') && import.alias.is_none();
-            return Some(Some(if dotted { format!("import {}", module.to) } else { import_as(&module.to, import.local()) }));
+            return Some(Some(match &import.alias {
+                Some(alias) if *alias == module.to => format!("import {}", module.to),
+                Some(alias) => format!("import {} as {alias}", module.to),
+                None if module.from.contains('.') => format!("import {}", module.to),
+                None => import_as(&module.to, import.local()),
+            }));
         };
         if is_within(from, &module.from) {
             let rest = &from[module.from.len()..];
-            return Some(from_import(&format!("{}{rest}", module.to), &import.name, import.local()));
+            return Some(Some(explicit_import(&format!("{}{rest}", module.to), &import.name, import.local())));
         }
         (format!("{from}.{}", import.name) == module.from).then(|| Some(import_as(&module.to, import.local())))
     }
@@ -380,7 +384,11 @@ fn from_import(module: &str, name: &str, local: &str) -> Option<String> {
     if module == "builtins" {
         return (name != local).then(|| format!("{local} = {name}"));
     }
-    Some(if name == local { format!("from {module} import {name}") } else { format!("from {module} import {name} as {local}") })
+    Some(explicit_import(module, name, local))
+}
+
+fn explicit_import(module: &str, name: &str, local: &str) -> String {
+    if name == local { format!("from {module} import {name}") } else { format!("from {module} import {name} as {local}") }
 }
 
 fn import_as(module: &str, local: &str) -> String {

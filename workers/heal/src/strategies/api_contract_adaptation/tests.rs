@@ -31,7 +31,9 @@ fn every_rule_does_what_its_example_says_and_only_once() {
                 if Source::parse(text.as_str()).unwrap().broken() > 0 {
                     wrong.push(format!("{}: does not parse", rule.id));
                 }
-                if let Some(again) = port_for(&text, &about, &said) {
+                // What is changed only where it failed does not fail so again.
+                if !rule.here_only
+                    && let Some(again) = port_for(&text, &about, &said) {
                     wrong.push(format!("{}: twice gives\n{again}", rule.id));
                 }
             }

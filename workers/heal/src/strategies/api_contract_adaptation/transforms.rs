@@ -19,6 +19,7 @@ const ALL: &[(&str, Transform)] = &[
     ("inline_flags", inline_flags),
     ("marks_on_fixtures", marks_on_fixtures),
     ("warns_none", warns_none),
+    ("universal_newlines", universal_newlines),
 ];
 
 /// Runs one by its name.
@@ -193,6 +194,26 @@ fn inline_flags(source: &Source, _: &Names<'_>, order: &Order<'_>) -> Option<Vec
             continue;
         }
         splices.push(Splice::replace(content.byte_range(), format!("{}{}{}", &text[at..end], &text[..at], &text[end..])));
+    }
+    Some(splices)
+}
+
+/// `open(path, "rU")`: Python 3 reads all line endings alike anyway, and since 3.11 does not take the letter.
+fn universal_newlines(source: &Source, _: &Names<'_>, _: &Order<'_>) -> Option<Vec<Splice>> {
+    let mut splices = Vec::new();
+    for call in source.nodes().filter(|node| node.kind() == "call") {
+        let function = source.slice(call.child_by_field_name("function")?);
+        if !matches!(function, "open" | "io.open" | "codecs.open") && !function.ends_with(".open") {
+            continue;
+        }
+        for content in arguments(call).into_iter().flat_map(descendants).filter(|node| node.kind() == "string_content") {
+            let new = match source.slice(content) {
+                "rU" | "Ur" | "U" => "r",
+                "rbU" | "rUb" | "Urb" => "rb",
+                _ => continue,
+            };
+            splices.push(Splice::replace(content.byte_range(), new));
+        }
     }
     Some(splices)
 }
