@@ -152,6 +152,14 @@ pub(super) fn arguments(
 ) -> Vec<String> {
     let mut argv = Vec::new();
     if scope == Scope::Off {
+        if let Some(setpriv) = &programs.setpriv {
+            // A worker that is killed takes it along.
+            argv.extend([
+                text(setpriv),
+                "--pdeathsig=KILL".to_owned(),
+                "--".to_owned(),
+            ]);
+        }
         if let Some(prlimit) = &programs.prlimit {
             argv.push(text(prlimit));
             argv.extend(resource_limits(&command.limits, scope));
@@ -273,7 +281,14 @@ fn file_system(scratch: &Scratch, command: &Command) -> Vec<String> {
             Err(_) => say(&["--ro-bind-try", directory, directory]),
         }
     }
-    say(&["--perms", "0755", "--dir", "/etc"]);
+    // Left to itself `bwrap` makes missing parents for its own user alone, and the command is another.
+    let mut made = BTreeSet::new();
+    let parents = CONFIGURATION.iter().flat_map(|path| ancestors(Path::new(path)));
+    for parent in std::iter::once(PathBuf::from("/etc")).chain(parents) {
+        if made.insert(parent.clone()) {
+            say(&["--perms", "0755", "--dir", &text(&parent)]);
+        }
+    }
     for path in CONFIGURATION {
         say(&["--ro-bind-try", path, path]);
     }
@@ -319,11 +334,9 @@ fn file_system(scratch: &Scratch, command: &Command) -> Vec<String> {
         HOME,
     ]);
     // What was there before is made unwritable before strangers' own places are laid on top.
-    let mut made = BTreeSet::new();
     for (path, writable) in places(command) {
         for parent in ancestors(&path) {
             if made.insert(parent.clone()) {
-                // Left to itself `bwrap` makes them for its own user alone, and the command is another.
                 say(&["--perms", "0755", "--dir", &text(&parent)]);
             }
         }

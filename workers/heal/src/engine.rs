@@ -1,0 +1,400 @@
+//! The path of one heal, from a tree and a way to run its tests to a verdict with its evidence: reproduce,
+//! search, confirm, conclude. Git, processes and clocks of the machine stay behind [`Laboratory`].
+
+use std::time::{Duration, Instant};
+
+use maestro_protocol::heal::{
+    BeforeAfter, Counts, Evidence, HealCompleted, HealRequested, RuntimeChanges, Strategy, Timing, Touch, Verdict,
+};
+
+use crate::assertions;
+use crate::classify::{Diagnosis, diagnose};
+use crate::confidence::{Counted, confidence};
+use crate::failure::{Failure, Report, TestOutcome};
+use crate::guard::Guard;
+use crate::judge::{Target, neighbours, regression, signature};
+use crate::laboratory::{Attempt, AttemptError, Laboratory};
+use crate::overlay::Overlay;
+use crate::patch;
+use crate::roles::Roles;
+use crate::search::{Budget, Found, State, search};
+
+/// Runs that show the failure before anything is tried.
+const REPRODUCTIONS: u32 = 2;
+/// Runs with the change that must pass, the first of the search among them.
+const CONFIRMATIONS: u32 = 3;
+/// The most characters of the excerpt.
+const EXCERPT: usize = 2_000;
+
+/// What is to be healed, everything resolved.
+pub struct Order<'a> {
+    /// The message.
+    pub request: &'a HealRequested,
+    /// The project's files.
+    pub tree: Overlay,
+    /// What must pass.
+    pub target: Target,
+    /// What no repair may do.
+    pub guard: Guard,
+    /// What part each file plays.
+    pub roles: Roles,
+    /// Runs and time.
+    pub budget: Budget,
+    /// How long getting the code took.
+    pub checkout: Duration,
+}
+
+/// Heals.
+pub async fn heal<L: Laboratory>(laboratory: &L, order: Order<'_>) -> Result<HealCompleted, AttemptError> {
+    let mut budget = order.budget;
+    let mut timing = Timing { checkout: millis(order.checkout), ..Timing::default() };
+    let reproduced = reproduce(laboratory, &order, &mut budget, &mut timing).await?;
+    let mut answer = Answer::new(&order, &reproduced, timing);
+    if reproduced.shown == 0 {
+        return Ok(answer.not_reproduced(&reproduced));
+    }
+    if reproduced.shown < reproduced.runs {
+        return Ok(answer.unsteady(&reproduced));
+    }
+    let first = reproduced.attempt;
+    let start = State {
+        tree: order.tree.clone(),
+        runtime: RuntimeChanges::default(),
+        steps: Vec::new(),
+        touches: Vec::new(),
+        attempt: first.clone(),
+    };
+    let failure = primary(&first.report, &order.target);
+    let diagnosis = diagnose(&failure, &order.roles, &order.tree);
+    diagnosis.class.clone_into(&mut answer.completed.evidence.error_class);
+    let mut found = search(laboratory, start, &order.target, &order.guard, &mut budget).await?;
+    answer.spent(&found);
+    if !found.green {
+        return answer.unhealed(&order, &found, &diagnosis);
+    }
+    let began = Instant::now();
+    let (passed, runs) = confirm(laboratory, &order, &mut found, &mut budget).await?;
+    answer.completed.timing_ms.validate += millis(began.elapsed());
+    answer.healed(&order, &found, reproduced.runs, passed, runs, &first.report)
+}
+
+struct Reproduced {
+    attempt: Attempt,
+    shown: u32,
+    runs: u32,
+}
+
+async fn reproduce<L: Laboratory>(
+    laboratory: &L,
+    order: &Order<'_>,
+    budget: &mut Budget,
+    timing: &mut Timing,
+) -> Result<Reproduced, AttemptError> {
+    let none = RuntimeChanges::default();
+    let mut shown = 0;
+    let mut runs = 0;
+    let mut kept: Option<Attempt> = None;
+    while runs < REPRODUCTIONS.min(budget.runs.max(1)) {
+        let attempt = laboratory.attempt(&order.tree, &none).await?;
+        if let Some(stopped) = attempt.stopped {
+            return Err(AttemptError::Stopped(stopped));
+        }
+        runs += 1;
+        timing.install += millis(attempt.install);
+        timing.reproduce += millis(attempt.run);
+        let same = |kept: &Attempt| {
+            signature(&primary(&kept.report, &order.target)) == signature(&primary(&attempt.report, &order.target))
+        };
+        let failed = !order.target.is_green(&attempt.report);
+        // A test that fails in another way each time was not reproduced, it is unsteady.
+        if failed && kept.as_ref().is_none_or(same) {
+            shown += 1;
+        }
+        // The failing run is the one to explain; of two failing ones the first.
+        if kept.is_none() || failed && shown == 1 {
+            kept = Some(attempt);
+        }
+        // One green run says as much as two when nothing failed so far.
+        if !failed && shown == 0 {
+            break;
+        }
+    }
+    budget.runs = budget.runs.saturating_sub(runs);
+    match kept {
+        Some(attempt) => Ok(Reproduced { attempt, shown, runs }),
+        None => Err(AttemptError::Machine("no run was made".to_owned())),
+    }
+}
+
+/// Runs the repaired tree again, until it has passed as often as is asked for, or fails once.
+async fn confirm<L: Laboratory>(
+    laboratory: &L,
+    order: &Order<'_>,
+    found: &mut Found,
+    budget: &mut Budget,
+) -> Result<(u32, u32), AttemptError> {
+    let (mut passed, mut runs) = (1, 1);
+    while runs < CONFIRMATIONS && budget.runs > 0 && Instant::now() < budget.deadline {
+        budget.runs -= 1;
+        let attempt = laboratory.attempt(&found.state.tree, &found.state.runtime).await?;
+        runs += 1;
+        let worse = regression(&found.state.attempt.report, &attempt.report);
+        if order.target.is_green(&attempt.report) && worse.is_none() {
+            passed += 1;
+        } else {
+            found.rejected.push(worse.unwrap_or_else(|| "the repaired test passed once and failed again".to_owned()));
+            break;
+        }
+    }
+    Ok((passed, runs))
+}
+
+/// The failure to explain: the target's first.
+fn primary(report: &Report, target: &Target) -> Failure {
+    report.failures_of(target.id()).into_iter().next().unwrap_or_else(|| Failure {
+        test: target.id().map(str::to_owned),
+        phase: crate::failure::Phase::Configuration,
+        exception: None,
+        message: "the test was not run".to_owned(),
+        frames: Vec::new(),
+        text: String::new(),
+    })
+}
+
+/// The answer in the making.
+struct Answer {
+    completed: HealCompleted,
+}
+
+impl Answer {
+    fn new(order: &Order<'_>, reproduced: &Reproduced, timing: Timing) -> Self {
+        let report = &reproduced.attempt.report;
+        let failure = primary(report, &order.target);
+        let before = neighbours(report, &order.target);
+        let collected = collected(report);
+        Self {
+            completed: HealCompleted {
+                project: order.request.project.clone(),
+                test: order.request.test.clone(),
+                verdict: Verdict::NoFix,
+                strategy: None,
+                steps: Vec::new(),
+                patch: None,
+                touches: Vec::new(),
+                runtime_changes: None,
+                confidence: 0.0,
+                reason: String::new(),
+                evidence: Evidence {
+                    reproduced: format!("{}/{}", reproduced.shown, reproduced.runs),
+                    after: "0/0".to_owned(),
+                    neighbours: BeforeAfter { before, after: before },
+                    collected: BeforeAfter { before: collected, after: collected },
+                    assertions: BeforeAfter::default(),
+                    teeth: None,
+                    error_class: String::new(),
+                    excerpt: excerpt(&failure),
+                    caveats: reproduced.attempt.stopped.iter().cloned().collect(),
+                },
+                timing_ms: timing,
+                worker_version: env!("CARGO_PKG_VERSION").to_owned(),
+            },
+        }
+    }
+
+    fn spent(&mut self, found: &Found) {
+        let timing = &mut self.completed.timing_ms;
+        timing.generate += millis(found.generate);
+        timing.install += millis(found.install);
+        timing.validate += millis(found.validate);
+    }
+
+    fn not_reproduced(mut self, reproduced: &Reproduced) -> HealCompleted {
+        self.completed.verdict = Verdict::NotReproduced;
+        self.completed.confidence = 0.9;
+        "none".clone_into(&mut self.completed.evidence.error_class);
+        self.completed.evidence.after = format!("{0}/{0}", reproduced.runs);
+        self.completed.reason = "the test passes here: it was run in a fresh environment and did not fail".to_owned();
+        self.completed
+    }
+
+    fn unsteady(mut self, reproduced: &Reproduced) -> HealCompleted {
+        "flaky".clone_into(&mut self.completed.evidence.error_class);
+        self.completed.reason = format!(
+            "the failure showed in {} of {} runs of the same code; this version does not stabilise flaky tests yet",
+            reproduced.shown, reproduced.runs
+        );
+        self.completed
+    }
+
+    /// Nothing turned the target green: refused where the product is at fault or a person has to decide, no fix
+    /// elsewhere; what was reached on the way is told.
+    fn unhealed(
+        mut self,
+        order: &Order<'_>,
+        found: &Found,
+        diagnosis: &Diagnosis,
+    ) -> Result<HealCompleted, AttemptError> {
+        let partial = !found.state.steps.is_empty();
+        let completed = &mut self.completed;
+        if partial {
+            let behind = primary(&found.state.attempt.report, &order.target);
+            let next = diagnose(&behind, &order.roles, &order.tree);
+            self.partial(order, found, &behind, &next)?;
+            return Ok(self.completed);
+        }
+        if let Some(reason) = found.refusals.first().or(diagnosis.refusal.as_ref()) {
+            completed.verdict = Verdict::Refused;
+            completed.confidence = 0.9;
+            completed.reason.clone_from(reason);
+        } else {
+            completed.verdict = Verdict::NoFix;
+            completed.reason = match found.rejected.first() {
+                Some(first) => format!("{} candidates were tried and none holds; the first: {first}", found.rejected.len()),
+                None => format!("no strategy of this version repairs this failure ({})", diagnosis.class),
+            };
+        }
+        completed.evidence.caveats.extend(found.rejected.iter().take(5).cloned());
+        Ok(self.completed)
+    }
+
+    /// One failure was repaired and another stands behind it. The repair is proposed where the whole command was
+    /// blocked and nearly all of it passes now; else it is only reported.
+    fn partial(
+        &mut self,
+        order: &Order<'_>,
+        found: &Found,
+        behind: &Failure,
+        next: &Diagnosis,
+    ) -> Result<(), AttemptError> {
+        let report = &found.state.attempt.report;
+        let bad = report.outcomes.values().filter(|outcome| is_bad(**outcome)).count();
+        let good = report.outcomes.values().filter(|outcome| **outcome == TestOutcome::Passed).count();
+        let unblocked = order.target == Target::Command && bad > 0 && bad * 10 <= good;
+        let shown = behind.message.lines().next().unwrap_or_default();
+        self.describe(order, found)?;
+        let completed = &mut self.completed;
+        let done = found.state.steps.iter().map(|step| step.description.as_str()).collect::<Vec<_>>().join("; ");
+        if unblocked {
+            completed.verdict = Verdict::Proposed;
+            completed.confidence = 0.5;
+            completed.reason = format!(
+                "{done}: {good} tests pass that could not run before, {bad} still fail for another reason ({shown})"
+            );
+        } else {
+            let refused = found.refusals.last().or(next.refusal.as_ref());
+            completed.verdict = if refused.is_some() { Verdict::Refused } else { Verdict::NoFix };
+            completed.reason = match refused {
+                Some(reason) => format!("one failure was repaired ({done}), and behind it stands another: {reason}"),
+                None => format!("one failure was repaired ({done}), and behind it stands another: {shown}"),
+            };
+            completed.confidence = if refused.is_some() { 0.7 } else { 0.0 };
+        }
+        completed.evidence.after = format!("0/{}", found.state.steps.len());
+        completed.evidence.caveats.push("the repair is partial: the target still fails".to_owned());
+        completed.evidence.caveats.extend(found.rejected.iter().take(5).cloned());
+        Ok(())
+    }
+
+    fn healed(
+        mut self,
+        order: &Order<'_>,
+        found: &Found,
+        reproduced: u32,
+        passed: u32,
+        runs: u32,
+        before: &Report,
+    ) -> Result<HealCompleted, AttemptError> {
+        self.describe(order, found)?;
+        let completed = &mut self.completed;
+        completed.evidence.after = format!("{passed}/{runs}");
+        if passed < runs {
+            completed.verdict = Verdict::NoFix;
+            completed.reason = found.rejected.last().cloned().unwrap_or_default();
+            completed.patch = None;
+            return Ok(self.completed);
+        }
+        let touches = found.state.touches.clone();
+        let strategies: Vec<Strategy> = found.state.steps.iter().map(|step| step.strategy).collect();
+        completed.confidence = confidence(&Counted {
+            reproduced,
+            passed,
+            neighbours: completed.evidence.neighbours.after,
+            strategies: &strategies,
+            touches: &touches,
+            teeth: None,
+        });
+        let needs_person = touches.contains(&Touch::Product) || strategies.contains(&Strategy::AssertionUpdate);
+        completed.verdict = if needs_person { Verdict::Proposed } else { Verdict::Healed };
+        let what = found.state.steps.iter().map(|step| step.description.as_str()).collect::<Vec<_>>().join("; then ");
+        completed.reason = if touches.contains(&Touch::Product) {
+            format!("{what}; product code is touched, so a person decides")
+        } else {
+            what
+        };
+        let still = found.state.attempt.report.failures.len();
+        if still > 0 {
+            completed.evidence.caveats.push(format!(
+                "{still} other tests of the command failed before and fail still, for reasons of their own"
+            ));
+        }
+        if before.failures.iter().any(|failure| failure.test.is_none()) {
+            completed.evidence.caveats.push(
+                "nothing could be collected before, so there are no neighbours to compare with".to_owned(),
+            );
+        }
+        completed.evidence.caveats.push("the teeth check was not made: this version does not plant defects yet".to_owned());
+        Ok(self.completed)
+    }
+
+    /// Writes the state's steps, patch, runtime changes and counts into the answer.
+    fn describe(&mut self, order: &Order<'_>, found: &Found) -> Result<(), AttemptError> {
+        let completed = &mut self.completed;
+        let state = &found.state;
+        completed.steps.clone_from(&state.steps);
+        completed.strategy = state.steps.first().map(|step| step.strategy);
+        completed.touches.clone_from(&state.touches);
+        completed.runtime_changes = Some(state.runtime.clone()).filter(|changes| *changes != RuntimeChanges::default());
+        let changes = state.tree.changes();
+        if !changes.is_empty() {
+            completed.patch = Some(patch::unified(&changes, order.request.project.directory.as_deref())?);
+        }
+        let report = &state.attempt.report;
+        completed.evidence.neighbours.after = neighbours(report, &order.target);
+        completed.evidence.collected.after = collected(report);
+        completed.evidence.assertions = changes.iter().filter(|(path, ..)| path.ends_with(".py")).fold(
+            BeforeAfter::default(),
+            |sum, (_, before, after)| BeforeAfter {
+                before: sum.before + assertions::count(before),
+                after: sum.after + assertions::count(after),
+            },
+        );
+        Ok(())
+    }
+}
+
+fn collected(report: &Report) -> u32 {
+    let Counts { passed, failed, errors, skipped } = neighbours(report, &Target::Command);
+    // A file that could not be collected is no test.
+    let files = report.outcomes.keys().filter(|test| !test.contains("::") && test.contains('/') || test.ends_with(".py"));
+    (passed + failed + errors + skipped).saturating_sub(u32::try_from(files.count()).unwrap_or(u32::MAX))
+}
+
+fn is_bad(outcome: TestOutcome) -> bool {
+    matches!(outcome, TestOutcome::Failed | TestOutcome::Error)
+}
+
+/// The lines of a traceback that say what happened: the exception's own, and the last of the frames.
+fn excerpt(failure: &Failure) -> String {
+    let marked: Vec<&str> = failure.text.lines().filter(|line| line.starts_with("E  ") || line.starts_with('>')).collect();
+    let text = if marked.is_empty() { failure.text.trim() } else { &marked.join("\n") };
+    let text = if text.is_empty() { failure.message.as_str() } else { text };
+    let mut end = text.len().min(EXCERPT);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text[..end].to_owned()
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

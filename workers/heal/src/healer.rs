@@ -1,0 +1,232 @@
+//! From a message to a verdict: brings the project here, makes its laboratory, and lets the engine heal.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use maestro_protocol::heal::{HealCompleted, HealRequested, ProductChanges};
+use tokio_util::sync::CancellationToken;
+
+use crate::edge::{
+    Checkout, CheckoutLimits, Environments, IndexSettings, Interpreters, Limits, Sandbox, SandboxChoice, SandboxError,
+    checkout,
+};
+use crate::engine::{self, Order};
+use crate::guard::Guard;
+use crate::judge::Target;
+use crate::laboratory::AttemptError;
+use crate::overlay::Overlay;
+use crate::project_file::{self, ProjectFile};
+use crate::roles::Roles;
+use crate::runner::{PROBES, Plan};
+use crate::search::Budget;
+use crate::workbench::{Facilities, Workbench};
+
+/// What the heal worker is told when it starts.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Directories below which a `project.repository` that is a path may lie. None: only git URLs.
+    pub roots: Vec<PathBuf>,
+    /// Where copies of projects are kept while they are healed.
+    pub work: PathBuf,
+    /// Where environments and downloads are kept between heals; shared by workers on one machine.
+    pub cache: PathBuf,
+    /// Whether strangers' code may run without a sandbox.
+    pub sandbox: SandboxChoice,
+    /// The package index that installations may reach; the one pip is configured for without it.
+    pub index: Option<String>,
+    /// Bounds of one run of tests.
+    pub limits: Limits,
+    /// The most runs of tests that one heal may take, where neither message nor project says. Default: 20.
+    pub max_runs: u32,
+    /// The most time that one heal may take, likewise. Default: 5 minutes, installation included.
+    pub time_limit: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            roots: Vec::new(),
+            work: std::env::temp_dir().join("maestro-heal"),
+            cache: std::env::temp_dir().join("maestro-heal-cache"),
+            sandbox: SandboxChoice::Required,
+            index: None,
+            limits: Limits::default(),
+            max_runs: 20,
+            time_limit: Duration::from_mins(5),
+        }
+    }
+}
+
+/// The most runs and time that a message may ask for.
+const MOST_RUNS: u32 = 200;
+const MOST_TIME: Duration = Duration::from_hours(1);
+
+/// Why a healer cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The sandbox does not work here.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// A directory cannot be made or written.
+    #[error("unable to write below {}: {source}", path.display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+}
+
+/// Why a message came to no verdict.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HealError {
+    /// The message asks for what cannot be; one sentence for its producer.
+    #[error("{0}")]
+    Refused(String),
+    /// Something that the heal needs is down.
+    #[error("{dependency} cannot be reached: {detail}")]
+    Unavailable {
+        /// What is down.
+        dependency: String,
+        /// How it showed.
+        detail: String,
+    },
+    /// The machine failed; another try may do.
+    #[error("{0}")]
+    Failed(String),
+    /// The worker was told to stop, or lost its lease.
+    #[error("the heal was cancelled")]
+    Cancelled,
+}
+
+/// Heals, one message at a time or many at once.
+#[derive(Debug)]
+pub struct Healer {
+    settings: Settings,
+    facilities: Facilities,
+}
+
+impl Healer {
+    /// Finds out whether strangers' code can be confined here, and makes the directories.
+    pub fn new(settings: Settings) -> Result<Self, SetupError> {
+        let sandbox = Sandbox::detect(settings.sandbox)?;
+        let probes = settings.cache.join(concat!("probes-", env!("CARGO_PKG_VERSION")));
+        for path in [&settings.work, &settings.cache, &probes] {
+            let bad = |source| SetupError::Directory { path: path.clone(), source };
+            std::fs::create_dir_all(path).map_err(bad)?;
+        }
+        for (name, text) in PROBES {
+            // Several workers may start at once: a reader sees the whole file or none.
+            let bad = |source| SetupError::Directory { path: probes.clone(), source };
+            let mut file = tempfile::NamedTempFile::new_in(&probes).map_err(bad)?;
+            std::io::Write::write_all(&mut file, text.as_bytes()).map_err(bad)?;
+            let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+            file.as_file().set_permissions(readable).map_err(bad)?;
+            file.persist(probes.join(name)).map_err(|error| bad(error.error))?;
+        }
+        let index = match &settings.index {
+            // What the worker's own environment says of certificates and proxies holds for any index.
+            Some(index) => IndexSettings::with(
+                std::env::vars().chain([("PIP_INDEX_URL".to_owned(), index.clone()), ("UV_INDEX_URL".to_owned(), index.clone())]),
+            ),
+            None => IndexSettings::of_this_process(),
+        };
+        let environments = Environments::new(&settings.cache, sandbox.clone(), Interpreters::new(), index);
+        let facilities = Facilities {
+            sandbox,
+            environments,
+            work: settings.work.clone(),
+            probes,
+            limits: settings.limits.clone(),
+        };
+        Ok(Self { settings, facilities })
+    }
+
+    /// Heals the failing test that a message names, or says why not.
+    ///
+    /// # Errors
+    /// When the message cannot come to a verdict here; a failing test that nothing repairs is a verdict.
+    pub async fn heal(&self, request: &HealRequested, cancel: CancellationToken) -> Result<HealCompleted, HealError> {
+        let began = Instant::now();
+        let limits = CheckoutLimits::default();
+        let checkout = checkout(&request.project, &self.settings.roots, &self.settings.work, &limits, &cancel)
+            .await
+            .map_err(|error| match error {
+                _ if cancel.is_cancelled() => HealError::Cancelled,
+                error if !error.is_transient() => HealError::Refused(error.to_string()),
+                error => HealError::Unavailable {
+                    dependency: "the repository host".to_owned(),
+                    detail: error.to_string(),
+                },
+            })?;
+        let file = project_file(&checkout)?;
+        let runtime = file.runtime(request);
+        let policy = file.policy(request);
+        let test = request.test.as_ref();
+        self.permits(policy.index.as_deref())?;
+        let plan = Plan::new(
+            runtime.command.as_deref(),
+            test.map(|test| (test.id.as_str(), test.framework)),
+            runtime.variables.clone().unwrap_or_default(),
+        )
+        .map_err(|error| HealError::Refused(error.to_string()))?;
+        let roles = Roles::naming(plan.operands().into_iter().chain(test.map(|test| test.id.as_str())));
+        let product = policy.product_changes != Some(ProductChanges::Refuse);
+        let guard = Guard::new(&policy.never.unwrap_or_default(), product, roles.clone())
+            .map_err(|error| HealError::Refused(error.to_string()))?;
+        let tree = Overlay::new(&checkout.project())
+            .map_err(|error| HealError::Failed(format!("unable to list the checkout: {error}")))?;
+        let time = policy.time_limit_s.map_or(self.settings.time_limit, |s| Duration::from_secs(s.into()));
+        let budget = Budget {
+            runs: policy.max_runs.unwrap_or(self.settings.max_runs).clamp(1, MOST_RUNS),
+            deadline: began + time.min(MOST_TIME),
+        };
+        let order = Order {
+            request,
+            tree,
+            target: test.map_or(Target::Command, |test| Target::Test(test.id.clone())),
+            guard,
+            roles,
+            budget,
+            checkout: began.elapsed(),
+        };
+        let workbench =
+            Workbench::new(self.facilities.clone(), checkout, plan, &runtime, budget.deadline, cancel.clone());
+        engine::heal(&workbench, order).await.map_err(|error| match error {
+            _ if cancel.is_cancelled() => HealError::Cancelled,
+            AttemptError::Environment(detail) => HealError::Refused(format!("`runtime.install`: {detail}")),
+            AttemptError::Unavailable { dependency, detail } => HealError::Unavailable { dependency, detail },
+            error @ (AttemptError::Stopped(_) | AttemptError::Patch(_)) => HealError::Refused(error.to_string()),
+            AttemptError::Cancelled => HealError::Cancelled,
+            AttemptError::Machine(detail) => HealError::Failed(detail),
+        })
+    }
+
+    /// A message may name the index that this worker reaches anyway; it may not send the worker elsewhere.
+    fn permits(&self, index: Option<&str>) -> Result<(), HealError> {
+        match index {
+            Some(asked) if self.settings.index.as_deref() != Some(asked) => Err(HealError::Refused(format!(
+                "`policy.index` names {asked}, which is not the package index of this worker; start one with --index"
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The project's own `maestro.yaml`, empty where there is none.
+fn project_file(checkout: &Checkout) -> Result<ProjectFile, HealError> {
+    let path = checkout.project().join(project_file::NAME);
+    let Some(size) = std::fs::symlink_metadata(&path).ok().filter(std::fs::Metadata::is_file).map(|of| of.len()) else {
+        return Ok(ProjectFile::default());
+    };
+    if size > project_file::LARGEST {
+        return Err(HealError::Refused(format!(
+            "{} of the project has {size} bytes; the limit is {}",
+            project_file::NAME,
+            project_file::LARGEST
+        )));
+    }
+    let text = std::fs::read_to_string(&path)
+        .map_err(|error| HealError::Refused(format!("{} of the project cannot be read: {error}", project_file::NAME)))?;
+    ProjectFile::parse(&text).map_err(|error| HealError::Refused(error.to_string()))
+}

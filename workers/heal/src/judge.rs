@@ -1,0 +1,224 @@
+//! Compares two runs: is the target green, is anything worse, is there progress?
+
+use std::collections::BTreeSet;
+
+use maestro_protocol::heal::Counts;
+
+use crate::failure::{Failure, Phase, Report, TestOutcome};
+use crate::runner::belongs;
+
+/// What a heal aims at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// One test, or one file of tests.
+    Test(String),
+    /// Everything that the command runs.
+    Command,
+}
+
+impl Target {
+    /// The id, if it is one test or file.
+    pub fn id(&self) -> Option<&str> {
+        match self {
+            Self::Test(id) => Some(id),
+            Self::Command => None,
+        }
+    }
+
+    fn covers(&self, test: &str) -> bool {
+        self.id().is_none_or(|id| belongs(test, id))
+    }
+
+    /// Whether everything aimed at passes.
+    pub fn is_green(&self, report: &Report) -> bool {
+        match self {
+            Self::Test(id) => report.passed(id),
+            Self::Command => {
+                report.failures.is_empty()
+                    && report.outcomes.values().any(|outcome| *outcome == TestOutcome::Passed)
+                    && !report.outcomes.values().any(|outcome| is_bad(*outcome))
+            }
+        }
+    }
+}
+
+/// What a candidate did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Assessment {
+    /// The target passes and nothing is worse.
+    Green,
+    /// The failure that was there is gone, another stands behind it, and nothing is worse.
+    Progress,
+    /// Nothing changed that matters.
+    Same,
+    /// Something that passed does not any more; one sentence.
+    Worse(String),
+}
+
+/// Judges the run of a candidate against the run before it and the run on the original code.
+pub fn assess(original: &Report, current: &Report, candidate: &Report, target: &Target) -> Assessment {
+    if let Some(reason) = regression(original, candidate).or_else(|| regression(current, candidate)) {
+        return Assessment::Worse(reason);
+    }
+    if target.is_green(candidate) {
+        return Assessment::Green;
+    }
+    if advanced(current, candidate, target) { Assessment::Progress } else { Assessment::Same }
+}
+
+/// The first thing that was fine before and is not any more.
+pub fn regression(before: &Report, after: &Report) -> Option<String> {
+    before.outcomes.iter().find_map(|(test, outcome)| {
+        if *outcome != TestOutcome::Passed {
+            // A failing test that is skipped instead is hidden, not healed.
+            return (is_bad(*outcome) && after.outcomes.get(test) == Some(&TestOutcome::Skipped))
+                .then(|| format!("{test} failed before and is skipped now"));
+        }
+        match after.outcomes.get(test) {
+            Some(TestOutcome::Passed) => None,
+            Some(TestOutcome::Skipped) => Some(format!("{test} passed before and is skipped now")),
+            Some(_) => Some(format!("{test} passed before and fails now")),
+            None => Some(format!("{test} passed before and is not collected now")),
+        }
+    })
+}
+
+fn is_bad(outcome: TestOutcome) -> bool {
+    matches!(outcome, TestOutcome::Failed | TestOutcome::Error)
+}
+
+/// Whether the failure moved: fewer of the target's tests fail, or a run got further, or what was wrong is gone
+/// altogether and something else shows.
+fn advanced(before: &Report, after: &Report, target: &Target) -> bool {
+    let (bad_before, bad_after) = (bad(before, target), bad(after, target));
+    let blocked = |report: &Report| report.failures.iter().any(|failure| failure.test.is_none());
+    if blocked(before) && !blocked(after) && !after.outcomes.is_empty() {
+        return true;
+    }
+    if !blocked(after) && !bad_after.is_empty() && bad_after.len() < bad_before.len() && bad_after.is_subset(&bad_before) {
+        return true;
+    }
+    let signatures = |report: &Report| -> BTreeSet<String> {
+        report
+            .failures
+            .iter()
+            .filter(|failure| failure.test.as_deref().is_none_or(|test| target.covers(test)))
+            .map(signature)
+            .collect()
+    };
+    let (old, new) = (signatures(before), signatures(after));
+    // Where one phase gives way to an earlier one, the change broke something instead.
+    let furthest = |report: &Report| report.failures.iter().map(|failure| failure.phase).min();
+    !new.is_empty() && old.is_disjoint(&new) && furthest(after) >= furthest(before)
+}
+
+fn bad<'a>(report: &'a Report, target: &Target) -> BTreeSet<&'a str> {
+    report
+        .outcomes
+        .iter()
+        .filter(|(test, outcome)| is_bad(**outcome) && target.covers(test))
+        .map(|(test, _)| test.as_str())
+        .collect()
+}
+
+/// What makes two failures the same: where in the run, the exception, and its text without numbers.
+pub fn signature(failure: &Failure) -> String {
+    let message: String = failure
+        .message
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .filter(|c| !c.is_ascii_digit())
+        .take(200)
+        .collect();
+    let phase = match failure.phase {
+        Phase::Usage | Phase::Configuration => "before",
+        Phase::Collection => "collect",
+        _ => "run",
+    };
+    format!("{phase} {} {message}", failure.exception.as_deref().unwrap_or_default())
+}
+
+/// How many tests of a run ended how, without those of the target.
+pub fn neighbours(report: &Report, target: &Target) -> Counts {
+    let mut counts = Counts::default();
+    for (test, outcome) in &report.outcomes {
+        if matches!(target, Target::Test(_)) && target.covers(test) {
+            continue;
+        }
+        match outcome {
+            TestOutcome::Passed => counts.passed += 1,
+            TestOutcome::Failed => counts.failed += 1,
+            TestOutcome::Error => counts.errors += 1,
+            TestOutcome::Skipped => counts.skipped += 1,
+        }
+    }
+    counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(outcomes: &[(&str, TestOutcome)], failures: &[(&str, Phase, &str)]) -> Report {
+        Report {
+            outcomes: outcomes.iter().map(|(test, outcome)| ((*test).to_owned(), *outcome)).collect(),
+            failures: failures
+                .iter()
+                .map(|(test, phase, message)| Failure {
+                    test: Some((*test).to_owned()).filter(|test| !test.is_empty()),
+                    phase: *phase,
+                    exception: Some("ImportError".into()),
+                    message: (*message).to_owned(),
+                    frames: Vec::new(),
+                    text: String::new(),
+                })
+                .collect(),
+        }
+    }
+
+    use TestOutcome::{Error, Failed, Passed, Skipped};
+
+    #[test]
+    fn a_green_target_with_a_broken_neighbour_is_worse() {
+        let before = report(&[("t::a", Failed), ("t::b", Passed)], &[]);
+        let after = report(&[("t::a", Passed), ("t::b", Failed)], &[]);
+        let target = Target::Test("t::a".into());
+        assert!(matches!(assess(&before, &before, &after, &target), Assessment::Worse(_)));
+    }
+
+    #[test]
+    fn skipping_or_losing_a_test_is_never_green() {
+        let before = report(&[("t::a", Failed), ("t::b", Passed)], &[]);
+        let target = Target::Test("t::a".into());
+        for after in [
+            report(&[("t::a", Skipped), ("t::b", Passed)], &[]),
+            report(&[("t::a", Passed), ("t::b", Skipped)], &[]),
+            report(&[("t::a", Passed)], &[]),
+        ] {
+            assert!(matches!(assess(&before, &before, &after, &target), Assessment::Worse(_)), "{after:?}");
+        }
+    }
+
+    #[test]
+    fn a_failure_behind_a_failure_is_progress() {
+        let before = report(&[], &[("", Phase::Configuration, "no module a")]);
+        let after = report(&[("t", Error)], &[("t", Phase::Collection, "no module b")]);
+        assert_eq!(assess(&before, &before, &after, &Target::Command), Assessment::Progress);
+        assert_eq!(assess(&before, &before, &before, &Target::Command), Assessment::Same);
+    }
+
+    #[test]
+    fn breaking_the_configuration_to_be_rid_of_a_failure_is_no_progress() {
+        let before = report(&[("t", Error)], &[("t", Phase::Collection, "no module a")]);
+        let after = report(&[], &[("", Phase::Usage, "bad option")]);
+        assert_eq!(assess(&before, &before, &after, &Target::Command), Assessment::Same);
+    }
+
+    #[test]
+    fn a_run_that_collects_nothing_is_not_green() {
+        assert!(!Target::Command.is_green(&report(&[], &[])));
+        assert!(!Target::Test("t".into()).is_green(&report(&[], &[])));
+    }
+}

@@ -1,0 +1,67 @@
+//! Where candidates are tried: the narrow trait through which the engine runs tests.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use maestro_protocol::heal::RuntimeChanges;
+
+use crate::case::{Installed, PackageIndex};
+use crate::failure::Report;
+use crate::overlay::Overlay;
+
+/// One run of the command on one tree in one environment.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// What the tests did.
+    pub report: Report,
+    /// The environment that they ran in.
+    pub installed: Arc<Installed>,
+    /// How long building the environment took; zero where it was there.
+    pub install: Duration,
+    /// How long the run took.
+    pub run: Duration,
+    /// Why the run was stopped, where it did not end by itself: a limit, named in one sentence.
+    pub stopped: Option<String>,
+}
+
+/// Why a run could not be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AttemptError {
+    /// The environment that was asked for cannot be: no such package, a conflict, a build that fails.
+    #[error("{0}")]
+    Environment(String),
+    /// Something that the run needs is down; the message is not at fault.
+    #[error("{dependency} cannot be reached: {detail}")]
+    Unavailable {
+        /// What is down.
+        dependency: String,
+        /// How it showed.
+        detail: String,
+    },
+    /// The tests pass a limit of the sandbox on the code as it is: they cannot be healed here, however often they are run.
+    #[error("the tests were stopped: {0}")]
+    Stopped(String),
+    /// The repair is larger than a patch may be.
+    #[error(transparent)]
+    Patch(#[from] crate::patch::PatchError),
+    /// The worker was told to stop, or lost its lease.
+    #[error("the heal was cancelled")]
+    Cancelled,
+    /// The machine failed: no disk, no process. Another try may do.
+    #[error("{0}")]
+    Machine(String),
+}
+
+/// Runs the command of one request.
+pub trait Laboratory: Send + Sync {
+    /// Runs it on a fresh copy of the tree, in the request's environment with these changes made to it.
+    fn attempt(
+        &self,
+        tree: &Overlay,
+        changes: &RuntimeChanges,
+    ) -> impl Future<Output = Result<Attempt, AttemptError>> + Send;
+
+    /// The package index.
+    fn index(&self) -> Arc<dyn PackageIndex + Send + Sync>;
+}

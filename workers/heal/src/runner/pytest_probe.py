@@ -1,0 +1,116 @@
+"""Writes what pytest reports to a file, one JSON object a line.
+
+Loaded with `-p` into the run under observation, so it has to work on every Python and pytest that the run
+may use (2.7 to 3.14, pytest 3 to 9) and must change nothing about the run.
+"""
+import io
+import json
+import os
+import sys
+
+_LIMIT = 20000
+_sink = None
+
+
+def _emit(**record):
+    if _sink is not None:
+        line = json.dumps(record, sort_keys=True)
+        _sink.write(line if isinstance(line, type(u"")) else line.decode("utf-8"))
+        _sink.write(u"\n")
+        _sink.flush()
+
+
+def _text(value):
+    try:
+        text = value if isinstance(value, type(u"")) else str(value)
+    except Exception:
+        text = "<unprintable %s>" % type(value).__name__
+    return text if len(text) <= _LIMIT else text[: _LIMIT // 2] + "\n[...]\n" + text[-_LIMIT // 2 :]
+
+
+def _frames(traceback):
+    frames = []
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        frames.append([code.co_filename, traceback.tb_lineno, code.co_name])
+        traceback = traceback.tb_next
+    return frames[:20] + frames[-80:] if len(frames) > 100 else frames
+
+
+def _root(error):
+    # pytest wraps what went wrong while a module was imported; the cause is what matters.
+    seen = 0
+    while type(error).__name__ in ("CollectError", "ConftestImportFailure") and seen < 5:
+        cause = getattr(error, "__cause__", None) or getattr(error, "cause", None)
+        if cause is None:
+            break
+        error, seen = cause, seen + 1
+    return error
+
+
+def _describe(error, fallback_traceback):
+    error = _root(error)
+    kind = type(error)
+    module = getattr(kind, "__module__", "builtins")
+    name = kind.__name__
+    qualified = name if module in ("builtins", "exceptions", "__builtin__") else module + "." + name
+    message = _text(error)
+    if name == "FixtureLookupError":
+        message = "fixture '%s' not found" % getattr(error, "argname", "?")
+    frames = _frames(getattr(error, "__traceback__", None) or fallback_traceback)
+    if isinstance(error, SyntaxError) and error.filename:
+        frames.append([error.filename, error.lineno or 1, "<module>"])
+        message = _text(error.msg)
+    return {"exception": qualified, "message": message, "frames": frames}
+
+
+def pytest_configure(config):
+    global _sink
+    target = os.environ.get("MAESTRO_PROBE_FILE")
+    if not target or hasattr(config, "workerinput") or hasattr(config, "slaveinput"):
+        return
+    _sink = io.open(target, "a", encoding="utf-8")
+    _emit(kind="start", root=_text(getattr(config, "rootdir", "") or os.getcwd()))
+
+
+def pytest_collection_finish(session):
+    _emit(kind="collected", tests=[item.nodeid for item in session.items])
+
+
+def pytest_exception_interact(node, call, report):
+    if call.excinfo is None or _sink is None:
+        return
+    record = _describe(call.excinfo.value, call.excinfo.tb)
+    _emit(
+        kind="failure",
+        test=node.nodeid,
+        when=getattr(report, "when", "collect"),
+        text=_text(getattr(report, "longreprtext", "") or report.longrepr or ""),
+        **record
+    )
+
+
+def pytest_collectreport(report):
+    if report.failed:
+        _emit(kind="outcome", test=report.nodeid, when="collect", outcome="failed", text=_text(report.longrepr))
+    elif report.skipped:
+        # A module that skips itself: counted, so that a repair cannot hide tests behind it.
+        _emit(kind="outcome", test=report.nodeid, when="collect", outcome="skipped", text="")
+
+
+def pytest_runtest_logreport(report):
+    outcome = report.outcome
+    if hasattr(report, "wasxfail"):
+        outcome = "xfailed" if report.skipped else "xpassed" if report.passed else "failed"
+    if report.when == "call" or outcome != "passed":
+        _emit(
+            kind="outcome",
+            test=report.nodeid,
+            when=report.when,
+            outcome=outcome,
+            text=_text(getattr(report, "longreprtext", "")) if outcome == "failed" else "",
+        )
+
+
+def pytest_sessionfinish(session, exitstatus):
+    _emit(kind="finish", status=int(exitstatus))

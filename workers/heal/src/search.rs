@@ -1,0 +1,309 @@
+//! The search for a repair: candidates, cheapest and safest first, each tried on a fresh tree; what stands behind
+//! a failure is followed, within the budget.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use maestro_protocol::heal::{RuntimeChanges, Step, Touch};
+
+use crate::case::{Candidate, Case, Finding};
+use crate::failure::{Report, TestOutcome};
+use crate::guard::Guard;
+use crate::judge::{Assessment, Target, assess};
+use crate::laboratory::{Attempt, AttemptError, Laboratory};
+use crate::overlay::Overlay;
+use crate::strategies;
+
+/// The most links of a chain.
+const DEEPEST: usize = 8;
+/// The most candidates tried for one failure.
+const WIDEST: usize = 10;
+
+/// What a heal may cost.
+#[derive(Debug, Clone, Copy)]
+pub struct Budget {
+    /// Runs of the command.
+    pub runs: u32,
+    /// When it must be over.
+    pub deadline: Instant,
+}
+
+impl Budget {
+    fn spend(&mut self) -> bool {
+        if self.runs == 0 || Instant::now() >= self.deadline {
+            return false;
+        }
+        self.runs -= 1;
+        true
+    }
+}
+
+/// A tree and an environment on the way to a repair.
+#[derive(Clone)]
+pub struct State {
+    /// The tree.
+    pub tree: Overlay,
+    /// Changes to the environment.
+    pub runtime: RuntimeChanges,
+    /// What was done to get here.
+    pub steps: Vec<Step>,
+    /// What the changes touch, sorted.
+    pub touches: Vec<Touch>,
+    /// The run that was made here.
+    pub attempt: Attempt,
+}
+
+/// What the search came to.
+pub struct Found {
+    /// The best state: green, or as far as it went.
+    pub state: State,
+    /// Whether the target passes there.
+    pub green: bool,
+    /// Reasons why a person has to decide, in the order in which strategies gave them.
+    pub refusals: Vec<String>,
+    /// What was tried and did not do, one sentence each.
+    pub rejected: Vec<String>,
+    /// Time spent on making candidates.
+    pub generate: Duration,
+    /// Time spent on building environments.
+    pub install: Duration,
+    /// Time spent on running candidates.
+    pub validate: Duration,
+}
+
+/// A state whose candidates are being tried.
+struct Open {
+    state: State,
+    candidates: std::vec::IntoIter<Candidate>,
+}
+
+/// Searches from `start`, whose attempt is the run on the original code.
+pub async fn search<L: Laboratory>(
+    laboratory: &L,
+    start: State,
+    target: &Target,
+    guard: &Guard,
+    budget: &mut Budget,
+) -> Result<Found, AttemptError> {
+    let original = start.attempt.report.clone();
+    let mut found = Found {
+        state: start.clone(),
+        green: false,
+        refusals: Vec::new(),
+        rejected: Vec::new(),
+        generate: Duration::ZERO,
+        install: Duration::ZERO,
+        validate: Duration::ZERO,
+    };
+    let mut tried = HashSet::new();
+    let first = candidates(laboratory, &start, target, &mut found).await;
+    let mut open = vec![Open { state: start, candidates: first }];
+    while let Some(top) = open.last_mut() {
+        let Some(candidate) = top.candidates.next() else {
+            open.pop();
+            continue;
+        };
+        let Some(mut next) = advance(&top.state, &candidate, guard, &mut found.rejected) else {
+            continue;
+        };
+        if !tried.insert(identity(&next)) {
+            continue;
+        }
+        if !budget.spend() {
+            found.rejected.push("the budget of runs or time is spent".to_owned());
+            break;
+        }
+        match laboratory.attempt(&next.tree, &next.runtime).await {
+            Ok(Attempt { stopped: Some(detail), .. }) | Err(AttemptError::Environment(detail)) => {
+                found.rejected.push(format!("{}: {detail}", candidate.description));
+                continue;
+            }
+            Ok(attempt) => next.attempt = attempt,
+            Err(error) => return Err(error),
+        }
+        found.install += next.attempt.install;
+        found.validate += next.attempt.run;
+        match assess(&original, &top.state.attempt.report, &next.attempt.report, target) {
+            Assessment::Green => {
+                found.state = next;
+                found.green = true;
+                break;
+            }
+            Assessment::Progress if open.len() < DEEPEST => {
+                if next.steps.len() > found.state.steps.len() {
+                    found.state = next.clone();
+                }
+                let more = candidates(laboratory, &next, target, &mut found).await;
+                open.push(Open { state: next, candidates: more });
+            }
+            Assessment::Worse(reason) => found.rejected.push(format!("{}: {reason}", candidate.description)),
+            Assessment::Progress | Assessment::Same => {
+                found.rejected.push(format!("{}: the failure stays", candidate.description));
+            }
+        }
+    }
+    if found.green {
+        follow_up(laboratory, &original, target, guard, budget, &mut found).await?;
+    }
+    Ok(found)
+}
+
+/// With the target green, files that could not be collected before may still fail for a reason behind the first.
+/// They are followed too, as long as that touches nothing that the heal has not touched already.
+async fn follow_up<L: Laboratory>(
+    laboratory: &L,
+    original: &Report,
+    target: &Target,
+    guard: &Guard,
+    budget: &mut Budget,
+    found: &mut Found,
+) -> Result<(), AttemptError> {
+    let mut links = 0;
+    'links: while !found.state.attempt.report.failures.is_empty() && links < DEEPEST {
+        links += 1;
+        let report = &found.state.attempt.report;
+        let uncovered = report.failures.iter().any(|failure| {
+            failure.test.as_ref().is_none_or(|test| {
+                original.outcomes.get(test).is_none_or(|outcome| *outcome == TestOutcome::Error)
+            })
+        });
+        if !uncovered {
+            break;
+        }
+        let refusals = found.refusals.len();
+        let state = found.state.clone();
+        let more = candidates(laboratory, &state, &Target::Command, found).await;
+        found.refusals.truncate(refusals);
+        for candidate in more {
+            let Some(mut next) = advance(&state, &candidate, guard, &mut found.rejected) else {
+                continue;
+            };
+            if next.touches != state.touches || !budget.spend() {
+                continue;
+            }
+            next.attempt = match laboratory.attempt(&next.tree, &next.runtime).await {
+                Ok(attempt) => attempt,
+                Err(AttemptError::Environment(_)) => continue,
+                Err(error) => return Err(error),
+            };
+            found.install += next.attempt.install;
+            found.validate += next.attempt.run;
+            let keeps = target.is_green(&next.attempt.report);
+            let judged = assess(original, &state.attempt.report, &next.attempt.report, &Target::Command);
+            if keeps && matches!(judged, Assessment::Green | Assessment::Progress) {
+                found.state = next;
+                continue 'links;
+            }
+        }
+        break;
+    }
+    Ok(())
+}
+
+/// Asks every strategy, and sorts what they answer.
+async fn candidates<L: Laboratory>(
+    laboratory: &L,
+    state: &State,
+    target: &Target,
+    found: &mut Found,
+) -> std::vec::IntoIter<Candidate> {
+    let began = Instant::now();
+    let failures = state.attempt.report.failures_of(target.id());
+    let tree = state.tree.clone();
+    let installed = Arc::clone(&state.attempt.installed);
+    let index = laboratory.index();
+    // Parsing a tree and asking an index block; the reactor must not.
+    let findings = tokio::task::spawn_blocking(move || {
+        let case = Case { failures: &failures, tree: &tree, installed: &installed, index: index.as_ref() };
+        strategies::all().iter().flat_map(|strategy| strategy.examine(&case)).collect::<Vec<_>>()
+    })
+    .await
+    .unwrap_or_else(|panic| {
+        tracing::error!(%panic, "a strategy panicked; it offers nothing");
+        Vec::new()
+    });
+    let mut candidates = Vec::new();
+    for finding in findings {
+        match finding {
+            Finding::Try(candidate) => candidates.push(candidate),
+            Finding::Refuse(reason) if !found.refusals.contains(&reason) => found.refusals.push(reason),
+            Finding::Refuse(_) => {}
+        }
+    }
+    candidates.sort_by_key(|candidate| candidate.rank);
+    candidates.truncate(WIDEST);
+    found.generate += began.elapsed();
+    candidates.into_iter()
+}
+
+/// The state after a candidate, not yet run; `None` where the guard forbids it.
+fn advance(state: &State, candidate: &Candidate, guard: &Guard, rejected: &mut Vec<String>) -> Option<State> {
+    let tree = state.tree.with(&candidate.edits);
+    let touches = match guard.admit(&tree, candidate) {
+        Ok(touches) => touches,
+        Err(reason) => {
+            rejected.push(format!("{}: {reason}", candidate.description));
+            return None;
+        }
+    };
+    let mut next = state.clone();
+    next.tree = tree;
+    next.touches.extend(touches);
+    next.touches.sort_unstable();
+    next.touches.dedup();
+    merge(&mut next.runtime, &candidate.runtime);
+    next.steps.push(Step { strategy: candidate.strategy, description: candidate.description.clone() });
+    Some(next)
+}
+
+/// Lays further changes over earlier ones. A requirement replaces an earlier one of the same distribution.
+fn merge(into: &mut RuntimeChanges, more: &RuntimeChanges) {
+    for requirement in &more.install {
+        let name = distribution(requirement);
+        into.install.retain(|earlier| distribution(earlier) != name);
+        into.install.push(requirement.clone());
+    }
+    for name in &more.uninstall {
+        if !into.uninstall.contains(name) {
+            into.uninstall.push(name.clone());
+        }
+    }
+    if more.python.is_some() {
+        into.python.clone_from(&more.python);
+    }
+    into.variables.extend(more.variables.clone());
+}
+
+/// The normalised name in front of a requirement, as PEP 503 has it.
+pub fn distribution(requirement: &str) -> String {
+    requirement
+        .split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')))
+        .next()
+        .unwrap_or(requirement)
+        .to_ascii_lowercase()
+        .replace(['_', '.'], "-")
+}
+
+fn identity(state: &State) -> String {
+    format!("{:?} {:?}", state.tree.changes(), state.runtime)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_later_requirement_of_the_same_distribution_replaces_the_earlier() {
+        let mut changes = RuntimeChanges { install: vec!["html5lib".into(), "six".into()], ..RuntimeChanges::default() };
+        merge(&mut changes, &RuntimeChanges { install: vec!["HTML5lib==1.0.1".into()], ..RuntimeChanges::default() });
+        assert_eq!(changes.install, ["six", "HTML5lib==1.0.1"]);
+    }
+
+    #[test]
+    fn the_name_in_front_of_a_requirement_is_normalised() {
+        for (requirement, name) in [("Pytest_Mock>=3", "pytest-mock"), ("a.b[x]; python_version<'3'", "a-b"), (".", "-")] {
+            assert_eq!(distribution(requirement), name);
+        }
+    }
+}
