@@ -102,12 +102,14 @@ fn first_line(text: &str) -> &str {
 }
 
 /// `File "x.py", line 3, in f` of the interpreter; `x.py:3: in f` of pytest's short style; and of its long
-/// style `x.py:3: ` behind the source of the function.
+/// style `x.py:3:` behind the source of the function.
 fn python_frames(trace: &str) -> Vec<Frame> {
     static FRAME: LazyLock<Regex> = LazyLock::new(|| {
-        pattern(
-            r#"(?m)^(?:E? *File "(?P<a>[^"\n]+)", line \d+(?:, in (?P<f>[^\n]+))?|(?P<b>[^\s:][^\n:]*\.pyx?):\d+: (?:in (?P<g>\S+))?|[> ] {3}(?:async )?def (?P<def>\w+)\()"#,
-        )
+        pattern(concat!(
+            r#"(?m)^(?:E? *File "(?P<a>[^"\n]+)", line \d+(?:, in (?P<f>[^\n]+))?"#,
+            r"|(?P<b>(?:[A-Za-z]:)?[^\s:][^\n:]*\.pyx?):\d+:(?: in (?P<g>\S+))?",
+            r"|[> ] {3}(?:async )?def (?P<def>\w+)\()",
+        ))
     });
     let mut defined = String::new();
     let mut frames = Vec::new();
@@ -130,10 +132,13 @@ fn python_frames(trace: &str) -> Vec<Frame> {
     frames
 }
 
-/// `at f (/x/y.js:1:2)` and `at file:///x/y.js:1:2`, innermost first as Node prints them.
+/// `at f (/x/y.js:1:2)` and `at file:///x/y.js:1:2`, innermost first as Node prints them; its TAP reporter without `at`.
 fn node_frames(trace: &str) -> Vec<Frame> {
     static FRAME: LazyLock<Regex> = LazyLock::new(|| {
-        pattern(r"(?m)^\s*at (?:(?:async )?(?P<f>[^\n(]+?) \()?(?P<a>[^\s()]+?):\d+:\d+\)?$")
+        pattern(concat!(
+            r"(?m)^\s*(?:at )?(?:(?:async )?(?P<f>[^\n(]+?) \()?",
+            r"(?P<a>[^\s()]*\.[cm]?[jt]sx?|node:[^\s():]+):\d+:\d+\)?(?: \{)?$",
+        ))
     });
     let mut frames: Vec<Frame> = FRAME
         .captures_iter(trace)
@@ -195,32 +200,29 @@ fn by_phrase(text: &str) -> Option<Language> {
     .map(|(_, language)| language)
 }
 
-/// The exception and what it says. Python prints the decisive one last, Node and Rust first.
+/// The exception and what it says. Python prints the decisive one last, Node first.
 fn exception(text: &str, language: Option<Language>) -> Option<(String, String)> {
-    static RUST: LazyLock<Regex> = LazyLock::new(|| {
-        pattern(
-            r"(?m)^\s*error\[(?P<x>E\d{4})\]: (?P<says>[^\n]*)|(?P<p>panicked) at (?:'(?P<old>[^\n]*)', )?[^\n]*(?:\n(?P<new>[^\n]*))?",
-        )
-    });
-    // With the endings that exceptions have; and behind pytest's `E`, any dotted name.
+    // With the endings that exceptions have.
     static NAMED: LazyLock<Regex> = LazyLock::new(|| {
-        pattern(
-            r"(?m)^(?:E\s+|Uncaught )?(?:[A-Za-z_]\w*\.)*(?P<x>[A-Z]\w*(?:Error|Exception|Warning|Failure|Interrupt|Exit|Iteration|Failed|Group|Timeout|Conflict|NotFound|DoesNotExist)|Error|Exception|Failed)(?: \[[A-Z_]+\])?(?:: ?(?P<says>[^\n]*)|\s*$)",
-        )
+        pattern(concat!(
+            r"(?m)^(?:E\s+|Uncaught )?(?:[A-Za-z_]\w*\.)*(?P<x>",
+            r"[A-Z]\w*(?:Error|Exception|Warning|Failure|Interrupt|Exit|Iteration|Failed|Group|Timeout|Conflict|NotFound|DoesNotExist)",
+            r"|Error|Exception|Failed)(?: \[[A-Z_]+\])?(?:: ?(?P<says>[^\n]*)|\s*$)",
+        ))
     });
-    static DOTTED: LazyLock<Regex> = LazyLock::new(|| {
-        pattern(r"(?m)^E\s+(?:[A-Za-z_]\w*\.)+(?P<x>[A-Z]\w*)(?:: ?(?P<says>[^\n]*)|\s*$)")
+    // Any dotted name behind pytest's `E`; a bare assertion there; the last line of pytest's long style.
+    static PYTEST: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+        [
+            r"(?m)^E\s+(?:[A-Za-z_]\w*\.)+(?P<x>[A-Z]\w*)(?:: ?(?P<says>[^\n]*)|\s*$)",
+            r"(?m)^E\s+(?P<says>(?P<x>assert) [^\n]*)",
+            r"(?m)^[^\s:][^\n:]*\.pyx?:\d+: (?P<x>[A-Z]\w*)\s*$",
+        ]
+        .map(pattern)
+        .into()
     });
+    static TAP: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?m)^\s*name: '(?P<x>\w+)'"));
     if language == Some(Language::Rust) {
-        let found = RUST.captures(text)?;
-        let says = ["says", "old", "new"]
-            .into_iter()
-            .find_map(|name| found.name(name));
-        let name = found.name("x").map_or("panic", |name| name.as_str());
-        return Some((
-            name.to_owned(),
-            says.map_or_else(String::new, |says| says.as_str().to_owned()),
-        ));
+        return rust_exception(text);
     }
     let chosen = |pattern: &Regex| {
         let mut all = pattern.captures_iter(text);
@@ -228,11 +230,35 @@ fn exception(text: &str, language: Option<Language>) -> Option<(String, String)>
             all.next()
         } else {
             all.last()
+        }?;
+        let says = found.name("says").map_or("", |says| says.as_str());
+        let name = match &found["x"] {
+            "assert" => "AssertionError",
+            name => name,
         };
-        found.map(|found| {
-            let says = found.name("says").map_or("", |says| says.as_str());
-            (found["x"].to_owned(), says.to_owned())
-        })
+        Some((name.to_owned(), says.trim().to_owned()))
     };
-    chosen(&NAMED).or_else(|| chosen(&DOTTED))
+    chosen(&NAMED)
+        .or_else(|| PYTEST.iter().find_map(chosen))
+        .or_else(|| chosen(&TAP))
+}
+
+/// The compiler's code of the first error, or the first panic and what it says, which stood in the same line before
+/// Rust 1.73 and stands in the next one since.
+fn rust_exception(text: &str) -> Option<(String, String)> {
+    static RUST: LazyLock<Regex> = LazyLock::new(|| {
+        pattern(concat!(
+            r"(?m)^\s*error\[(?P<x>E\d{4})\]: (?P<says>[^\n]*)",
+            r"|panicked at (?:'(?P<old>[^\n]*)', )?[^\n]*(?:\n(?P<new>[^\n]*))?",
+        ))
+    });
+    let found = RUST.captures(text)?;
+    let says = ["says", "old", "new"]
+        .into_iter()
+        .find_map(|name| found.name(name));
+    let name = found.name("x").map_or("panic", |name| name.as_str());
+    Some((
+        name.to_owned(),
+        says.map_or_else(String::new, |says| says.as_str().to_owned()),
+    ))
 }
