@@ -35,6 +35,8 @@ pub enum FaultKind {
     Long,
     /// `ur"…"`.
     UnicodeRaw,
+    /// `` `x` ``, which the grammar takes for a string.
+    Backticks,
     /// `async` or `await` as a name.
     Keyword,
 }
@@ -65,6 +67,7 @@ impl Source {
                 .then_some(FaultKind::RaiseComma),
             "<>" => Some(FaultKind::Diamond),
             "integer" => integer(self.slice(node)),
+            "string" => self.slice(node).starts_with('`').then_some(FaultKind::Backticks),
             "string_start" => {
                 let prefix = self.slice(node).to_ascii_lowercase();
                 prefix.starts_with("ur").then_some(FaultKind::UnicodeRaw)
@@ -116,6 +119,7 @@ mod tests {
         assert_eq!(kinds("x = 0777\n"), [FaultKind::Octal]);
         assert_eq!(kinds("x = 10L\n"), [FaultKind::Long]);
         assert_eq!(kinds("x = ur'a'\n"), [FaultKind::UnicodeRaw]);
+        assert_eq!(kinds("x = `a`\n"), [FaultKind::Backticks]);
         assert_eq!(kinds("exec 'x = 1'\n"), [FaultKind::ExecStatement]);
         assert_eq!(kinds("async = 1\n"), [FaultKind::Keyword]);
     }

@@ -3,6 +3,8 @@
 
 mod api_contract_adaptation;
 mod dependency_fix;
+#[cfg(test)]
+mod fake;
 pub mod rank;
 mod syntax_repair;
 

@@ -1,0 +1,63 @@
+//! A project, an environment and an index that tests make up.
+
+use std::collections::BTreeMap;
+
+use crate::case::{Case, Installed, PackageIndex, Tree};
+use crate::failure::{Failure, Frame, Phase};
+
+/// A project of a few files.
+pub(super) struct Files {
+    paths: Vec<String>,
+    texts: BTreeMap<String, String>,
+}
+
+impl Files {
+    pub(super) fn new(files: &[(&str, &str)]) -> Self {
+        let texts: BTreeMap<String, String> = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
+        Self { paths: texts.keys().cloned().collect(), texts }
+    }
+}
+
+impl Tree for Files {
+    fn paths(&self) -> &[String] {
+        &self.paths
+    }
+
+    fn read(&self, path: &str) -> Option<String> {
+        self.texts.get(path).cloned()
+    }
+}
+
+/// An index of a few distributions.
+#[derive(Default)]
+pub(super) struct Index(pub(super) BTreeMap<String, Vec<String>>);
+
+impl Index {
+    pub(super) fn new(distributions: &[(&str, &[&str])]) -> Self {
+        Self(distributions.iter().map(|(name, versions)| ((*name).to_owned(), versions.iter().map(|v| (*v).to_owned()).collect())).collect())
+    }
+}
+
+impl PackageIndex for Index {
+    fn versions(&self, distribution: &str) -> Vec<String> {
+        self.0.get(&distribution.to_lowercase().replace(['_', '.'], "-")).cloned().unwrap_or_default()
+    }
+}
+
+/// A failure with its innermost frames last.
+pub(super) fn failure(test: Option<&str>, phase: Phase, line: &str, frames: &[(&str, u32)]) -> Failure {
+    let (exception, message) = line.split_once(": ").filter(|(name, _)| !name.contains(' ')).unwrap_or(("", line));
+    Failure {
+        test: test.map(str::to_owned),
+        phase,
+        exception: (!exception.is_empty()).then(|| exception.to_owned()),
+        message: message.to_owned(),
+        frames: frames.iter().map(|(path, line)| Frame { path: (*path).to_owned(), line: *line, function: "f".to_owned() }).collect(),
+        text: String::new(),
+    }
+}
+
+/// A case of these parts, on an environment.
+pub(super) fn case<'c>(failures: &'c [Failure], tree: &'c Files, installed: &'c Installed, index: &'c Index) -> Case<'c> {
+    Case { failures, tree, installed, index }
+}
