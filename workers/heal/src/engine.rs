@@ -17,7 +17,7 @@ use crate::laboratory::{Attempt, AttemptError, Laboratory};
 use crate::overlay::Overlay;
 use crate::patch;
 use crate::roles::Roles;
-use crate::search::{Budget, Found, State, search};
+use crate::search::{Budget, Found, Repairs, State, search};
 
 /// Runs that show the failure before anything is tried.
 const REPRODUCTIONS: u32 = 2;
@@ -40,6 +40,8 @@ pub struct Order<'a> {
     pub roles: Roles,
     /// Runs and time.
     pub budget: Budget,
+    /// The strategies that are asked.
+    pub repairs: Repairs,
     /// How long getting the code took.
     pub checkout: Duration,
 }
@@ -67,7 +69,7 @@ pub async fn heal<L: Laboratory>(laboratory: &L, order: Order<'_>) -> Result<Hea
     let failure = primary(&first.report, &order.target);
     let diagnosis = diagnose(&failure, &order.roles, &order.tree);
     diagnosis.class.clone_into(&mut answer.completed.evidence.error_class);
-    let mut found = search(laboratory, start, &order.target, &order.guard, &mut budget).await?;
+    let mut found = search(laboratory, start, &order.target, &order.guard, &mut budget, order.repairs).await?;
     answer.spent(&found);
     if !found.green {
         return answer.unhealed(&order, &found, &diagnosis);
@@ -398,3 +400,7 @@ fn excerpt(failure: &Failure) -> String {
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+#[path = "engine_tests.rs"]
+mod tests;

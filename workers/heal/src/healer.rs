@@ -19,6 +19,7 @@ use crate::project_file::{self, ProjectFile};
 use crate::roles::Roles;
 use crate::runner::{PROBES, Plan};
 use crate::search::Budget;
+use crate::strategies;
 use crate::workbench::{Facilities, Workbench};
 
 /// What the heal worker is told when it starts.
@@ -188,6 +189,7 @@ impl Healer {
             guard,
             roles,
             budget,
+            repairs: strategies::all(),
             checkout: began.elapsed(),
         };
         let workbench =

@@ -7,18 +7,20 @@ use std::time::{Duration, Instant};
 
 use maestro_protocol::heal::{RuntimeChanges, Step, Touch};
 
-use crate::case::{Candidate, Case, Finding};
+use crate::case::{Candidate, Case, Finding, Repair};
 use crate::failure::{Report, TestOutcome};
 use crate::guard::Guard;
 use crate::judge::{Assessment, Target, assess};
 use crate::laboratory::{Attempt, AttemptError, Laboratory};
 use crate::overlay::Overlay;
-use crate::strategies;
 
 /// The most links of a chain.
 const DEEPEST: usize = 8;
 /// The most candidates tried for one failure.
 const WIDEST: usize = 10;
+
+/// The strategies that are asked.
+pub type Repairs = &'static [&'static dyn Repair];
 
 /// What a heal may cost.
 #[derive(Debug, Clone, Copy)]
@@ -85,6 +87,7 @@ pub async fn search<L: Laboratory>(
     target: &Target,
     guard: &Guard,
     budget: &mut Budget,
+    repairs: Repairs,
 ) -> Result<Found, AttemptError> {
     let original = start.attempt.report.clone();
     let mut found = Found {
@@ -97,7 +100,7 @@ pub async fn search<L: Laboratory>(
         validate: Duration::ZERO,
     };
     let mut tried = HashSet::new();
-    let first = candidates(laboratory, &start, target, &mut found).await;
+    let first = candidates(laboratory, repairs, &start, target, &mut found).await;
     let mut open = vec![Open { state: start, candidates: first }];
     while let Some(top) = open.last_mut() {
         let Some(candidate) = top.candidates.next() else {
@@ -134,7 +137,7 @@ pub async fn search<L: Laboratory>(
                 if next.steps.len() > found.state.steps.len() {
                     found.state = next.clone();
                 }
-                let more = candidates(laboratory, &next, target, &mut found).await;
+                let more = candidates(laboratory, repairs, &next, target, &mut found).await;
                 open.push(Open { state: next, candidates: more });
             }
             Assessment::Worse(reason) => found.rejected.push(format!("{}: {reason}", candidate.description)),
@@ -144,7 +147,7 @@ pub async fn search<L: Laboratory>(
         }
     }
     if found.green {
-        follow_up(laboratory, &original, target, guard, budget, &mut found).await?;
+        follow_up(laboratory, repairs, &original, target, guard, budget, &mut found).await?;
     }
     Ok(found)
 }
@@ -153,6 +156,7 @@ pub async fn search<L: Laboratory>(
 /// They are followed too, as long as that touches nothing that the heal has not touched already.
 async fn follow_up<L: Laboratory>(
     laboratory: &L,
+    repairs: Repairs,
     original: &Report,
     target: &Target,
     guard: &Guard,
@@ -173,7 +177,7 @@ async fn follow_up<L: Laboratory>(
         }
         let refusals = found.refusals.len();
         let state = found.state.clone();
-        let more = candidates(laboratory, &state, &Target::Command, found).await;
+        let more = candidates(laboratory, repairs, &state, &Target::Command, found).await;
         found.refusals.truncate(refusals);
         for candidate in more {
             let Some(mut next) = advance(&state, &candidate, guard, &mut found.rejected) else {
@@ -204,6 +208,7 @@ async fn follow_up<L: Laboratory>(
 /// Asks every strategy, and sorts what they answer.
 async fn candidates<L: Laboratory>(
     laboratory: &L,
+    repairs: Repairs,
     state: &State,
     target: &Target,
     found: &mut Found,
@@ -216,7 +221,7 @@ async fn candidates<L: Laboratory>(
     // Parsing a tree and asking an index block; the reactor must not.
     let findings = tokio::task::spawn_blocking(move || {
         let case = Case { failures: &failures, tree: &tree, installed: &installed, index: index.as_ref() };
-        strategies::all().iter().flat_map(|strategy| strategy.examine(&case)).collect::<Vec<_>>()
+        repairs.iter().flat_map(|repair| repair.examine(&case)).collect::<Vec<_>>()
     })
     .await
     .unwrap_or_else(|panic| {

@@ -1,0 +1,233 @@
+//! The engine against a laboratory whose tests are a function of the text of two files, and strategies that say what
+//! they are told to.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use maestro_protocol::heal::{HealCompleted, HealRequested, RuntimeChanges, Strategy, Touch, Verdict};
+
+use super::{Order, heal};
+use crate::case::{Candidate, Case, Edit, Finding, Installed, PackageIndex, Repair, Tree as _};
+use crate::failure::{Failure, Phase, Report, TestOutcome};
+use crate::guard::Guard;
+use crate::judge::Target;
+use crate::laboratory::{Attempt, AttemptError, Laboratory};
+use crate::overlay::Overlay;
+use crate::roles::Roles;
+use crate::search::{Budget, Repairs};
+
+/// `test_a.py` fails with what stands in its first line behind `# fails:`; `test_b.py` is its neighbour; an installed
+/// `plugin` makes a line `# needs plugin` harmless.
+struct Script {
+    runs: AtomicU32,
+    /// The run, counted from 1, that fails whatever the text.
+    flaps: Option<u32>,
+}
+
+impl Script {
+    fn new() -> Self {
+        Self { runs: AtomicU32::new(0), flaps: None }
+    }
+}
+
+struct NoIndex;
+
+impl PackageIndex for NoIndex {
+    fn versions(&self, _: &str) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+impl Laboratory for Script {
+    async fn attempt(&self, tree: &Overlay, changes: &RuntimeChanges) -> Result<Attempt, AttemptError> {
+        let run = self.runs.fetch_add(1, Ordering::Relaxed) + 1;
+        if changes.install.iter().any(|requirement| requirement == "nowhere") {
+            return Err(AttemptError::Environment("the package index has nothing that satisfies `nowhere`".into()));
+        }
+        let mut report = Report::default();
+        for file in ["test_a.py", "test_b.py"] {
+            let text = tree.read(file).unwrap_or_default();
+            let needs = text.contains("# needs plugin") && !changes.install.contains(&"plugin".to_owned());
+            let fails = text.lines().find_map(|line| line.strip_prefix("# fails: ")).map(str::to_owned);
+            let fails = fails.or(needs.then(|| "no plugin".to_owned()));
+            let fails = fails.or((self.flaps == Some(run)).then(|| "now and then".to_owned()));
+            let outcome = match &fails {
+                None => TestOutcome::Passed,
+                Some(_) => TestOutcome::Failed,
+            };
+            report.outcomes.insert(format!("{file}::t"), outcome);
+            report.failures.extend(fails.map(|message| Failure {
+                test: Some(format!("{file}::t")),
+                phase: Phase::Call,
+                exception: Some("ValueError".into()),
+                message,
+                frames: Vec::new(),
+                text: String::new(),
+            }));
+        }
+        Ok(Attempt {
+            report,
+            installed: Arc::new(Installed::default()),
+            install: Duration::ZERO,
+            run: Duration::from_millis(1),
+            stopped: None,
+        })
+    }
+
+    fn index(&self) -> Arc<dyn PackageIndex + Send + Sync> {
+        Arc::new(NoIndex)
+    }
+}
+
+/// Answers a failure's message with edits and requirements.
+struct Says(fn(&str) -> Vec<Finding>);
+
+impl Repair for Says {
+    fn strategy(&self) -> Strategy {
+        Strategy::SyntaxRepair
+    }
+
+    fn examine(&self, case: &Case<'_>) -> Vec<Finding> {
+        (self.0)(&case.failures[0].message)
+    }
+}
+
+fn edit(path: &str, text: &str) -> Finding {
+    Finding::Try(Candidate {
+        strategy: Strategy::SyntaxRepair,
+        description: format!("{path} becomes {text:?}"),
+        edits: vec![Edit { path: path.into(), text: text.into() }],
+        runtime: RuntimeChanges::default(),
+        rank: 1,
+    })
+}
+
+fn install(requirement: &str) -> Finding {
+    Finding::Try(Candidate {
+        strategy: Strategy::DependencyFix,
+        description: format!("install {requirement}"),
+        edits: Vec::new(),
+        runtime: RuntimeChanges { install: vec![requirement.into()], ..RuntimeChanges::default() },
+        rank: 2,
+    })
+}
+
+async fn run(script: Script, test: &str, product: bool, repairs: Repairs) -> (HealCompleted, u32) {
+    let base = tempfile::tempdir().unwrap();
+    std::fs::write(base.path().join("test_a.py"), test).unwrap();
+    std::fs::write(base.path().join("test_b.py"), "fine\n").unwrap();
+    std::fs::write(base.path().join("product.py"), "x\n").unwrap();
+    let request: HealRequested = serde_json::from_value(serde_json::json!({
+        "project": {"repository": "/r"}, "kind": "test_failure", "message": "m"
+    }))
+    .unwrap();
+    let order = Order {
+        request: &request,
+        tree: Overlay::new(base.path()).unwrap(),
+        target: Target::Test("test_a.py::t".into()),
+        guard: Guard::new(&[], product, Roles::default()).unwrap(),
+        roles: Roles::default(),
+        budget: Budget { runs: 20, deadline: Instant::now() + Duration::from_secs(60) },
+        repairs,
+        checkout: Duration::ZERO,
+    };
+    let answer = heal(&script, order).await.unwrap();
+    (answer, script.runs.load(Ordering::Relaxed))
+}
+
+#[tokio::test]
+async fn a_repair_that_holds_is_healed_with_its_counted_evidence() {
+    static REPAIRS: Repairs = &[&Says(|_| vec![edit("test_a.py", "fine\n")])];
+    let (answer, runs) = run(Script::new(), "# fails: boom\n", true, REPAIRS).await;
+    assert_eq!(answer.verdict, Verdict::Healed);
+    assert_eq!((answer.evidence.reproduced.as_str(), answer.evidence.after.as_str()), ("2/2", "3/3"));
+    assert_eq!(answer.touches, [Touch::Test]);
+    assert_eq!(answer.evidence.neighbours.after.passed, 1);
+    assert!(answer.patch.unwrap().contains("-# fails: boom\n+fine\n"));
+    assert_eq!(runs, 5);
+    assert!(answer.confidence > 0.5 && answer.confidence < 1.0);
+}
+
+#[tokio::test]
+async fn a_repair_of_the_product_is_proposed_and_never_healed() {
+    static REPAIRS: Repairs = &[&Says(|_| {
+        let Finding::Try(mut both) = edit("test_a.py", "fine\n") else { return Vec::new() };
+        both.edits.push(Edit { path: "product.py".into(), text: "y\n".into() });
+        vec![Finding::Try(both)]
+    })];
+    let (answer, _) = run(Script::new(), "# fails: boom\n", true, REPAIRS).await;
+    assert_eq!(answer.verdict, Verdict::Proposed);
+    assert_eq!(answer.touches, [Touch::Test, Touch::Product]);
+    let (answer, _) = run(Script::new(), "# fails: boom\n", false, REPAIRS).await;
+    assert!(matches!(answer.verdict, Verdict::NoFix | Verdict::Refused));
+    assert!(answer.patch.is_none());
+}
+
+#[tokio::test]
+async fn a_repair_that_breaks_a_neighbour_is_rejected_and_the_next_is_tried() {
+    static REPAIRS: Repairs = &[&Says(|_| {
+        let Finding::Try(mut bad) = edit("test_a.py", "fine\n") else { return Vec::new() };
+        bad.edits.push(Edit { path: "test_b.py".into(), text: "# fails: now b\n".into() });
+        bad.rank = 0;
+        vec![Finding::Try(bad), edit("test_a.py", "also fine\n")]
+    })];
+    let (answer, _) = run(Script::new(), "# fails: boom\n", true, REPAIRS).await;
+    assert_eq!(answer.verdict, Verdict::Healed);
+    assert!(answer.patch.unwrap().contains("also fine"));
+}
+
+#[tokio::test]
+async fn a_failure_behind_a_failure_is_followed_and_dead_ends_are_left() {
+    static REPAIRS: Repairs = &[&Says(|message| match message {
+        // The first way leads to a failure that nothing repairs.
+        "one" => vec![edit("test_a.py", "# fails: dead end\n"), edit("test_a.py", "# needs plugin\n")],
+        "no plugin" => vec![install("nowhere"), install("plugin")],
+        _ => Vec::new(),
+    })];
+    let (answer, _) = run(Script::new(), "# fails: one\n", true, REPAIRS).await;
+    assert_eq!(answer.verdict, Verdict::Healed, "{}", answer.reason);
+    assert_eq!(answer.steps.len(), 2);
+    assert_eq!(answer.touches, [Touch::Test, Touch::Environment]);
+    assert_eq!(answer.runtime_changes.unwrap().install, ["plugin"]);
+}
+
+#[tokio::test]
+async fn a_partial_repair_is_reported_as_such() {
+    static REPAIRS: Repairs = &[&Says(|message| match message {
+        "one" => vec![edit("test_a.py", "# fails: two\n")],
+        _ => Vec::new(),
+    })];
+    let (answer, _) = run(Script::new(), "# fails: one\n", true, REPAIRS).await;
+    assert!(matches!(answer.verdict, Verdict::NoFix | Verdict::Refused));
+    assert!(answer.reason.contains("behind it stands another"), "{}", answer.reason);
+    assert_eq!(answer.steps.len(), 1);
+}
+
+#[tokio::test]
+async fn a_reason_why_a_person_must_decide_is_a_refusal() {
+    static REPAIRS: Repairs = &[&Says(|_| vec![Finding::Refuse("choosing a side is a person's decision".into())])];
+    let (answer, _) = run(Script::new(), "# fails: boom\n", true, REPAIRS).await;
+    assert_eq!(answer.verdict, Verdict::Refused);
+    assert!(answer.reason.contains("a person's decision"));
+}
+
+#[tokio::test]
+async fn a_green_test_is_not_reproduced_after_one_run() {
+    static REPAIRS: Repairs = &[];
+    let (answer, runs) = run(Script::new(), "fine\n", true, REPAIRS).await;
+    assert_eq!((answer.verdict, runs), (Verdict::NotReproduced, 1));
+}
+
+#[tokio::test]
+async fn a_failure_that_comes_and_goes_is_not_healed_by_luck() {
+    static REPAIRS: Repairs = &[&Says(|_| vec![edit("test_a.py", "fine\n")])];
+    let (answer, _) = run(Script { flaps: Some(1), ..Script::new() }, "fine\n", true, REPAIRS).await;
+    assert_eq!(answer.verdict, Verdict::NoFix);
+    assert_eq!(answer.evidence.reproduced, "1/2");
+    // It passes when it is tried, and fails once while it is confirmed.
+    let (answer, _) = run(Script { flaps: Some(4), ..Script::new() }, "# fails: boom\n", true, REPAIRS).await;
+    assert_eq!(answer.verdict, Verdict::NoFix);
+    assert_eq!(answer.evidence.after, "1/2");
+    assert!(answer.patch.is_none());
+}
