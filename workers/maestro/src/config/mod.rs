@@ -12,7 +12,6 @@ pub(crate) mod settings;
 mod span;
 
 pub(crate) use layers::Layers;
-pub(crate) use mask::masked;
-pub(crate) use origin::{Origin, Setting};
+pub(crate) use origin::Origin;
 pub(crate) use settings::Settings;
 pub(crate) use span::Span;

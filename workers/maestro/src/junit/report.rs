@@ -45,8 +45,6 @@ pub(crate) struct Case {
 /// The `<failure>` or `<error>` of a case.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Problem {
-    /// Whether it was an `<error>`: the test did not get to its own assertion.
-    pub(crate) error: bool,
     /// The `type` attribute: often the exception's class.
     pub(crate) class: String,
     pub(crate) message: String,
@@ -184,12 +182,11 @@ impl Walk {
                     problem: Problem::default(),
                 });
             }
-            kind @ ("failure" | "error") => {
+            "failure" | "error" => {
                 if let Some(case) = self.case.as_mut().filter(|_| !self.failed) {
                     self.failed = true;
                     self.in_problem = true;
                     case.problem = Problem {
-                        error: kind == "error",
                         class: attributes.get("type").unwrap_or_default(),
                         message: attributes.get("message").unwrap_or_default(),
                         text: String::new(),

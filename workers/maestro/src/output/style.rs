@@ -5,6 +5,8 @@ use anstyle::{AnsiColor, Style};
 /// What a piece of text means to its reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tone {
+    /// Of the usual weight.
+    Plain,
     /// Good news; an added line.
     Good,
     /// Needs a person.
@@ -23,6 +25,7 @@ impl Tone {
     const fn style(self) -> Style {
         let plain = Style::new();
         match self {
+            Self::Plain => plain,
             Self::Good => AnsiColor::Green.on_default(),
             Self::Warn => AnsiColor::Yellow.on_default(),
             Self::Bad => AnsiColor::Red.on_default(),
@@ -34,7 +37,7 @@ impl Tone {
 }
 
 pub(super) fn paint(colour: bool, tone: Tone, text: &str) -> String {
-    if colour {
+    if colour && tone != Tone::Plain {
         let style = tone.style();
         format!("{style}{text}{style:#}")
     } else {

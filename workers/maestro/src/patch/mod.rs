@@ -7,4 +7,4 @@ mod path;
 mod plan;
 mod write;
 
-pub(crate) use plan::{Change, Misfit, Plan};
+pub(crate) use plan::{Misfit, Plan};

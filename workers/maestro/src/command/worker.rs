@@ -1,0 +1,54 @@
+//! `maestro worker`: one kind of worker, for a fleet of many processes.
+
+use clap::Args;
+
+use crate::config::flags::WorkerFlags;
+use crate::exit::Exit;
+use crate::fault::{Fault, Outcome};
+use crate::fleet::workers::{Crew, Kind};
+use crate::fleet::{connection, signals};
+use crate::session::Session;
+
+/// Runs one kind of worker until SIGTERM or Ctrl-C
+///
+/// The first signal lets running work end within --grace and hands back the rest; a second one ends at once. The worker listens on no port.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  maestro worker triage --redis-url redis://redis.example.org
+  maestro worker heal --root /srv/checkouts --concurrency 4 --lease 1m
+  MAESTRO_REDIS_URL=rediss://… maestro worker heal --config fleet.yaml --log-format json")]
+pub(crate) struct Worker {
+    /// Which
+    #[arg(value_enum)]
+    kind: Kind,
+
+    /// How many messages it handles at a time
+    #[arg(long, env = "MAESTRO_CONCURRENCY", value_name = "N", hide_env_values = true, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    concurrency: Option<u32>,
+
+    #[command(flatten)]
+    pub(crate) flags: WorkerFlags,
+}
+
+impl Worker {
+    pub(crate) async fn run(self, session: Session) -> Outcome {
+        let mut settings = session.settings.clone();
+        if let Some(concurrency) = self.concurrency {
+            settings.triage_concurrency.value = concurrency;
+            settings.heal_concurrency.value = concurrency;
+        }
+        let mut crew = Crew::new(signals::shutdown()?);
+        // What needs a cluster says so without asking where Redis is.
+        let endpoint = match (connection::endpoint(&session), self.kind) {
+            (Ok(endpoint), _) => endpoint,
+            (Err(fault), Kind::Triage | Kind::Heal) => return Err(fault),
+            (Err(_), _) => "redis://localhost"
+                .parse()
+                .map_err(|error| Fault::usage(format!("{error}")))?,
+        };
+        crew.start(self.kind, &settings, &endpoint)?;
+        crew.finished().await?;
+        Ok(Exit::Success)
+    }
+}

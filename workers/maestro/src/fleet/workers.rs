@@ -1,0 +1,132 @@
+//! The workers of this process, each on its stream.
+
+use clap::ValueEnum;
+use maestro_protocol::Stream;
+use maestro_streams::{CancellationToken, Consumer, ConsumerConfig, Endpoint, Tally};
+use maestro_triage::Triage;
+use maestro_worker::{Typed, Worker};
+use tokio::task::JoinSet;
+
+use super::connection;
+use crate::config::Settings;
+use crate::exit::Exit;
+use crate::fault::Fault;
+
+/// The kinds of worker that there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// Classifies reported errors and decides what is to be healed
+    Triage,
+    /// Heals failing tests
+    Heal,
+    /// Brings environments up; needs a Kubernetes cluster
+    Provision,
+    /// Takes environments away; needs a Kubernetes cluster
+    Cleanup,
+}
+
+impl Kind {
+    /// What works without a cluster.
+    pub(crate) const LOCAL: [Self; 2] = [Self::Triage, Self::Heal];
+
+    /// The stream that it reads.
+    pub(crate) const fn stream(self) -> Stream {
+        match self {
+            Self::Triage => Stream::Errors,
+            Self::Heal => Stream::Heal,
+            Self::Provision => Stream::Provision,
+            Self::Cleanup => Stream::Cleanup,
+        }
+    }
+}
+
+/// Workers that run.
+#[derive(Debug)]
+pub(crate) struct Crew {
+    running: JoinSet<Result<(), Fault>>,
+    shutdown: CancellationToken,
+}
+
+impl Crew {
+    /// Workers that end in order when `shutdown` fires.
+    pub(crate) fn new(shutdown: CancellationToken) -> Self {
+        Self {
+            running: JoinSet::new(),
+            shutdown,
+        }
+    }
+
+    /// Starts one kind of worker, with as many messages at a time as its setting says.
+    pub(crate) fn start(
+        &mut self,
+        kind: Kind,
+        settings: &Settings,
+        endpoint: &Endpoint,
+    ) -> Result<(), Fault> {
+        match kind {
+            Kind::Triage => {
+                let tally = Tally::new(endpoint, settings.prefix.value.clone()).map_err(|error| connection::fault(&error))?;
+                let worker = Triage::new(tally).window(settings.triage_window.value.0);
+                self.run(kind, worker, settings.triage_concurrency.value, settings, endpoint)
+            }
+            Kind::Heal => {
+                let worker = super::heal::worker(settings)?;
+                self.run(kind, worker, settings.heal_concurrency.value, settings, endpoint)
+            }
+            Kind::Provision | Kind::Cleanup => Err(Fault::new(
+                Exit::NeedsCluster,
+                format!("the {} worker needs a Kubernetes cluster, and this build cannot talk to one yet", kind.stream().group().unwrap_or_default()),
+            )
+            .next("`maestro worker triage` and `maestro worker heal` work without one")),
+        }
+    }
+
+    fn run<W: Worker>(
+        &mut self,
+        kind: Kind,
+        worker: W,
+        concurrency: u32,
+        settings: &Settings,
+        endpoint: &Endpoint,
+    ) -> Result<(), Fault> {
+        let config = ConsumerConfig {
+            prefix: settings.prefix.value.clone(),
+            concurrency: usize::try_from(concurrency).unwrap_or(usize::MAX),
+            lease: settings.lease.value.0,
+            max_deliveries: settings.max_deliveries.value,
+            retention: settings.retention.value.0,
+            dedup_window: settings.dedup_window.value.0,
+            grace: settings.grace.value.0,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            ..ConsumerConfig::new(kind.stream().name(), W::NAME)
+        };
+        let consumer = Consumer::new(endpoint.clone(), config, Typed::new(worker))
+            .map_err(|error| connection::fault(&error))?;
+        let shutdown = self.shutdown.clone();
+        tracing::info!(worker = W::NAME, stream = kind.stream().name(), concurrency, %endpoint, "started");
+        self.running.spawn(async move {
+            let ended = consumer
+                .run(shutdown)
+                .await
+                .map_err(|error| connection::fault(&error));
+            tracing::info!(worker = W::NAME, "ended");
+            ended
+        });
+        Ok(())
+    }
+
+    /// Waits until all have ended. One that ends by a fault takes the others down in order.
+    pub(crate) async fn finished(&mut self) -> Result<(), Fault> {
+        let mut first = Ok(());
+        while let Some(ended) = self.running.join_next().await {
+            let ended = ended.unwrap_or_else(|panic| {
+                Err(Fault::unavailable(format!("a worker panicked: {panic}")))
+            });
+            if ended.is_err() {
+                self.shutdown.cancel();
+            }
+            first = first.and(ended);
+        }
+        first
+    }
+}

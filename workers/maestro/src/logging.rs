@@ -1,0 +1,40 @@
+//! Log lines: one an event, on standard error.
+
+use std::io;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::config::Settings;
+use crate::config::flags::LogFormat;
+use crate::fault::Fault;
+use crate::output::Output;
+
+/// Starts logging; `default` is the filter where none is configured.
+pub(crate) fn start(settings: &Settings, output: Output, default: &str) -> Result<(), Fault> {
+    let directives = settings.log.value.as_deref().unwrap_or(default);
+    let filter = EnvFilter::builder().parse(directives).map_err(|error| {
+        Fault::usage(format!(
+            "`{}`: expected a level (error, warn, info, debug, trace) or `target=level,…`, but found `{directives}` ({error})",
+            settings.log.key.path
+        ))
+    })?;
+    let registry = tracing_subscriber::registry().with(filter);
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(io::stderr)
+        .with_ansi(output.colours_logs());
+    let started = match settings.log_format.value {
+        LogFormat::Text => registry.with(layer.with_target(false)).try_init(),
+        LogFormat::Json => registry
+            .with(
+                layer
+                    .json()
+                    .flatten_event(true)
+                    .with_current_span(true)
+                    .with_span_list(false),
+            )
+            .try_init(),
+    };
+    started.map_err(|error| Fault::usage(format!("logging cannot be started: {error}")))
+}
