@@ -25,7 +25,7 @@ mod tally;
 pub use admin::{Admin, ConsumerStatus, DeadEntry, GroupStatus, StreamStatus};
 pub use clock::{Clock, SystemClock};
 pub use config::{CheckFirst, ConsumerConfig};
-pub use consumer::Consumer;
+pub use consumer::{Consumer, Pulse};
 pub use endpoint::{Endpoint, InvalidUrl};
 pub use entry::{Entry, EntryId, InvalidEntryId};
 pub use error::Error;

@@ -1,0 +1,45 @@
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// A view on a running consumer for a liveness probe. It never asks Redis: an outage must not look like a dead worker.
+#[derive(Debug, Clone, Default)]
+pub struct Pulse(Arc<Mutex<Beat>>);
+
+#[derive(Debug, Default)]
+struct Beat {
+    looped: Option<Instant>,
+    oldest: Option<Instant>,
+    in_hand: usize,
+}
+
+impl Pulse {
+    /// Since the consumer's loop last went round, which it does at least once per [`crate::ConsumerConfig::upkeep`]; `None` before the first time.
+    pub fn loop_age(&self) -> Option<Duration> {
+        self.read(|beat| beat.looped.map(|at| at.elapsed()))
+    }
+
+    /// How long the longest-running handler has been at it; `None` if none runs.
+    pub fn oldest_handler_age(&self) -> Option<Duration> {
+        self.read(|beat| beat.oldest.map(|at| at.elapsed()))
+    }
+
+    /// How many messages are fetched and not yet committed.
+    pub fn in_hand(&self) -> usize {
+        self.read(|beat| beat.in_hand)
+    }
+
+    pub(super) fn beat(&self, oldest: Option<Instant>, in_hand: usize) {
+        let mut beat = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *beat = Beat {
+            looped: Some(Instant::now()),
+            oldest,
+            in_hand,
+        };
+    }
+
+    fn read<T>(&self, look: impl FnOnce(&Beat) -> T) -> T {
+        look(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

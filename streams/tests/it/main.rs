@@ -1,0 +1,11 @@
+//! What the runtime promises, against a real redis-server: each test starts its own.
+
+mod commit;
+mod endpoint;
+mod lease;
+mod operator;
+mod outage;
+mod retry;
+mod rig;
+mod shutdown;
+mod tally;
