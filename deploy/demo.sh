@@ -142,3 +142,96 @@ for package in "${packages[@]}"; do
     [ -s "$report" ] || broken "pytest wrote no report for $package: see $report.log"
     printf '   %s✗%s %-18s %s\n' "$red" "$plain" "$package" "$(last_line "$report.log")"
 done
+
+# --- 3 -------------------------------------------------------------------------------------------------------
+
+heading "A fleet, with a Redis of its own on a private socket"
+maestro() { "$maestro" --data-dir "$place/fleet" "$@"; }
+"$maestro" --data-dir "$place/fleet" up --root "$place/src" --heal-concurrency 2 >"$place/fleet.log" 2>&1 </dev/null &
+fleet=$!
+for attempt in $(seq 150); do
+    if maestro status >/dev/null 2>&1; then break; fi
+    kill -0 "$fleet" 2>/dev/null || broken "the fleet ended at once: $(tail -n 1 "$place/fleet.log")"
+    [ "$attempt" -lt 150 ] || broken "the fleet is not up after 30 seconds"
+    sleep 0.2
+done
+good "triage and heal are up, process $fleet"
+
+# --- 4 -------------------------------------------------------------------------------------------------------
+
+heading "What failed is published, and the fleet goes to work"
+flows=()
+published=0
+for package in "${packages[@]}"; do
+    # The same that stands after the tests in a CI job.
+    ids=$(maestro publish --junit "$place/$package.xml" --repository "$place/src/$package" \
+        --correlation-id "$package" --install pytest==9.2.0 \
+        -- python -m pytest -q -p no:cacheprovider -o addopts= "${tests[$package]}") ||
+        broken "the report of $package could not be published"
+    count=$(wc -l <<<"$ids")
+    say "maestro publish --junit $package.xml    $count failing"
+    published=$((published + count))
+    flows+=(--correlation "$package")
+done
+echo
+if ! maestro watch "${flows[@]}" --until "$published" --timeout 150s | indented; then
+    maestro status | indented
+    maestro dead list | indented
+    broken "not every failure came to its end in time"
+fi
+
+# --- 5 -------------------------------------------------------------------------------------------------------
+
+# verdicts_of PACKAGE: a line for each heal of a flow: its id, its verdict, its strategy.
+verdicts_of() {
+    maestro watch --correlation "$1" --type maestro.heal.completed.v1 --output json | "$python" -c '
+import json, sys
+for line in sys.stdin:
+    result = json.loads(line)
+    heal = result["data"]
+    print(result["id"], heal["verdict"], heal.get("strategy", "-"))'
+}
+# repaired PACKAGE VERDICT STRATEGY TITLE [APPLY OPTION]: shows, applies and proves one repair.
+repaired() {
+    local package=$1 wanted_verdict=$2 wanted_strategy=$3 title=$4 id verdict strategy
+    heading "$title"
+    read -r id verdict strategy < <(verdicts_of "$package") || broken "there is no verdict on $package"
+    maestro show "$id" | indented
+    [ "$verdict $strategy" = "$wanted_verdict $wanted_strategy" ] ||
+        broken "the verdict on $package is $verdict by $strategy, where $wanted_verdict by $wanted_strategy was due"
+    echo
+    say "maestro apply ${5:+$5 }--into $package"
+    # shellcheck disable=SC2086 # an absent option is no argument
+    maestro apply ${5:-} --into "$place/src/$package" "$id" | indented || broken "the patch of $package does not apply"
+    run_tests "$package" "${tests[$package]}" "$place/$package.healed.xml" ||
+        broken "the tests of $package fail with the patch: see $place/$package.healed.xml.log"
+    good "$package: $(last_line "$place/$package.healed.xml.log")"
+}
+repaired addict-2.2.1 healed syntax_repair "addict: a test file that does not parse"
+repaired tinydb-3.15.2 healed api_contract_adaptation "tinydb: a test imports a name from where it used to be"
+# Product code: the fleet proposes, a person decides. Here the person is this script, which says so.
+repaired cachetools-2.1.0 proposed api_contract_adaptation "cachetools: the product does, so a person has to agree" --proposed
+
+# --- 8 -------------------------------------------------------------------------------------------------------
+
+heading "prettytable: the product is what is broken"
+readonly defect=prettytable-0.7.2
+before=$(cd "$place/src/$defect" && sha256sum prettytable.py prettytable_test.py)
+read -r id verdict strategy < <(verdicts_of "$defect") || broken "there is no verdict on $defect"
+maestro show "$id" | indented
+[ "$verdict" = refused ] || broken "the verdict on $defect is $verdict by $strategy, where a refusal was due"
+if maestro apply --proposed --into "$place/src/$defect" "$id" >/dev/null 2>&1; then
+    broken "a refused heal could be applied"
+fi
+[ "$before" = "$(cd "$place/src/$defect" && sha256sum prettytable.py prettytable_test.py)" ] || broken "$defect was changed"
+good "refused: no patch, nothing to apply, and the test stays red until somebody mends the sort"
+
+# --- 9 -------------------------------------------------------------------------------------------------------
+
+heading "The end"
+maestro status | indented
+socket=$(maestro status --output json | "$python" -c 'import json, sys; print(json.load(sys.stdin)["redis"].removeprefix("redis+unix://"))')
+stop_fleet
+if redis-cli -s "$socket" ping >/dev/null 2>&1; then broken "the fleet's Redis still runs"; fi
+good "three repairs proven and applied, one refused; nothing is left running"
+say "${dim}$((SECONDS - started)) s, building included. What was made is in .maestro/demo; make clean removes it.$plain"
