@@ -6,13 +6,13 @@ use crate::case::{Case, Installed, PackageIndex, Tree};
 use crate::failure::{Failure, Frame, Phase};
 
 /// A project of a few files.
-pub(super) struct Files {
+pub(crate) struct Files {
     paths: Vec<String>,
     texts: BTreeMap<String, String>,
 }
 
 impl Files {
-    pub(super) fn new(files: &[(&str, &str)]) -> Self {
+    pub(crate) fn new(files: &[(&str, &str)]) -> Self {
         let texts: BTreeMap<String, String> = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
         Self { paths: texts.keys().cloned().collect(), texts }
     }
@@ -30,10 +30,10 @@ impl Tree for Files {
 
 /// An index of a few distributions.
 #[derive(Default)]
-pub(super) struct Index(pub(super) BTreeMap<String, Vec<String>>);
+pub(crate) struct Index(pub(super) BTreeMap<String, Vec<String>>);
 
 impl Index {
-    pub(super) fn new(distributions: &[(&str, &[&str])]) -> Self {
+    pub(crate) fn new(distributions: &[(&str, &[&str])]) -> Self {
         Self(distributions.iter().map(|(name, versions)| ((*name).to_owned(), versions.iter().map(|v| (*v).to_owned()).collect())).collect())
     }
 }
@@ -45,7 +45,7 @@ impl PackageIndex for Index {
 }
 
 /// A failure with its innermost frames last.
-pub(super) fn failure(test: Option<&str>, phase: Phase, line: &str, frames: &[(&str, u32)]) -> Failure {
+pub(crate) fn failure(test: Option<&str>, phase: Phase, line: &str, frames: &[(&str, u32)]) -> Failure {
     let (exception, message) = line.split_once(": ").filter(|(name, _)| !name.contains(' ')).unwrap_or(("", line));
     Failure {
         test: test.map(str::to_owned),
@@ -58,6 +58,6 @@ pub(super) fn failure(test: Option<&str>, phase: Phase, line: &str, frames: &[(&
 }
 
 /// A case of these parts, on an environment.
-pub(super) fn case<'c>(failures: &'c [Failure], tree: &'c Files, installed: &'c Installed, index: &'c Index) -> Case<'c> {
+pub(crate) fn case<'c>(failures: &'c [Failure], tree: &'c Files, installed: &'c Installed, index: &'c Index) -> Case<'c> {
     Case { failures, tree, installed, index }
 }

@@ -4,7 +4,7 @@
 mod api_contract_adaptation;
 mod dependency_fix;
 #[cfg(test)]
-mod fake;
+pub(crate) mod fake;
 pub mod rank;
 mod syntax_repair;
 
