@@ -34,6 +34,8 @@ pub enum IndexError {
     },
 }
 
+type Answer = Result<Vec<String>, IndexError>;
+
 /// The index that pip knows, with the settings and for the interpreter of the environments; answers are remembered.
 ///
 /// pip is asked by its command line and not the index by its own protocol, so that every setting that an installation
@@ -42,7 +44,7 @@ pub enum IndexError {
 pub struct PipIndex {
     environments: Environments,
     python: Option<String>,
-    known: Arc<Mutex<HashMap<String, Result<Vec<String>, IndexError>>>>,
+    known: Arc<Mutex<HashMap<String, Answer>>>,
 }
 
 impl PipIndex {
@@ -187,7 +189,7 @@ impl Environments {
             .variables
             .insert("PYTHONNOUSERSITE".to_owned(), "1".to_owned());
         command.readable.extend([pip, interpreter.prefix]);
-        command.limits.wall = Duration::from_secs(60);
+        command.limits.wall = Duration::from_mins(1);
         Ok(self.sandbox().run(&command, &cancel).await?)
     }
 }

@@ -2,6 +2,7 @@
 //! They are the only part of the worker's own environment that an installation sees.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Variables that an installation is given when the worker has them.
@@ -116,11 +117,14 @@ impl IndexSettings {
     /// What of the settings decides which packages there are: part of an environment's key.
     pub(super) fn which_index(&self) -> String {
         let decides = ["INDEX", "FIND_LINKS", "PREFER_BINARY", "CONFIG_FILE"];
-        self.variables
+        let deciding = self
+            .variables
             .iter()
-            .filter(|(name, _)| decides.iter().any(|word| name.contains(word)))
-            .map(|(name, value)| format!("{name}={value}\n"))
-            .collect()
+            .filter(|(name, _)| decides.iter().any(|word| name.contains(word)));
+        deciding.fold(String::new(), |mut text, (name, value)| {
+            let _ = writeln!(text, "{name}={value}");
+            text
+        })
     }
 }
 

@@ -12,7 +12,7 @@ use super::program;
 /// The oldest version that environments can be made for: `venv` with a pip that can be brought up to date.
 const OLDEST: (u8, u8) = (3, 6);
 
-/// One installed CPython or compatible interpreter.
+/// One installed interpreter, `CPython` or compatible with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Interpreter {
     /// The executable itself: no link, no shim, not inside a virtual environment.
@@ -24,7 +24,7 @@ pub struct Interpreter {
     /// `major.minor`.
     pub version: (u8, u8),
     /// The whole version, such as `3.13.0` or `3.14.0rc1`, with the implementation's name in front when that is not
-    /// CPython. Two interpreters of equal release can share an environment's key.
+    /// `CPython`. Two interpreters of equal release can share an environment's key.
     pub release: String,
 }
 

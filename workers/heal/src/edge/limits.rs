@@ -27,8 +27,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            wall: Duration::from_secs(120),
-            cpu: Duration::from_secs(240),
+            wall: Duration::from_mins(2),
+            cpu: Duration::from_mins(4),
             memory_bytes: 2 << 30,
             processes: 256,
             disk_bytes: 1 << 30,

@@ -7,6 +7,7 @@ mod git;
 mod location;
 mod tree;
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
@@ -230,11 +231,15 @@ pub(super) fn digest_of(root: &Path) -> Result<String, CheckoutError> {
             );
         }
     }
-    Ok(hash
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
+    Ok(hexadecimal(&hash.finalize()))
+}
+
+/// Bytes as people read them.
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// A tree to run in, or to change; removed from the disk when dropped.

@@ -162,7 +162,7 @@ impl Inner {
         update
             .readable
             .extend([bundled.clone(), interpreter.prefix.clone()]);
-        update.limits.wall = std::time::Duration::from_secs(60);
+        update.limits.wall = std::time::Duration::from_mins(1);
         let updated = self.sandbox.run(&update, cancel).await?;
         let ready = if updated.ended.succeeded() {
             &current

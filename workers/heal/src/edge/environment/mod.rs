@@ -150,21 +150,21 @@ impl Environments {
             );
             blocking(move || spec.key(&interpreter, &settings)).await?
         };
-        let shelf = &self.inner.shelf;
+        let kept = &self.inner.shelf;
         loop {
-            if let Some(held) = shelf.borrow(&key, cancel).await? {
+            if let Some(held) = kept.borrow(&key, cancel).await? {
                 return Environment::read(held, interpreter);
             }
-            let Some(place) = shelf.reserve(&key, cancel).await? else {
+            let Some(place) = kept.reserve(&key, cancel).await? else {
                 continue;
             };
             self.inner
                 .build(&place, spec, &interpreter, limits, cancel)
                 .await?;
-            let shelf = shelf.clone();
+            let kept = kept.clone();
             blocking(move || {
                 place.complete()?;
-                shelf.make_room();
+                kept.make_room();
                 Ok(())
             })
             .await?;

@@ -134,11 +134,7 @@ impl EnvironmentSpec {
         }
         text.push_str(&settings.which_index());
         let digest = Sha256::digest(text.as_bytes());
-        let hex: String = digest
-            .iter()
-            .take(16)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let hex = checkout::hexadecimal(&digest[..16]);
         Ok(format!(
             "{}.{}-{hex}",
             interpreter.version.0, interpreter.version.1

@@ -119,7 +119,7 @@ impl Sandbox {
             let programs = Programs {
                 bwrap: None,
                 prlimit: program::find("prlimit"),
-                setpriv: None,
+                setpriv: program::find("setpriv"),
                 env: None,
             };
             return Ok(Self::with(programs, Scope::Off));
@@ -287,6 +287,10 @@ impl Prepared {
             // A signal to the worker's group, such as ^C in a terminal, is the worker's to act upon.
             .process_group(0);
         process
+    }
+
+    fn members(&self) -> watch::Members {
+        watch::Members::of(self.scope, &self.scratch)
     }
 
     fn spawn_error(&self, source: std::io::Error) -> SandboxError {

@@ -6,7 +6,7 @@ use std::time::Duration;
 /// The kernel counts processor time for user space in hundredths of a second on every architecture.
 const TICKS_PER_SECOND: u64 = 100;
 
-/// One line of `/proc/<pid>/stat`, the parts of it that matter here; see proc_pid_stat(5).
+/// One line of `/proc/<pid>/stat`, the parts of it that matter here; see `proc_pid_stat(5)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Process {
     pub(super) pid: u32,

@@ -38,18 +38,14 @@ pub(super) async fn supervise(
         ));
     }
     let Started {
-        pid,
+        mut running,
         stdout,
         stderr,
         mut exited,
     } = start(prepared)
         .await
         .map_err(|source| prepared.spawn_error(source))?;
-    let members = Members::of(prepared.scope, pid, &prepared.scratch);
-    let mut running = Running {
-        members,
-        over: false,
-    };
+    let pid = running.members.outer();
 
     let (mut out, mut err) = (
         Bounded::new(command.limits.output_bytes),
@@ -79,7 +75,10 @@ pub(super) async fn supervise(
         let ended = match stopped {
             Err(status) => ended(status, pid)?,
             Ok(reason) => {
-                running.members.kill();
+                let members = running.members.clone();
+                tokio::task::spawn_blocking(move || members.kill())
+                    .await
+                    .ok();
                 // It goes on draining, so that nobody is held up by a full pipe.
                 loop {
                     tokio::select! {
@@ -141,13 +140,15 @@ struct Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if !self.over {
-            self.members.kill();
+            let members = self.members.clone();
+            std::thread::spawn(move || members.kill());
         }
     }
 }
 
 struct Started {
-    pid: u32,
+    /// Here from the first moment: what nobody receives is dropped, and must not go on running.
+    running: Running,
     stdout: ChildStdout,
     stderr: ChildStderr,
     exited: oneshot::Receiver<io::Result<ExitStatus>>,
@@ -157,6 +158,7 @@ struct Started {
 /// *thread* (`PR_SET_PDEATHSIG` in prctl(2)), and a thread of the runtime's pool may end at any time.
 async fn start(prepared: &Prepared) -> io::Result<Started> {
     let mut process = prepared.process();
+    let members = prepared.members();
     let (tell, told) = oneshot::channel();
     std::thread::Builder::new()
         .name("sandboxed command".to_owned())
@@ -170,18 +172,18 @@ async fn start(prepared: &Prepared) -> io::Result<Started> {
                 child.kill().ok();
                 return drop(tell.send(Err(io::ErrorKind::BrokenPipe.into())));
             };
-            if tell
-                .send(Ok(Started {
-                    pid: child.id(),
-                    stdout,
-                    stderr,
-                    exited,
-                }))
-                .is_err()
-            {
-                // Nobody wants it any more.
-                child.kill().ok();
-            }
+            let members = members.started_as(child.id());
+            let running = Running {
+                members,
+                over: false,
+            };
+            tell.send(Ok(Started {
+                running,
+                stdout,
+                stderr,
+                exited,
+            }))
+            .ok();
             tell_exit.send(child.wait()).ok();
         })?;
     told.await

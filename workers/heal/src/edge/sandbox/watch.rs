@@ -24,6 +24,9 @@ const INTERVAL: Duration = Duration::from_millis(50);
 /// How often the writable directories are measured at most. Measuring takes at most a twentieth of the time.
 const DISK_INTERVAL: Duration = Duration::from_millis(200);
 
+/// How long `bwrap` may take to begin.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// File systems in the sandbox's memory.
 const IN_MEMORY: &[&str] = &["tmp", "dev/shm", "home/heal"];
 
@@ -40,15 +43,25 @@ pub(super) struct Members {
 }
 
 impl Members {
-    pub(super) fn of(scope: Scope, outer: u32, scratch: &Scratch) -> Self {
-        let first = Arc::new(AtomicU32::new(0));
+    /// None yet.
+    pub(super) fn of(scope: Scope, scratch: &Scratch) -> Self {
         Self {
             scope,
-            outer,
-            first,
+            outer: 0,
+            first: Arc::new(AtomicU32::new(0)),
             mark: format!("{MARK}={}", scratch.mark()),
             passwd: scratch.passwd(),
         }
+    }
+
+    /// Those that come of this process.
+    pub(super) fn started_as(mut self, outer: u32) -> Self {
+        self.outer = outer;
+        self
+    }
+
+    pub(super) fn outer(&self) -> u32 {
+        self.outer
     }
 
     fn confined(&self) -> bool {
@@ -108,10 +121,21 @@ impl Members {
     }
 
     /// Kills all of them. The kernel does so for a sandbox when its first process goes, and lets no new one begin.
+    /// Blocks for a moment if the run has only just begun.
     pub(super) fn kill(&self) {
         if self.confined() {
-            // Before there is a first one, `bwrap` is alone, and the first one dies with it.
-            signal(self.first().unwrap_or(self.outer));
+            // To kill `bwrap` itself would do once its child has asked to die with it, and not before.
+            let until = Instant::now() + PATIENCE;
+            while Instant::now() < until {
+                if let Some(first) = self.first() {
+                    return signal(first);
+                }
+                if Process::read(&host(), self.outer).is_none_or(|outer| outer.zombie) {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            signal(self.outer);
         } else {
             // Each round finds what was started during the one before.
             for _ in 0..100 {
