@@ -53,12 +53,15 @@ fn the_committed_asyncapi_document_is_that_of_the_types() {
 #[test]
 fn the_asyncapi_document_is_valid_by_asyncapis_own_schema() {
     let validator = jsonschema::validator_for(&read("tests/data/asyncapi-3.0.0.json")).unwrap();
-    let document = asyncapi();
+    let mut document = asyncapi();
     let errors: Vec<String> = validator
         .iter_errors(&document)
         .map(|error| format!("{}: {error}", error.instance_path()))
         .collect();
     assert!(errors.is_empty(), "{errors:#?}");
+    // And it would have noticed.
+    document["operations"]["receive-automation-errors"]["action"] = "take".into();
+    assert!(!validator.is_valid(&document));
 }
 
 #[test]

@@ -7,6 +7,9 @@ use regex::{Captures, Regex};
 /// The most bytes of a stack trace that are read, counted from its end, where the cause stands.
 const READ: usize = 256 * 1024;
 
+/// The most frames that are kept, counted from the innermost.
+const FRAMES: usize = 64;
+
 /// A failure as its texts tell it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Failure {
@@ -70,13 +73,19 @@ impl Failure {
         Self {
             exception,
             says,
-            frames: frames
-                .into_iter()
-                .filter(|frame| !is_library(&frame.file))
-                .collect(),
+            frames: of_the_project(frames),
             language,
         }
     }
+}
+
+/// Without library frames, and with each run of the same frame as one: how deep a recursion went before it failed
+/// is different from run to run.
+fn of_the_project(mut frames: Vec<Frame>) -> Vec<Frame> {
+    frames.retain(|frame| !is_library(&frame.file));
+    frames.dedup();
+    let surplus = frames.len().saturating_sub(FRAMES);
+    frames.split_off(surplus)
 }
 
 fn pattern(text: &str) -> Regex {

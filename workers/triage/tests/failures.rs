@@ -174,3 +174,47 @@ fn an_exception_in_the_message_alone_is_read_too() {
     assert_eq!(failure.exception.as_deref(), Some("ModuleNotFoundError"));
     assert_eq!(failure.language, Some(Language::Python));
 }
+
+#[test]
+fn how_deep_a_recursion_went_makes_no_difference() {
+    let recursion = |depth: usize| {
+        let inner = "  File \"/srv/shop/tree.py\", line 4, in walk\n    walk(node)\n".repeat(depth);
+        let outer = "  File \"/srv/shop/main.py\", line 9, in main\n    walk(tree)\n";
+        let says = "RecursionError: maximum recursion depth exceeded";
+        read(&format!(
+            "Traceback (most recent call last):\n{outer}{inner}{says}\n"
+        ))
+    };
+    assert_eq!(recursion(3), recursion(900));
+    assert_eq!(
+        recursion(3).2,
+        ["/srv/shop/main.py main", "/srv/shop/tree.py walk"]
+    );
+}
+
+#[test]
+fn a_text_made_to_be_slow_is_read_all_the_same() {
+    for piece in [
+        "/a",
+        "a:",
+        "E ",
+        "0x",
+        " at (",
+        "\n  File \"",
+        "thread 'x' panicked at '",
+        "1.1.1.",
+        "a.py:1:\n",
+        "-",
+    ] {
+        let text = piece.repeat(900_000 / piece.len());
+        let started = std::time::Instant::now();
+        let failure = Failure::read(&text, Some(&text));
+        assert!(failure.frames.len() <= 64);
+        // Unoptimised code on a busy machine takes some hundred milliseconds; a quadratic pattern would take minutes.
+        assert!(
+            started.elapsed().as_secs() < 30,
+            "{piece:?} took {:?}",
+            started.elapsed()
+        );
+    }
+}

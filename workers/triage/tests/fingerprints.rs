@@ -1,5 +1,7 @@
 //! The same failure has the same fingerprint, and another has another.
 
+use std::fmt::Write as _;
+
 use maestro_protocol::error::{ErrorKind, ErrorReported};
 use maestro_protocol::project::{Framework, Project, Test};
 use maestro_triage::Failure;
@@ -110,12 +112,14 @@ fn printed(cause: &Cause, run: &Run) -> ErrorReported {
     );
     let mut trace = "Traceback (most recent call last):\n".to_owned();
     for ((file, function), line) in cause.frames.iter().zip(&run.lines) {
-        trace += &format!(
+        let _ = write!(
+            trace,
             "  File \"{}/shop/{file}\", line {line}, in {function}\n    code()\n",
             run.root
         );
     }
-    trace += &format!(
+    let _ = write!(
+        trace,
         "  File \"{}/lib/python3.{}/site-packages/lib-{}/x.py\", line 3, in inner\n    raise\n{}: {says}\n",
         run.root, run.python, run.temporary, cause.exception,
     );

@@ -53,6 +53,6 @@ impl fmt::Debug for Context {
             .field("now", &self.now())
             .field("cancelled", &self.cancelled.is_cancelled())
             .field("deliveries", &self.deliveries)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
