@@ -210,9 +210,8 @@ impl Batch {
             pipeline.exec_async(link).await?;
         }
         let exceptions = COMMIT.run(link, &self.call).await?;
-        let unexpected = || {
-            redis::RedisError::from((redis::ErrorKind::UnexpectedReturnType, "commit script"))
-        };
+        let unexpected =
+            || redis::RedisError::from((redis::ErrorKind::UnexpectedReturnType, "commit script"));
         let mut verdicts = vec![Verdict::Committed; self.items.len()];
         for exception in reply::array(exceptions).ok_or_else(unexpected)? {
             let mut parts = reply::array(exception).ok_or_else(unexpected)?.into_iter();

@@ -60,6 +60,8 @@ pub(super) async fn ensure_group(
 /// Whether the group or the whole stream is gone.
 pub(super) fn is_group_lost(error: &redis::RedisError) -> bool {
     // UNBLOCKED: the key was deleted under a blocking read.
-    error.code().is_some_and(|code| code == "NOGROUP" || code == "UNBLOCKED")
+    error
+        .code()
+        .is_some_and(|code| code == "NOGROUP" || code == "UNBLOCKED")
         || error.to_string().contains("NOGROUP")
 }

@@ -394,9 +394,8 @@ impl<H: Handler> Engine<H> {
 
     /// What can be said without running the handler.
     fn inspect(&self, work: &mut Work) -> Option<Resolution> {
-        let dead = |reason: &str, detail: String| {
-            Some(Resolution::Dead(DeadLetter::new(reason, detail)))
-        };
+        let dead =
+            |reason: &str, detail: String| Some(Resolution::Dead(DeadLetter::new(reason, detail)));
         let fields = &work.entry.fields;
         let (bytes, limit) = (fields.byte_len(), self.config.max_entry_bytes);
         if bytes > limit {
@@ -404,7 +403,10 @@ impl<H: Handler> Engine<H> {
         }
         if fields.len() > MAX_FIELDS {
             let n = fields.len();
-            return dead("oversized", format!("{n} fields, the limit is {MAX_FIELDS}"));
+            return dead(
+                "oversized",
+                format!("{n} fields, the limit is {MAX_FIELDS}"),
+            );
         }
         let exhausted = work.deliveries > self.config.max_deliveries;
         // A message that ends its worker when it is only looked at gets one look less.
@@ -416,7 +418,11 @@ impl<H: Handler> Engine<H> {
         let inspection = match inspection {
             Ok(inspection) => inspection,
             Err(panic) => {
-                return Some(self.again(work, format!("the look at it panicked: {}", said(panic.as_ref())), None));
+                return Some(self.again(
+                    work,
+                    format!("the look at it panicked: {}", said(panic.as_ref())),
+                    None,
+                ));
             }
         };
         work.mark = inspection.key.as_deref().map(Mark::of);
@@ -609,7 +615,8 @@ impl<H: Handler> Engine<H> {
     fn unfit(&self, messages: &[Outgoing]) -> Option<DeadLetter> {
         messages.iter().find_map(|message| {
             let fits = check(message, self.config.max_entry_bytes);
-            let fits = fits.and_then(|()| Keys::new(&self.config.prefix, &message.stream).map(drop));
+            let fits =
+                fits.and_then(|()| Keys::new(&self.config.prefix, &message.stream).map(drop));
             let error = fits.err()?;
             let reason = match error {
                 Error::TooLarge { .. } => "oversized",
@@ -625,7 +632,10 @@ impl<H: Handler> Engine<H> {
         if work.deliveries >= self.config.max_deliveries {
             return Resolution::Dead(DeadLetter::new(
                 "exhausted",
-                format!("delivered {} times; the last time: {reason}", work.deliveries),
+                format!(
+                    "delivered {} times; the last time: {reason}",
+                    work.deliveries
+                ),
             ));
         }
         let (base, cap) = (self.config.retry_base, self.config.retry_cap);
@@ -721,8 +731,7 @@ impl<H: Handler> Engine<H> {
 
     /// One line for each outcome that took effect; 1 if it was "done".
     fn tell(&mut self, Finished { work, resolution }: &Finished) -> u64 {
-        let (stream, entry, correlationid) =
-            (self.keys.name(), work.entry.id, work.correlation());
+        let (stream, entry, correlationid) = (self.keys.name(), work.entry.id, work.correlation());
         match resolution {
             Resolution::Done(messages) => {
                 tracing::debug!(%stream, %entry, correlationid, messages = messages.len(), "done");
@@ -760,9 +769,11 @@ impl<H: Handler> Engine<H> {
         }
         let resolution = match resolution {
             // A name that is taken by another type, a missing permission: no other attempt of the same will do better.
-            Resolution::Done(_) if !is_passing(error) => {
-                self.again(&work, format!("its outcome cannot be published: {error}"), None)
-            }
+            Resolution::Done(_) if !is_passing(error) => self.again(
+                &work,
+                format!("its outcome cannot be published: {error}"),
+                None,
+            ),
             Resolution::Dead(mut letter) if !is_passing(error) && !letter.also.is_empty() => {
                 letter.also.clear();
                 Resolution::Dead(letter)
@@ -818,8 +829,11 @@ impl<H: Handler> Engine<H> {
         }
         let period = self.config.upkeep.min(self.config.lease / 6);
         self.next_tend = now + about(period);
-        let (config, keys, consumer) =
-            (self.config.clone(), self.keys.clone(), self.consumer.clone());
+        let (config, keys, consumer) = (
+            self.config.clone(),
+            self.keys.clone(),
+            self.consumer.clone(),
+        );
         self.tending = Some(Box::pin(async move {
             let about = name::about(&config.version);
             let housekept = if housekeeping {
@@ -948,7 +962,9 @@ impl<H: Handler> Engine<H> {
     // --- The connection.
 
     fn link_failed(&mut self, error: &RedisError) {
-        if self.link.take().is_some() {
+        if is_refusal(error) {
+            tracing::error!(stream = %self.keys.name(), endpoint = %self.endpoint, %error, "Redis refused a command");
+        } else if self.link.take().is_some() {
             tracing::warn!(stream = %self.keys.name(), endpoint = %self.endpoint, %error, "a command failed; reconnecting");
         }
     }
@@ -995,8 +1011,11 @@ impl<H: Handler> Engine<H> {
         if let Some(mut link) = self.link.clone() {
             // What was not begun need not wait for what is running.
             let keep: Vec<EntryId> = self.held.keys().copied().collect();
-            let (config, keys, consumer) =
-                (self.config.clone(), self.keys.clone(), self.consumer.clone());
+            let (config, keys, consumer) = (
+                self.config.clone(),
+                self.keys.clone(),
+                self.consumer.clone(),
+            );
             if !keep.is_empty() {
                 tokio::spawn(async move {
                     // The last hand-over, after the handlers have ended, repeats this one.
@@ -1066,7 +1085,25 @@ fn is_passing(error: &str) -> bool {
     let code = error.split([' ', ':']).next().unwrap_or("");
     matches!(
         code,
-        "OOM" | "READONLY" | "LOADING" | "MISCONF" | "NOREPLICAS" | "BUSY" | "TRYAGAIN" | "MASTERDOWN" | "CLUSTERDOWN"
+        "OOM"
+            | "READONLY"
+            | "LOADING"
+            | "MISCONF"
+            | "NOREPLICAS"
+            | "BUSY"
+            | "TRYAGAIN"
+            | "MASTERDOWN"
+            | "CLUSTERDOWN"
+    )
+}
+
+/// Whether the connection and the server are well, and only this command was not to their liking.
+fn is_refusal(error: &RedisError) -> bool {
+    matches!(
+        error.code(),
+        Some(
+            "OOM" | "MISCONF" | "NOREPLICAS" | "BUSY" | "NOPERM" | "WRONGTYPE" | "TRYAGAIN" | "ERR"
+        )
     )
 }
 

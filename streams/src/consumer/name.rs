@@ -2,9 +2,9 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 
 /// The name of this machine, as far as it can be known without asking the network.
 pub(super) fn host() -> String {
-    let named = std::env::var("HOSTNAME").ok().or_else(|| {
-        std::fs::read_to_string("/proc/sys/kernel/hostname").ok()
-    });
+    let named = std::env::var("HOSTNAME")
+        .ok()
+        .or_else(|| std::fs::read_to_string("/proc/sys/kernel/hostname").ok());
     let named = named.unwrap_or_default();
     let plain: String = named
         .trim()

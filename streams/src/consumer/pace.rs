@@ -37,9 +37,7 @@ impl Pace {
         match policy {
             CheckFirst::Always => true,
             CheckFirst::Never => false,
-            CheckFirst::WhenSlower(limit) => {
-                self.seen < ENOUGH || self.mean >= limit.as_secs_f64()
-            }
+            CheckFirst::WhenSlower(limit) => self.seen < ENOUGH || self.mean >= limit.as_secs_f64(),
         }
     }
 }

@@ -53,7 +53,8 @@ impl Reader {
                         self.meters.reconnects.increment(1);
                     }
                     first = false;
-                    self.client.store(client_id(&mut link).await, Ordering::Release);
+                    self.client
+                        .store(client_id(&mut link).await, Ordering::Release);
                     let ended = self.follow(&mut link, &mut pauses).await;
                     self.client.store(0, Ordering::Release);
                     ended
@@ -146,7 +147,10 @@ impl Reader {
         let streams = reply::streams(value).ok_or_else(|| {
             redis::RedisError::from((redis::ErrorKind::UnexpectedReturnType, "XREADGROUP"))
         })?;
-        Ok(streams.into_iter().flat_map(|(_, entries)| entries).collect())
+        Ok(streams
+            .into_iter()
+            .flat_map(|(_, entries)| entries)
+            .collect())
     }
 }
 

@@ -171,7 +171,10 @@ pub(super) async fn seen(
     }
     let value = SEEN.run(link, &call).await?;
     let flags = reply::array(value).ok_or_else(|| unexpected("seen script"))?;
-    Ok(flags.iter().map(|flag| reply::number(flag) == Some(1)).collect())
+    Ok(flags
+        .iter()
+        .map(|flag| reply::number(flag) == Some(1))
+        .collect())
 }
 
 /// Hands back what is pending except `keep`, and leaves the group if nothing is kept. Returns how many were handed back.

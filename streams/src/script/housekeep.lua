@@ -1,4 +1,4 @@
--- Says "alive", deletes dead consumers, saves how far each group has come, and trims what all have done with.
+-- Trims what all groups have done with, saves how far each has come, says "alive", and deletes dead consumers.
 --
 -- KEYS  1 stream, 2 workers, 3 cursor
 -- ARGV  1 group, 2 consumer, 3 what to register (host, process, version), 4 after how many ms without a heartbeat a
@@ -15,7 +15,51 @@ local function members(list)
   return map
 end
 
-redis.call('HSET', workers, group .. '/' .. me, string.format('%.0f', now) .. ' ' .. ARGV[3])
+-- Ids compare as pairs of numbers; a sequence beyond 2^53 does not occur with ids made by the server.
+local function parts(id)
+  local ms, seq = string.match(id, '^(%d+)-(%d+)$')
+  return tonumber(ms), tonumber(seq)
+end
+local function before(a, b)
+  local am, as = parts(a)
+  local bm, bs = parts(b)
+  return am < bm or (am == bm and as < bs)
+end
+local function previous(id)
+  local ms, seq = parts(id)
+  if seq > 0 then return string.format('%.0f-%.0f', ms, seq - 1) end
+  if ms > 0 then return string.format('%.0f-18446744073709551615', ms - 1) end
+  return '0-0'
+end
+
+-- The cursor stands before the oldest entry that somebody still has in hand: a group made anew from it repeats, it never skips.
+local floor
+local groups, saved = {}, {}
+for _, info in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+  local g = members(info)
+  local last = g['last-delivered-id']
+  local needed = last
+  local cursor = last
+  if g.pending > 0 then
+    needed = redis.call('XPENDING', stream, g.name)[2]
+    cursor = previous(needed)
+  end
+  saved[#saved + 1] = g.name
+  saved[#saved + 1] = cursor
+  if not floor or before(needed, floor) then floor = needed end
+  groups[#groups + 1] = {g.name, g.consumers, g.pending, g.lag or -1}
+end
+
+local trimmed = 0
+local cut = string.format('%.0f-0', math.max(0, now - retention))
+if floor then
+  if before(floor, cut) then cut = floor end
+  if cut ~= '0-0' then trimmed = redis.call('XTRIM', stream, 'MINID', cut) end
+end
+
+-- With a full memory Redis refuses these as long as nothing was trimmed; the rest goes on.
+if #saved > 0 then redis.pcall('HSET', cursors, unpack(saved)) end
+redis.pcall('HSET', workers, group .. '/' .. me, string.format('%.0f', now) .. ' ' .. ARGV[3])
 
 -- A consumer is dead if nothing is pending for it, it has left or has not said "alive" for long. Its `idle` counts only
 -- for consumers that never registered: Redis 7.0 does not refresh it on an empty read.
@@ -41,47 +85,6 @@ for i = 1, #registry, 2 do
   if string.sub(field, 1, #group + 1) == group .. '/' and not present[field] and now - beat > dead_after then
     redis.call('HDEL', workers, field)
   end
-end
-
--- Ids compare as pairs of numbers; a sequence beyond 2^53 does not occur with ids made by the server.
-local function parts(id)
-  local ms, seq = string.match(id, '^(%d+)-(%d+)$')
-  return tonumber(ms), tonumber(seq)
-end
-local function before(a, b)
-  local am, as = parts(a)
-  local bm, bs = parts(b)
-  return am < bm or (am == bm and as < bs)
-end
-local function previous(id)
-  local ms, seq = parts(id)
-  if seq > 0 then return string.format('%.0f-%.0f', ms, seq - 1) end
-  if ms > 0 then return string.format('%.0f-18446744073709551615', ms - 1) end
-  return '0-0'
-end
-
--- The cursor stands before the oldest entry that somebody still has in hand: a group made anew from it repeats, it never skips.
-local floor
-local groups = {}
-for _, info in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
-  local g = members(info)
-  local last = g['last-delivered-id']
-  local needed = last
-  local cursor = last
-  if g.pending > 0 then
-    needed = redis.call('XPENDING', stream, g.name)[2]
-    cursor = previous(needed)
-  end
-  redis.call('HSET', cursors, g.name, cursor)
-  if not floor or before(needed, floor) then floor = needed end
-  groups[#groups + 1] = {g.name, g.consumers, g.pending, g.lag or -1}
-end
-
-local trimmed = 0
-local cut = string.format('%.0f-0', math.max(0, now - retention))
-if floor then
-  if before(floor, cut) then cut = floor end
-  if cut ~= '0-0' then trimmed = redis.call('XTRIM', stream, 'MINID', cut) end
 end
 
 return {deleted, trimmed, groups}

@@ -42,9 +42,15 @@ async fn the_same_id_published_again_takes_effect_once_and_does_not_reach_the_ha
     };
     let worker = rig.start(always, handler);
     rig.publish(["a".to_owned()]).await;
-    until("the first result", || async { rig.len("results").await == 1 }).await;
+    until("the first result", || async {
+        rig.len("results").await == 1
+    })
+    .await;
     rig.publish(["a".to_owned(), "b".to_owned()]).await;
-    until("the next result", || async { rig.len("results").await == 2 }).await;
+    until("the next result", || async {
+        rig.len("results").await == 2
+    })
+    .await;
     until("nothing pending", || async { rig.pending().await == 0 }).await;
     assert_eq!(rig.values("results", "of").await, ["a", "b"]);
     assert_eq!(seen.all(), ["a", "b"]);
@@ -63,7 +69,10 @@ async fn duplicates_that_are_in_hand_at_the_same_time_take_effect_once() {
     let workers: Vec<_> = (0..2).map(|_| rig.start(never.clone(), relay())).collect();
     until("all acknowledged", || async {
         let groups = rig.admin().status(&["jobs"]).await.unwrap();
-        groups[0].groups.first().is_some_and(|g| g.backlog() == Some(0))
+        groups[0]
+            .groups
+            .first()
+            .is_some_and(|g| g.backlog() == Some(0))
     })
     .await;
     for worker in workers {
@@ -104,7 +113,10 @@ async fn an_outcome_is_all_or_nothing_and_a_bad_one_does_not_spoil_its_neighbour
         ..config()
     };
     let worker = rig.start(few, handler);
-    until("a dead letter", || async { rig.len("{jobs}:dead").await == 1 }).await;
+    until("a dead letter", || async {
+        rig.len("{jobs}:dead").await == 1
+    })
+    .await;
     until("nothing pending", || async { rig.pending().await == 0 }).await;
     let mut results = rig.values("results", "of").await;
     results.sort();
@@ -131,13 +143,19 @@ async fn a_dead_letter_keeps_every_field_says_why_and_publishes_its_companions()
             })
         }),
     );
-    until("a dead letter", || async { rig.len("{jobs}:dead").await == 1 }).await;
+    until("a dead letter", || async {
+        rig.len("{jobs}:dead").await == 1
+    })
+    .await;
     let letters = rig.admin().dead_letters("jobs", None, 10).await.unwrap();
     let fields = &letters[0].entry.fields;
     assert_eq!(letters[0].reason(), "invalid");
     assert_eq!(letters[0].detail(), "not so");
     assert_eq!(fields.get("raw"), Some([0xff, 0x00].as_ref()));
-    assert_eq!(redis::Value::BulkString(fields.get("raw").unwrap().to_vec()), raw);
+    assert_eq!(
+        redis::Value::BulkString(fields.get("raw").unwrap().to_vec()),
+        raw
+    );
     assert_eq!(fields.get_str("deadid"), Some(entry.as_str()));
     assert_eq!(fields.get_str("deadstream"), Some("jobs"));
     assert_eq!(fields.get_str("deadgroup"), Some("workers"));
@@ -178,16 +196,35 @@ async fn an_oversized_message_is_set_aside_unseen() {
         }
         command.query_async(&mut connection).await.unwrap()
     };
-    rig.publisher().publish(&[large, job("small")]).await.unwrap();
+    rig.publisher()
+        .publish(&[large, job("small")])
+        .await
+        .unwrap();
     let worker = rig.start(small, handler);
-    until("both set aside", || async { rig.len("{jobs}:dead").await == 2 }).await;
-    until("the other handled", || async { rig.len("results").await == 1 }).await;
-    assert_eq!(rig.values("{jobs}:dead", "deadreason").await, ["oversized", "oversized"]);
+    until("both set aside", || async {
+        rig.len("{jobs}:dead").await == 2
+    })
+    .await;
+    until("the other handled", || async {
+        rig.len("results").await == 1
+    })
+    .await;
+    assert_eq!(
+        rig.values("{jobs}:dead", "deadreason").await,
+        ["oversized", "oversized"]
+    );
     assert_eq!(handled.all(), ["small"]);
     worker.stop().await;
     let refused = rig.publisher().max_bytes(100);
-    let error = refused.publish(&[job("l").field("m", "x".repeat(200))]).await;
-    assert!(error.unwrap_err().to_string().contains("publish a reference"));
+    let error = refused
+        .publish(&[job("l").field("m", "x".repeat(200))])
+        .await;
+    assert!(
+        error
+            .unwrap_err()
+            .to_string()
+            .contains("publish a reference")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -199,7 +236,10 @@ async fn a_dedup_window_ends() {
     };
     let worker = rig.start(short, relay());
     rig.publish(["a".to_owned()]).await;
-    until("the first result", || async { rig.len("results").await == 1 }).await;
+    until("the first result", || async {
+        rig.len("results").await == 1
+    })
+    .await;
     until("it is forgotten", || async {
         rig.publish(["a".to_owned()]).await;
         rig.len("results").await >= 2

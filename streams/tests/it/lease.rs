@@ -65,8 +65,13 @@ async fn a_dead_workers_messages_are_taken_over_and_the_worker_is_forgotten() {
     let heir = rig.start(config(), heir);
     until("all handled", || async { rig.len("results").await == 5 }).await;
     assert!(deliveries.all().iter().all(|n| n == "2"));
-    until("the dead one is gone", || async { rig.consumers().await == 1 }).await;
-    let registered: bool = rig.ask(&["HEXISTS", "{jobs}:workers", &format!("workers/{name}")]).await;
+    until("the dead one is gone", || async {
+        rig.consumers().await == 1
+    })
+    .await;
+    let registered: bool = rig
+        .ask(&["HEXISTS", "{jobs}:workers", &format!("workers/{name}")])
+        .await;
     assert!(!registered);
     heir.stop().await;
     assert_eq!(rig.consumers().await, 0);
@@ -82,7 +87,12 @@ async fn a_living_consumer_that_waits_in_vain_is_not_deleted() {
     };
     let (one, two) = (rig.start(short.clone(), relay()), rig.start(short, relay()));
     // A consumer exists in the group once it has read.
-    until("both are there", || async { rig.consumers().await == 2 }).await;
+    let sent = Log::default();
+    until("both are there", || async {
+        rig.publish([sent.note("").to_string()]).await;
+        rig.consumers().await == 2
+    })
+    .await;
     for _ in 0..20 {
         sleep(Duration::from_millis(30)).await;
         assert_eq!(rig.consumers().await, 2);
@@ -113,10 +123,14 @@ async fn a_zombie_that_lost_its_lease_is_told_and_commits_nothing() {
     let zombie = rig.start(config(), zombie);
     until("it has begun", || async { begun.count() == 1 }).await;
     // Somebody else takes it, as after a long pause.
-    let id: Vec<(String, String, u64, u64)> =
-        rig.ask(&["XPENDING", "jobs", "workers", "-", "+", "1"]).await;
-    let _: Vec<String> =
-        rig.ask(&["XCLAIM", "jobs", "workers", "thief", "0", &id[0].0, "JUSTID"]).await;
+    let id: Vec<(String, String, u64, u64)> = rig
+        .ask(&["XPENDING", "jobs", "workers", "-", "+", "1"])
+        .await;
+    let _: Vec<String> = rig
+        .ask(&[
+            "XCLAIM", "jobs", "workers", "thief", "0", &id[0].0, "JUSTID",
+        ])
+        .await;
     until("it is told", || async { told.count() == 1 }).await;
     release.notify_one();
     zombie.stop().await;
@@ -149,10 +163,14 @@ async fn an_outcome_that_comes_after_the_take_over_is_fenced_by_the_commit_itsel
     };
     let zombie = rig.start(blind, zombie);
     until("it has begun", || async { begun.count() == 1 }).await;
-    let id: Vec<(String, String, u64, u64)> =
-        rig.ask(&["XPENDING", "jobs", "workers", "-", "+", "1"]).await;
-    let _: Vec<String> =
-        rig.ask(&["XCLAIM", "jobs", "workers", "thief", "0", &id[0].0, "JUSTID"]).await;
+    let id: Vec<(String, String, u64, u64)> = rig
+        .ask(&["XPENDING", "jobs", "workers", "-", "+", "1"])
+        .await;
+    let _: Vec<String> = rig
+        .ask(&[
+            "XCLAIM", "jobs", "workers", "thief", "0", &id[0].0, "JUSTID",
+        ])
+        .await;
     release.notify_one();
     zombie.stop().await;
     assert_eq!(rig.len("results").await, 0);

@@ -25,7 +25,10 @@ async fn a_replayed_dead_letter_is_handled_as_a_new_message() {
     };
     let worker = rig.start(config(), handler);
     rig.publish(["a".to_owned()]).await;
-    until("a dead letter", || async { rig.len("{jobs}:dead").await == 1 }).await;
+    until("a dead letter", || async {
+        rig.len("{jobs}:dead").await == 1
+    })
+    .await;
     well.store(true, Ordering::SeqCst);
     let admin = rig.admin();
     let letter = &admin.dead_letters("jobs", None, 10).await.unwrap()[0];
@@ -45,7 +48,12 @@ async fn a_replayed_dead_letter_is_handled_as_a_new_message() {
     worker.stop().await;
     assert_eq!(rig.len("results").await, 1);
     let fields: Vec<(String, Vec<(String, String)>)> = rig.ask(&["XRANGE", "jobs", "-", "+"]).await;
-    assert!(fields.iter().flat_map(|(_, f)| f).all(|(name, _)| !name.starts_with("dead")));
+    assert!(
+        fields
+            .iter()
+            .flat_map(|(_, f)| f)
+            .all(|(name, _)| !name.starts_with("dead"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -53,12 +61,21 @@ async fn dead_letters_come_in_pages_and_can_be_dropped() {
     let rig = Rig::new();
     for n in 0..5 {
         let _: String = rig
-            .ask(&["XADD", "{jobs}:dead", &format!("{}-0", n + 1), "deadreason", "invalid"])
+            .ask(&[
+                "XADD",
+                "{jobs}:dead",
+                &format!("{}-0", n + 1),
+                "deadreason",
+                "invalid",
+            ])
             .await;
     }
     let admin = rig.admin();
     let page = admin.dead_letters("jobs", None, 2).await.unwrap();
-    let next = admin.dead_letters("jobs", Some(page[1].id), 10).await.unwrap();
+    let next = admin
+        .dead_letters("jobs", Some(page[1].id), 10)
+        .await
+        .unwrap();
     assert_eq!((page.len(), next.len()), (2, 3));
     admin.drop_dead_letter("jobs", page[0].id).await.unwrap();
     assert!(admin.drop_dead_letter("jobs", page[0].id).await.is_err());
@@ -81,7 +98,17 @@ async fn a_status_is_complete_even_where_redis_does_not_know_the_lag() {
         .await
         .unwrap();
     let _: redis::Value = rig
-        .ask(&["XREADGROUP", "GROUP", "workers", "me", "COUNT", "1", "STREAMS", "jobs", ">"])
+        .ask(&[
+            "XREADGROUP",
+            "GROUP",
+            "workers",
+            "me",
+            "COUNT",
+            "1",
+            "STREAMS",
+            "jobs",
+            ">",
+        ])
         .await;
     // From here on Redis answers null.
     let _: u64 = rig.ask(&["XDEL", "jobs", &ids[2].to_string()]).await;
@@ -99,7 +126,9 @@ async fn a_status_is_complete_even_where_redis_does_not_know_the_lag() {
     until("it is registered", || async {
         let status = admin.status(&["jobs"]).await.unwrap();
         let consumers = &status[0].groups[0].consumers;
-        consumers.iter().any(|c| c.name == running.name && c.heartbeat.is_some() && !c.about.is_empty())
+        consumers
+            .iter()
+            .any(|c| c.name == running.name && c.heartbeat.is_some() && !c.about.is_empty())
     })
     .await;
     running.stop().await;
@@ -109,7 +138,10 @@ async fn a_status_is_complete_even_where_redis_does_not_know_the_lag() {
 async fn a_stream_is_trimmed_only_to_what_every_group_has_done_with() {
     let rig = Rig::new();
     let admin = rig.admin();
-    admin.ensure_groups(&[("jobs", "workers"), ("jobs", "slow")]).await.unwrap();
+    admin
+        .ensure_groups(&[("jobs", "workers"), ("jobs", "slow")])
+        .await
+        .unwrap();
     rig.publish((0..500).map(|n| n.to_string())).await;
     let brief = ConsumerConfig {
         retention: Duration::ZERO,
@@ -159,14 +191,22 @@ async fn a_tail_follows_several_streams_across_a_cut_connection() {
     rig.publish(["a".to_owned()]).await;
     let (stream, entry) = tail.next().await.unwrap();
     assert_eq!((&*stream, entry.fields.get_str("id")), ("jobs", Some("a")));
-    let _: u64 = rig.ask(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]).await;
+    let _: u64 = rig
+        .ask(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"])
+        .await;
     let _: String = rig.ask(&["XADD", "results", "*", "of", "a"]).await;
     let (stream, entry) = tail.next().await.unwrap();
-    assert_eq!((&*stream, entry.fields.get_str("of")), ("results", Some("a")));
+    assert_eq!(
+        (&*stream, entry.fields.get_str("of")),
+        ("results", Some("a"))
+    );
     let mut all = Tail::open(&rig.endpoint, "", &["jobs"], TailFrom::After(EntryId::ZERO))
         .await
         .unwrap();
-    assert_eq!(all.next().await.unwrap().1.fields.get_str("id"), Some("before"));
+    assert_eq!(
+        all.next().await.unwrap().1.fields.get_str("id"),
+        Some("before")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -180,7 +220,10 @@ async fn tenants_with_different_prefixes_share_a_server() {
     let publisher = maestro_streams::Publisher::new(&rig.endpoint, "acme:").unwrap();
     publisher.publish(&[job("a")]).await.unwrap();
     rig.publish(["b".to_owned()]).await;
-    until("the tenant's result", || async { rig.len("acme:results").await == 1 }).await;
+    until("the tenant's result", || async {
+        rig.len("acme:results").await == 1
+    })
+    .await;
     worker.stop().await;
     assert_eq!(rig.len("results").await, 0);
     assert_eq!(rig.values("acme:results", "of").await, ["a"]);

@@ -23,7 +23,9 @@ async fn cut_connections_lose_nothing_and_double_nothing() {
     for round in 0..15 {
         rig.publish((0..200).map(|n| format!("{round}-{n}"))).await;
         sent += 200;
-        let _: u64 = rig.ask(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]).await;
+        let _: u64 = rig
+            .ask(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"])
+            .await;
     }
     until("all results", || async { rig.len("results").await >= sent }).await;
     until("nothing pending", || async { rig.pending().await == 0 }).await;
@@ -65,17 +67,24 @@ async fn a_lost_group_is_made_again_where_it_had_come_to() {
     let rig = Rig::new();
     let worker = rig.start(config(), relay());
     rig.publish((0..100).map(|n| n.to_string())).await;
-    until("the first results", || async { rig.len("results").await == 100 }).await;
+    until("the first results", || async {
+        rig.len("results").await == 100
+    })
+    .await;
     until("the cursor is saved", || async {
         let cursor: Option<String> = rig.ask(&["HGET", "{jobs}:cursor", "workers"]).await;
-        let last: Vec<(String, Vec<(String, String)>)> =
-            rig.ask(&["XREVRANGE", "jobs", "+", "-", "COUNT", "1"]).await;
+        let last: Vec<(String, Vec<(String, String)>)> = rig
+            .ask(&["XREVRANGE", "jobs", "+", "-", "COUNT", "1"])
+            .await;
         cursor.as_deref() == Some(last[0].0.as_str())
     })
     .await;
     let _: u64 = rig.ask(&["XGROUP", "DESTROY", "jobs", "workers"]).await;
     rig.publish((100..200).map(|n| n.to_string())).await;
-    until("the other results", || async { rig.len("results").await >= 200 }).await;
+    until("the other results", || async {
+        rig.len("results").await >= 200
+    })
+    .await;
     worker.stop().await;
     assert_once(&rig.values("results", "of").await, 200);
 }
@@ -88,7 +97,10 @@ async fn a_flushed_server_is_worked_on_as_a_new_one() {
     until("the result", || async { rig.len("results").await == 1 }).await;
     let _: () = rig.ask(&["FLUSHALL"]).await;
     rig.publish(["b".to_owned()]).await;
-    until("the other result", || async { rig.values("results", "of").await == ["b"] }).await;
+    until("the other result", || async {
+        rig.values("results", "of").await == ["b"]
+    })
+    .await;
     worker.stop().await;
 }
 
@@ -96,11 +108,18 @@ async fn a_flushed_server_is_worked_on_as_a_new_one() {
 async fn a_full_memory_delays_outcomes_and_loses_none() {
     let rig = Rig::new();
     rig.publish((0..50).map(|n| n.to_string())).await;
+    rig.admin()
+        .ensure_groups(&[("jobs", "workers")])
+        .await
+        .unwrap();
     let _: () = rig.ask(&["CONFIG", "SET", "maxmemory", "1"]).await;
     let worker = rig.start(config(), relay());
     until("they are in hand", || async {
         let status = rig.admin().status(&["jobs"]).await.unwrap();
-        status[0].groups.first().is_some_and(|group| group.pending > 0)
+        status[0]
+            .groups
+            .first()
+            .is_some_and(|group| group.pending > 0)
     })
     .await;
     assert_eq!(rig.len("results").await, 0);

@@ -29,7 +29,10 @@ async fn a_retried_message_keeps_its_id_counts_its_deliveries_and_ends_exhausted
     };
     let worker = rig.start(config(), handler);
     let ids = rig.publisher().publish(&[job("a")]).await.unwrap();
-    until("a dead letter", || async { rig.len("{jobs}:dead").await == 1 }).await;
+    until("a dead letter", || async {
+        rig.len("{jobs}:dead").await == 1
+    })
+    .await;
     let first = ids[0];
     let expected: Vec<_> = (1..=5).map(|n| format!("{first} {n} 2")).collect();
     assert_eq!(log.all(), expected);
@@ -37,7 +40,10 @@ async fn a_retried_message_keeps_its_id_counts_its_deliveries_and_ends_exhausted
     assert_eq!(letter.reason(), "exhausted");
     assert!(letter.detail().contains("not yet"));
     assert_eq!(letter.entry.fields.get_str("deaddeliveries"), Some("5"));
-    assert_eq!(letter.entry.fields.get_str("deadid"), Some(first.to_string().as_str()));
+    assert_eq!(
+        letter.entry.fields.get_str("deadid"),
+        Some(first.to_string().as_str())
+    );
     assert_eq!(letter.entry.fields.get_str("retryof"), None);
     worker.stop().await;
     assert_eq!(rig.pending().await, 0);
@@ -86,7 +92,10 @@ async fn a_message_that_kills_its_worker_is_set_aside_before_it_kills_another() 
         })
     };
     let third = rig.start(few, third);
-    until("it is set aside", || async { rig.len("{jobs}:dead").await == 1 }).await;
+    until("it is set aside", || async {
+        rig.len("{jobs}:dead").await == 1
+    })
+    .await;
     assert_eq!(begun.count(), 2);
     assert_eq!(rig.values("{jobs}:dead", "deadreason").await, ["exhausted"]);
     third.stop().await;
@@ -131,7 +140,10 @@ struct Scheduled(Log);
 
 impl Handler for Scheduled {
     fn inspect(&self, entry: &Entry) -> Inspection {
-        let due = entry.fields.get_str("notbefore").and_then(|due| due.parse().ok());
+        let due = entry
+            .fields
+            .get_str("notbefore")
+            .and_then(|due| due.parse().ok());
         due.map_or_else(Inspection::handle, Inspection::not_before)
     }
 
@@ -139,13 +151,16 @@ impl Handler for Scheduled {
         let now = now_ms();
         let due = delivery.entry.fields.get_str("notbefore").unwrap_or("0");
         let early = due.parse::<u64>().is_ok_and(|due| due > now);
-        self.0.note(format!("early {early} deliveries {}", delivery.deliveries));
+        self.0
+            .note(format!("early {early} deliveries {}", delivery.deliveries));
         done(&delivery)
     }
 }
 
 fn now_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("after 1970");
     u64::try_from(now.as_millis()).expect("before the year 500 million")
 }
 

@@ -50,7 +50,10 @@ impl Rig {
         for word in &words[1..] {
             command.arg(*word);
         }
-        command.query_async(&mut connection).await.expect("an answer")
+        command
+            .query_async(&mut connection)
+            .await
+            .expect("an answer")
     }
 
     pub fn publisher(&self) -> Publisher {
@@ -66,7 +69,10 @@ impl Rig {
     /// Publishes messages with these ids to `jobs`.
     pub async fn publish(&self, ids: impl IntoIterator<Item = String>) {
         let messages: Vec<_> = ids.into_iter().map(|id| job(&id)).collect();
-        self.publisher().publish(&messages).await.expect("published");
+        self.publisher()
+            .publish(&messages)
+            .await
+            .expect("published");
     }
 
     /// The values of a field in a stream's entries, in their order.
@@ -83,14 +89,31 @@ impl Rig {
     }
 
     pub async fn pending(&self) -> u64 {
-        let summary: (u64, Option<String>, Option<String>, Option<Vec<(String, String)>>) =
-            self.ask(&["XPENDING", "jobs", "workers"]).await;
+        let summary: (
+            u64,
+            Option<String>,
+            Option<String>,
+            Option<Vec<(String, String)>>,
+        ) = self.ask(&["XPENDING", "jobs", "workers"]).await;
         summary.0
     }
 
     pub async fn consumers(&self) -> usize {
         let status = self.admin().status(&["jobs"]).await.expect("a status");
-        status[0].groups.iter().map(|group| group.consumers.len()).sum()
+        status[0]
+            .groups
+            .iter()
+            .map(|group| group.consumers.len())
+            .sum()
+    }
+
+    /// How many clients wait in a blocking read.
+    pub async fn blocked(&self) -> usize {
+        let info: String = self.ask(&["INFO", "clients"]).await;
+        let line = info
+            .lines()
+            .find_map(|line| line.strip_prefix("blocked_clients:"));
+        line.and_then(|n| n.trim().parse().ok()).expect("a number")
     }
 
     pub fn start<H: Handler>(&self, config: ConsumerConfig, handler: H) -> Running {
@@ -103,7 +126,9 @@ impl Rig {
 }
 
 pub fn job(id: &str) -> Outgoing {
-    Outgoing::new("jobs").field("id", id.to_owned()).field("data", "{}")
+    Outgoing::new("jobs")
+        .field("id", id.to_owned())
+        .field("data", "{}")
 }
 
 pub struct Running {
@@ -116,7 +141,10 @@ impl Running {
     pub async fn stop(self) {
         self.stop.cancel();
         let ended = tokio::time::timeout(DEADLINE, self.task).await;
-        ended.expect("it ends").expect("without panic").expect("in order");
+        ended
+            .expect("it ends")
+            .expect("without panic")
+            .expect("in order");
     }
 
     /// As if the process had been killed: nothing is finished, nothing handed back.
@@ -147,7 +175,10 @@ pub fn config() -> ConsumerConfig {
 pub async fn until<F: Future<Output = bool>>(what: &str, mut is_so: impl FnMut() -> F) {
     let start = Instant::now();
     while !is_so().await {
-        assert!(start.elapsed() < DEADLINE, "not within {DEADLINE:?}: {what}");
+        assert!(
+            start.elapsed() < DEADLINE,
+            "not within {DEADLINE:?}: {what}"
+        );
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

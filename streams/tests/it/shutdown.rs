@@ -64,7 +64,7 @@ async fn the_rest_is_handed_back_and_another_replica_takes_it_at_once() {
     let leaving = rig.start(long.clone(), hanging);
     until("all have begun", || async { begun.count() == 4 }).await;
     let heir = rig.start(long, heir);
-    until("the heir waits", || async { rig.consumers().await == 2 }).await;
+    until("the heir waits", || async { rig.blocked().await == 2 }).await;
     leaving.stop().await;
     let left = Instant::now();
     until("all handled", || async { rig.len("results").await == 4 }).await;
@@ -72,7 +72,10 @@ async fn the_rest_is_handed_back_and_another_replica_takes_it_at_once() {
     assert_eq!(told.count(), 4);
     // A hand-over does not count as a delivery.
     assert!(deliveries.all().iter().all(|n| n == "1"));
-    until("the one that left is gone", || async { rig.consumers().await == 1 }).await;
+    until("the one that left is gone", || async {
+        rig.consumers().await == 1
+    })
+    .await;
     heir.stop().await;
     assert_eq!(rig.consumers().await, 0);
 }
@@ -85,7 +88,7 @@ async fn an_idle_worker_ends_without_waiting_for_its_blocking_read() {
         ..config()
     };
     let worker = rig.start(patient, crate::rig::relay());
-    until("it waits", || async { rig.consumers().await == 1 }).await;
+    until("it waits", || async { rig.blocked().await == 1 }).await;
     worker.stop().await;
     assert_eq!(rig.consumers().await, 0);
 }

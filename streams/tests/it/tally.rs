@@ -10,9 +10,15 @@ async fn a_member_recorded_again_counts_once_and_keeps_its_position() {
     let tally = Tally::new(&rig.endpoint, "").unwrap();
     let hour = Duration::from_secs(3600);
     let a = tally.record("jobs", "k", "a", hour).await.unwrap();
-    assert_eq!((a.first.as_str(), a.count, a.position, a.is_new), ("a", 1, 1, true));
+    assert_eq!(
+        (a.first.as_str(), a.count, a.position, a.is_new),
+        ("a", 1, 1, true)
+    );
     let b = tally.record("jobs", "k", "b", hour).await.unwrap();
-    assert_eq!((b.first.as_str(), b.count, b.position, b.is_new), ("a", 2, 2, true));
+    assert_eq!(
+        (b.first.as_str(), b.count, b.position, b.is_new),
+        ("a", 2, 2, true)
+    );
     let again = tally.record("jobs", "k", "a", hour).await.unwrap();
     assert_eq!((again.count, again.position, again.is_new), (2, 1, false));
     let other = tally.record("jobs", "other", "b", hour).await.unwrap();
@@ -29,7 +35,11 @@ async fn concurrent_members_get_distinct_positions() {
             tokio::spawn(async move {
                 let member = (n % 20).to_string();
                 let window = Duration::from_secs(60);
-                tally.record("jobs", "k", &member, window).await.unwrap().position
+                tally
+                    .record("jobs", "k", &member, window)
+                    .await
+                    .unwrap()
+                    .position
             })
         })
         .collect();
@@ -52,7 +62,10 @@ async fn beyond_its_bound_a_tally_only_counts_and_its_window_ends() {
     }
     let remembered: u64 = rig.ask(&["HLEN", "{jobs}:tally:k"]).await;
     assert_eq!(remembered, 2 + 2);
-    assert_eq!(tally.record("jobs", "k", "b", window).await.unwrap().count, 4);
+    assert_eq!(
+        tally.record("jobs", "k", "b", window).await.unwrap().count,
+        4
+    );
     until("a new window", || async {
         tally.record("jobs", "k", "b", window).await.unwrap().first == "b"
     })
