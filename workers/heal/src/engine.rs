@@ -8,7 +8,8 @@ use maestro_protocol::heal::{
 };
 
 use crate::assertions;
-use crate::classify::{Diagnosis, diagnose};
+use crate::case::Case;
+use crate::classify::{Diagnosis, Leaning, diagnose};
 use crate::confidence::{Counted, confidence};
 use crate::failure::{Failure, Report, TestOutcome};
 use crate::guard::Guard;
@@ -16,7 +17,6 @@ use crate::judge::{Target, neighbours, regression, signature};
 use crate::laboratory::{Attempt, AttemptError, Laboratory};
 use crate::overlay::Overlay;
 use crate::patch;
-use crate::roles::Roles;
 use crate::search::{Budget, Found, Repairs, State, search};
 
 /// Runs that show the failure before anything is tried.
@@ -36,8 +36,6 @@ pub struct Order<'a> {
     pub target: Target,
     /// What no repair may do.
     pub guard: Guard,
-    /// What part each file plays.
-    pub roles: Roles,
     /// Runs and time.
     pub budget: Budget,
     /// The strategies that are asked.
@@ -66,18 +64,45 @@ pub async fn heal<L: Laboratory>(laboratory: &L, order: Order<'_>) -> Result<Hea
         touches: Vec::new(),
         attempt: first.clone(),
     };
-    let failure = primary(&first.report, &order.target);
-    let diagnosis = diagnose(&failure, &order.roles, &order.tree);
-    diagnosis.class.clone_into(&mut answer.completed.evidence.error_class);
+    let diagnosis = explain(laboratory, &start, &order.target);
+    diagnosis.class().clone_into(&mut answer.completed.evidence.error_class);
     let mut found = search(laboratory, start, &order.target, &order.guard, &mut budget, order.repairs).await?;
     answer.spent(&found);
     if !found.green {
-        return answer.unhealed(&order, &found, &diagnosis);
+        let behind = explain(laboratory, &found.state, &order.target);
+        return answer.unhealed(&order, &found, &diagnosis, &behind);
     }
     let began = Instant::now();
     let (passed, runs) = confirm(laboratory, &order, &mut found, &mut budget).await?;
     answer.completed.timing_ms.validate += millis(began.elapsed());
     answer.healed(&order, &found, reproduced.runs, passed, runs, &first.report)
+}
+
+/// What the failure of a state is, and which way its verdict leans.
+struct Explained(Option<Diagnosis>);
+
+impl Explained {
+    fn class(&self) -> &'static str {
+        self.0.as_ref().map_or("unknown", |diagnosis| diagnosis.class.name())
+    }
+
+    fn refusal(&self) -> Option<&String> {
+        match &self.0.as_ref()?.leaning {
+            Leaning::Refuse(reason) => Some(reason),
+            Leaning::Heal | Leaning::Open => None,
+        }
+    }
+}
+
+fn explain<L: Laboratory>(laboratory: &L, state: &State, target: &Target) -> Explained {
+    let failures = [primary(&state.attempt.report, target)];
+    let index = laboratory.index();
+    Explained(diagnose(&Case {
+        failures: &failures,
+        tree: &state.tree,
+        installed: &state.attempt.installed,
+        index: index.as_ref(),
+    }))
 }
 
 struct Reproduced {
@@ -234,17 +259,16 @@ impl Answer {
         mut self,
         order: &Order<'_>,
         found: &Found,
-        diagnosis: &Diagnosis,
+        diagnosis: &Explained,
+        behind: &Explained,
     ) -> Result<HealCompleted, AttemptError> {
         let partial = !found.state.steps.is_empty();
         let completed = &mut self.completed;
         if partial {
-            let behind = primary(&found.state.attempt.report, &order.target);
-            let next = diagnose(&behind, &order.roles, &order.tree);
-            self.partial(order, found, &behind, &next)?;
+            self.partial(order, found, behind)?;
             return Ok(self.completed);
         }
-        if let Some(reason) = found.refusals.first().or(diagnosis.refusal.as_ref()) {
+        if let Some(reason) = found.refusals.first().or(diagnosis.refusal()) {
             completed.verdict = Verdict::Refused;
             completed.confidence = 0.9;
             completed.reason.clone_from(reason);
@@ -252,7 +276,7 @@ impl Answer {
             completed.verdict = Verdict::NoFix;
             completed.reason = match found.rejected.first() {
                 Some(first) => format!("{} candidates were tried and none holds; the first: {first}", found.rejected.len()),
-                None => format!("no strategy of this version repairs this failure ({})", diagnosis.class),
+                None => format!("no strategy of this version repairs this failure ({})", diagnosis.class()),
             };
         }
         completed.evidence.caveats.extend(found.rejected.iter().take(5).cloned());
@@ -265,14 +289,14 @@ impl Answer {
         &mut self,
         order: &Order<'_>,
         found: &Found,
-        behind: &Failure,
-        next: &Diagnosis,
+        behind: &Explained,
     ) -> Result<(), AttemptError> {
         let report = &found.state.attempt.report;
+        let shown = primary(report, &order.target).message;
         let bad = report.outcomes.values().filter(|outcome| is_bad(**outcome)).count();
         let good = report.outcomes.values().filter(|outcome| **outcome == TestOutcome::Passed).count();
         let unblocked = order.target == Target::Command && bad > 0 && bad * 10 <= good;
-        let shown = behind.message.lines().next().unwrap_or_default();
+        let shown = shown.lines().next().unwrap_or_default();
         self.describe(order, found)?;
         let completed = &mut self.completed;
         let done = found.state.steps.iter().map(|step| step.description.as_str()).collect::<Vec<_>>().join("; ");
@@ -283,7 +307,7 @@ impl Answer {
                 "{done}: {good} tests pass that could not run before, {bad} still fail for another reason ({shown})"
             );
         } else {
-            let refused = found.refusals.last().or(next.refusal.as_ref());
+            let refused = found.refusals.last().or(behind.refusal());
             completed.verdict = if refused.is_some() { Verdict::Refused } else { Verdict::NoFix };
             completed.reason = match refused {
                 Some(reason) => format!("one failure was repaired ({done}), and behind it stands another: {reason}"),

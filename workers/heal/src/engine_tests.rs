@@ -127,7 +127,6 @@ async fn run(script: Script, test: &str, product: bool, repairs: Repairs) -> (He
         tree: Overlay::new(base.path()).unwrap(),
         target: Target::Test("test_a.py::t".into()),
         guard: Guard::new(&[], product, Roles::default()).unwrap(),
-        roles: Roles::default(),
         budget: Budget { runs: 20, deadline: Instant::now() + Duration::from_secs(60) },
         repairs,
         checkout: Duration::ZERO,

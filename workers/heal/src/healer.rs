@@ -173,7 +173,7 @@ impl Healer {
         .map_err(|error| HealError::Refused(error.to_string()))?;
         let roles = Roles::naming(plan.operands().into_iter().chain(test.map(|test| test.id.as_str())));
         let product = policy.product_changes != Some(ProductChanges::Refuse);
-        let guard = Guard::new(&policy.never.unwrap_or_default(), product, roles.clone())
+        let guard = Guard::new(&policy.never.unwrap_or_default(), product, roles)
             .map_err(|error| HealError::Refused(error.to_string()))?;
         let tree = Overlay::new(&checkout.project())
             .map_err(|error| HealError::Failed(format!("unable to list the checkout: {error}")))?;
@@ -187,7 +187,6 @@ impl Healer {
             tree,
             target: test.map_or(Target::Command, |test| Target::Test(test.id.clone())),
             guard,
-            roles,
             budget,
             repairs: strategies::all(),
             checkout: began.elapsed(),

@@ -1,0 +1,81 @@
+//! One case: a public package whose own tests fail, and the right verdict.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use maestro_protocol::error::ErrorKind;
+use maestro_protocol::heal::{HealRequested, Strategy};
+use maestro_protocol::project::{Framework, Project, Runtime, Test};
+use serde::Deserialize;
+
+/// A case as it stands in `cases.json`.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Case {
+    pub(crate) id: String,
+    pub(crate) package: String,
+    pub(crate) version: String,
+    python: String,
+    install: Vec<String>,
+    command: Vec<String>,
+    variables: BTreeMap<String, String>,
+    /// Planted faults; none where the package fails by itself.
+    pub(crate) mutation: Vec<Mutation>,
+    failing: Vec<String>,
+    pub(crate) strategy: String,
+    pub(crate) verdict: Expected,
+}
+
+/// A text that is replaced once.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Mutation {
+    pub(crate) glob: String,
+    pub(crate) find: String,
+    pub(crate) repl: String,
+}
+
+/// The right verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Expected {
+    Heal,
+    Refuse,
+    Green,
+}
+
+/// Every case of the project.
+pub(crate) fn all() -> Result<Vec<Case>, serde_json::Error> {
+    serde_json::from_str(include_str!("../cases.json"))
+}
+
+impl Case {
+    /// Whether the strategy that fits is one that this version has.
+    pub(crate) fn is_in_reach(&self) -> bool {
+        let strategy = serde_json::from_value::<Strategy>(self.strategy.clone().into()).ok();
+        let have = [Strategy::SyntaxRepair, Strategy::DependencyFix, Strategy::ApiContractAdaptation];
+        self.verdict != Expected::Heal || strategy.is_some_and(|strategy| have.contains(&strategy))
+    }
+
+    /// The message that asks for the heal of the case at `root`; with `named`, of its first failing test.
+    pub(crate) fn request(&self, root: &Path, named: bool) -> HealRequested {
+        let test = self.failing.first().filter(|_| named);
+        HealRequested {
+            project: Project { repository: root.display().to_string(), revision: None, directory: None },
+            kind: ErrorKind::TestFailure,
+            message: "the tests of the package fail".to_owned(),
+            severity: None,
+            stack_trace: None,
+            file: None,
+            line: None,
+            test: test.map(|id| Test { id: id.clone(), framework: Framework::Pytest, duration_ms: None }),
+            runtime: Some(Runtime {
+                python: Some(self.python.clone()),
+                node: None,
+                install: Some(self.install.clone()),
+                command: Some(self.command.clone()),
+                variables: Some(self.variables.clone()),
+            }),
+            environment: None,
+            policy: None,
+        }
+    }
+}
