@@ -115,7 +115,7 @@ fn unittest() {
     is_read_as(
         text!("unittest-import"),
         "ImportError",
-        "cannot import name 'Mapping' from 'collections' (/root/.pyenv/versions/3.11.7/lib/python3.11/collections/__init__.py)",
+        "cannot import name 'Mapping' from 'collections' (/home/ci/.pyenv/versions/3.11.7/lib/python3.11/collections/__init__.py)",
         &["/tmp/shop/tests/test_old.py <module>"],
         Language::Python,
     );
@@ -128,8 +128,8 @@ fn node() {
         "TypeError",
         "",
         &[
-            "file:///tmp/nd/cart.test.mjs TestContext.<anonymous>",
-            "file:///tmp/nd/cart.test.mjs total",
+            "file:///srv/cart/cart.test.mjs TestContext.<anonymous>",
+            "file:///srv/cart/cart.test.mjs total",
         ],
         Language::Node,
     );
@@ -137,7 +137,7 @@ fn node() {
         text!("node-missing"),
         "Error",
         "Cannot find module './nope'",
-        &["/tmp/nd/miss.cjs Object.<anonymous>"],
+        &["/srv/cart/miss.cjs Object.<anonymous>"],
         Language::Node,
     );
 }
