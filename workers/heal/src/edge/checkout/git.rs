@@ -127,6 +127,10 @@ pub(super) async fn fetch(
             .await?
             .success(&git, wanted)?;
         let commit = format!("{wanted}^{{commit}}");
+        let named = git
+            .run(&["rev-parse", "--verify", "--end-of-options", &commit])
+            .await?;
+        let commit = named.success(&git, wanted)?.stdout_text().trim().to_owned();
         git.run(&["checkout", "--quiet", "--detach", &commit])
             .await?
             .success(&git, wanted)?;

@@ -117,6 +117,13 @@ impl Inner {
             source,
         };
         fs::create_dir_all(&installers).map_err(failed)?;
+        let _lock = self
+            .shelf
+            .lock_installer(&interpreter.release, cancel)
+            .await?;
+        if place.is_dir() {
+            return Ok(place);
+        }
         let work = TempDir::with_prefix_in("new-", &installers).map_err(failed)?;
         let (bundled, current) = (work.path().join("bundled"), work.path().join("current"));
         for directory in [&bundled, &current] {
@@ -148,6 +155,7 @@ impl Inner {
             "--quiet",
             "--no-input",
             "--no-cache-dir",
+            "--retries=1",
             "--disable-pip-version-check",
             "--no-deps",
             "--only-binary=:all:",
@@ -164,18 +172,16 @@ impl Inner {
             .extend([bundled.clone(), interpreter.prefix.clone()]);
         update.limits.wall = std::time::Duration::from_mins(1);
         let updated = self.sandbox.run(&update, cancel).await?;
-        let ready = if updated.ended.succeeded() {
-            &current
-        } else {
-            &bundled
-        };
-        match fs::rename(ready, &place) {
-            // Another worker was faster.
-            Err(_) if place.is_dir() => {}
-            Err(error) => return Err(failed(error)),
-            Ok(()) => {}
+        if updated.ended.succeeded() {
+            fs::rename(&current, &place).map_err(failed)?;
+            return Ok(place);
         }
-        Ok(place)
+        // It will do for today; the next environment asks for the successor again.
+        let kept = installers.join(format!("bundled-pip-for-{}", interpreter.release));
+        if !kept.is_dir() {
+            fs::rename(&bundled, &kept).map_err(failed)?;
+        }
+        Ok(kept)
     }
 
     /// A command with the network, and with what the installers need to know to use it.
@@ -304,6 +310,8 @@ impl Build<'_> {
                 "install",
                 "--no-input",
                 "--disable-pip-version-check",
+                // Without one pip does not say that it was the network.
+                "--retries=2",
                 "--no-warn-script-location",
                 "--progress-bar=off",
             ]

@@ -75,7 +75,12 @@ pub(super) fn read(finished: &Finished, limits: &Limits) -> EnvironmentError {
         }
         _ => {}
     }
-    let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
+    let stdout = finished.stdout_text();
+    let says = |words: &[&str]| {
+        words
+            .iter()
+            .any(|word| said.contains(word) || stdout.contains(word))
+    };
     let excerpt = excerpt(&said);
     // A network that fails makes pip say as well that nothing matches; a build that fails comes last of all.
     if says(NOT_BUILT) {

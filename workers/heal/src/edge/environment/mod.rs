@@ -151,8 +151,18 @@ impl Environments {
             blocking(move || spec.key(&interpreter, &settings)).await?
         };
         let kept = &self.inner.shelf;
+        let mut built = false;
         loop {
             if let Some(held) = kept.borrow(&key, cancel).await? {
+                if built {
+                    // Only now, that this one is in use: it would be as good to remove as any other.
+                    let kept = kept.clone();
+                    blocking(move || {
+                        kept.make_room();
+                        Ok(())
+                    })
+                    .await?;
+                }
                 return Environment::read(held, interpreter);
             }
             let Some(place) = kept.reserve(&key, cancel).await? else {
@@ -161,13 +171,8 @@ impl Environments {
             self.inner
                 .build(&place, spec, &interpreter, limits, cancel)
                 .await?;
-            let kept = kept.clone();
-            blocking(move || {
-                place.complete()?;
-                kept.make_room();
-                Ok(())
-            })
-            .await?;
+            blocking(move || place.complete()).await?;
+            built = true;
         }
     }
 }

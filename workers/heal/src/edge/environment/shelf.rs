@@ -66,6 +66,26 @@ impl Shelf {
         self.cache.join("installers")
     }
 
+    /// Held while the pip for an interpreter is got ready.
+    pub(super) async fn lock_installer(
+        &self,
+        release: &str,
+        cancel: &CancellationToken,
+    ) -> Result<File, EnvironmentError> {
+        let path = self.installers().join(format!("pip-for-{release}.lock"));
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(|source| EnvironmentError::Io {
+                path: path.clone(),
+                source,
+            })?;
+        wait(|| lock.try_lock(), &path, cancel).await?;
+        Ok(lock)
+    }
+
     fn environments(&self) -> PathBuf {
         self.cache.join("environments")
     }

@@ -283,7 +283,9 @@ fn file_system(scratch: &Scratch, command: &Command) -> Vec<String> {
     }
     // Left to itself `bwrap` makes missing parents for its own user alone, and the command is another.
     let mut made = BTreeSet::new();
-    let parents = CONFIGURATION.iter().flat_map(|path| ancestors(Path::new(path)));
+    let parents = CONFIGURATION
+        .iter()
+        .flat_map(|path| ancestors(Path::new(path)));
     for parent in std::iter::once(PathBuf::from("/etc")).chain(parents) {
         if made.insert(parent.clone()) {
             say(&["--perms", "0755", "--dir", &text(&parent)]);
