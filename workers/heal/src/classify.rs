@@ -7,6 +7,7 @@ pub mod subject;
 use crate::case::{Case, Installed};
 use crate::failure::{Failure, Phase};
 use crate::roles::{Role, Roles};
+use crate::strategies::api_contract_adaptation::explains;
 use subject::{Said, Subject};
 
 /// The class of a failure.
@@ -98,7 +99,13 @@ pub fn diagnose(case: &Case<'_>) -> Option<Diagnosis> {
     let class = class(&subject, &said, failure);
     let site = site(class, &subject, failure, &roles);
     let leaning = leaning(case, class, &subject, &said, failure, &roles);
-    Some(Diagnosis { class, subject, said, site, leaning })
+    Some(Diagnosis {
+        class,
+        subject,
+        said,
+        site,
+        leaning,
+    })
 }
 
 fn class(subject: &Subject, said: &Said, failure: &Failure) -> ErrorClass {
@@ -112,14 +119,24 @@ fn class(subject: &Subject, said: &Said, failure: &Failure) -> ErrorClass {
         | Subject::HookArguments { .. }
         | Subject::PluginsRequired(_)
         | Subject::MetadataMissing(_) => ErrorClass::DependencyError,
-        Subject::NameMissing { .. } if said.exception != "AttributeError" || failure.phase <= Phase::Collection => ErrorClass::ImportError,
-        Subject::NameMissing { .. } | Subject::AttributeMissing { .. } => ErrorClass::AttributeError,
+        Subject::NameMissing { .. }
+            if said.exception != "AttributeError" || failure.phase <= Phase::Collection =>
+        {
+            ErrorClass::ImportError
+        }
+        Subject::NameMissing { .. } | Subject::AttributeMissing { .. } => {
+            ErrorClass::AttributeError
+        }
         Subject::PytestSection => ErrorClass::ConfigError,
         Subject::Warning(_) => ErrorClass::DeprecationError,
         Subject::Assertion => ErrorClass::AssertionFailure,
         Subject::Other if is_environment(said) => ErrorClass::EnvironmentError,
-        Subject::Other if matches!(failure.phase, Phase::Usage | Phase::Configuration) => ErrorClass::ConfigError,
-        Subject::NameUndefined(_) | Subject::KeywordUnknown { .. } | Subject::Other => ErrorClass::RuntimeError,
+        Subject::Other if matches!(failure.phase, Phase::Usage | Phase::Configuration) => {
+            ErrorClass::ConfigError
+        }
+        Subject::NameUndefined(_) | Subject::KeywordUnknown { .. } | Subject::Other => {
+            ErrorClass::RuntimeError
+        }
     }
 }
 
@@ -131,13 +148,21 @@ fn site(class: ErrorClass, subject: &Subject, failure: &Failure, roles: &Roles) 
         (ErrorClass::DependencyError, _) => return Site::Environment,
         _ => {}
     }
-    if let Subject::Syntax { path: Some(path), .. } = subject
+    if let Subject::Syntax {
+        path: Some(path), ..
+    } = subject
         && !path.starts_with('/')
     {
         return of_role(roles.of(path));
     }
-    let innermost = failure.frames.iter().rev().find(|frame| frame.function != "__getattr__");
-    if class != ErrorClass::AssertionFailure && innermost.is_some_and(|frame| frame.path.contains("/site-packages/")) {
+    let innermost = failure
+        .frames
+        .iter()
+        .rev()
+        .find(|frame| frame.function != "__getattr__");
+    if class != ErrorClass::AssertionFailure
+        && innermost.is_some_and(|frame| frame.path.contains("/site-packages/"))
+    {
         return Site::Dependency;
     }
     match failure.innermost_own() {
@@ -154,20 +179,32 @@ fn of_role(role: Role) -> Site {
     }
 }
 
-fn leaning(case: &Case<'_>, class: ErrorClass, subject: &Subject, said: &Said, failure: &Failure, roles: &Roles) -> Leaning {
+fn leaning(
+    case: &Case<'_>,
+    class: ErrorClass,
+    subject: &Subject,
+    said: &Said,
+    failure: &Failure,
+    roles: &Roles,
+) -> Leaning {
     if let Some(reason) = lacks_system_library(subject, case.installed) {
         return Leaning::Refuse(reason);
     }
     match class {
         ErrorClass::AssertionFailure => Leaning::Refuse(assertion(case, said, failure, roles)),
         ErrorClass::EnvironmentError => Leaning::Open,
-        ErrorClass::SyntaxError | ErrorClass::DependencyError | ErrorClass::ImportError | ErrorClass::ConfigError | ErrorClass::DeprecationError => {
-            Leaning::Heal
+        ErrorClass::SyntaxError
+        | ErrorClass::DependencyError
+        | ErrorClass::ImportError
+        | ErrorClass::ConfigError
+        | ErrorClass::DeprecationError => Leaning::Heal,
+        ErrorClass::AttributeError | ErrorClass::RuntimeError if explains(case) => Leaning::Heal,
+        ErrorClass::AttributeError | ErrorClass::RuntimeError => {
+            match exception(said, failure, roles) {
+                Some(reason) => Leaning::Refuse(reason),
+                None => Leaning::Open,
+            }
         }
-        ErrorClass::AttributeError | ErrorClass::RuntimeError => match exception(said, failure, roles) {
-            Some(reason) => Leaning::Refuse(reason),
-            None => Leaning::Open,
-        },
     }
 }
 
@@ -176,12 +213,22 @@ fn assertion(case: &Case<'_>, said: &Said, failure: &Failure, roles: &Roles) -> 
     let test = failure.test.as_deref().unwrap_or("the test");
     let claim = first_line(&said.message);
     let mut text = match failure.innermost_own() {
-        Some(frame) => format!("{test} asserts at {}:{} what does not hold: {claim}", frame.path, frame.line),
+        Some(frame) => format!(
+            "{test} asserts at {}:{} what does not hold: {claim}",
+            frame.path, frame.line
+        ),
         None => format!("{test} asserts what does not hold: {claim}"),
     };
-    let product = failure.frames.iter().rev().find(|frame| !frame.path.starts_with('/') && roles.of(&frame.path) == Role::Product);
+    let product = failure
+        .frames
+        .iter()
+        .rev()
+        .find(|frame| !frame.path.starts_with('/') && roles.of(&frame.path) == Role::Product);
     if let Some(frame) = product {
-        text.push_str(&format!("; most probably at fault is {}:{}", frame.path, frame.line));
+        text.push_str(&format!(
+            "; most probably at fault is {}:{}",
+            frame.path, frame.line
+        ));
         if !frame.function.is_empty() && frame.function != "<module>" {
             text.push_str(&format!(" (`{}`)", frame.function));
         }
@@ -194,13 +241,27 @@ fn assertion(case: &Case<'_>, said: &Said, failure: &Failure, roles: &Roles) -> 
 
 /// What an exception says to a person, where it comes out of the project's own code and no absent API explains it.
 fn exception(said: &Said, failure: &Failure, roles: &Roles) -> Option<String> {
-    let innermost = failure.frames.iter().rev().find(|frame| frame.function != "__getattr__");
-    if innermost.is_some_and(|frame| frame.path.contains("/site-packages/") && !frame.path.contains("/_pytest/")) {
+    let innermost = failure
+        .frames
+        .iter()
+        .rev()
+        .find(|frame| frame.function != "__getattr__");
+    if innermost.is_some_and(|frame| {
+        frame.path.contains("/site-packages/") && !frame.path.contains("/_pytest/")
+    }) {
         return None;
     }
-    let own = failure.frames.iter().rev().find(|frame| !frame.path.starts_with('/') && roles.of(&frame.path) == Role::Product);
+    let own = failure
+        .frames
+        .iter()
+        .rev()
+        .find(|frame| !frame.path.starts_with('/') && roles.of(&frame.path) == Role::Product);
     let frame = own.or_else(|| failure.innermost_own())?;
-    let function = if frame.function.is_empty() || frame.function == "<module>" { String::new() } else { format!(" in `{}`", frame.function) };
+    let function = if frame.function.is_empty() || frame.function == "<module>" {
+        String::new()
+    } else {
+        format!(" in `{}`", frame.function)
+    };
     Some(format!(
         "`{}` comes out of {}:{}{function}, and no removed or renamed API explains it: the product is what is broken",
         first_line(&said.line()),
@@ -210,23 +271,43 @@ fn exception(said: &Said, failure: &Failure, roles: &Roles) -> Option<String> {
 }
 
 /// The product's function that the failing line of the test calls, where its name says which.
-fn called_product(case: &Case<'_>, failure: &Failure, roles: &Roles) -> Option<(String, u32, String)> {
+fn called_product(
+    case: &Case<'_>,
+    failure: &Failure,
+    roles: &Roles,
+) -> Option<(String, u32, String)> {
     let frame = failure.innermost_own()?;
     let source = crate::source::Source::parse(case.tree.read(&frame.path)?)?;
     let mut names: Vec<String> = source
         .nodes()
         .filter(|node| node.kind() == "call" && crate::source::Source::line(*node) <= frame.line)
-        .filter(|node| u32::try_from(node.end_position().row).is_ok_and(|row| row + 1 >= frame.line))
+        .filter(|node| {
+            u32::try_from(node.end_position().row).is_ok_and(|row| row + 1 >= frame.line)
+        })
         .filter_map(|node| node.child_by_field_name("function"))
-        .map(|function| source.slice(function).rsplit('.').next().unwrap_or_default().to_owned())
+        .map(|function| {
+            source
+                .slice(function)
+                .rsplit('.')
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        })
         .filter(|name| !name.is_empty() && !name.starts_with("assert"))
         .collect();
     names.dedup();
-    let products = case.tree.paths().iter().filter(|path| path.rsplit_once('.').is_some_and(|(_, end)| end == "py") && roles.of(path) == Role::Product);
+    let products = case.tree.paths().iter().filter(|path| {
+        path.rsplit_once('.').is_some_and(|(_, end)| end == "py") && roles.of(path) == Role::Product
+    });
     for path in products {
-        let Some(text) = case.tree.read(path) else { continue };
+        let Some(text) = case.tree.read(path) else {
+            continue;
+        };
         for (line, row) in (1_u32..).zip(text.lines()) {
-            let defined = row.trim_start().strip_prefix("def ").and_then(|rest| rest.split('(').next());
+            let defined = row
+                .trim_start()
+                .strip_prefix("def ")
+                .and_then(|rest| rest.split('(').next());
             if let Some(name) = defined
                 && names.iter().any(|wanted| wanted == name)
             {
@@ -239,7 +320,11 @@ fn called_product(case: &Case<'_>, failure: &Failure, roles: &Roles) -> Option<(
 
 fn first_line(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default().trim();
-    if line.chars().count() <= 200 { line.to_owned() } else { format!("{}…", line.chars().take(200).collect::<String>()) }
+    if line.chars().count() <= 200 {
+        line.to_owned()
+    } else {
+        format!("{}…", line.chars().take(200).collect::<String>())
+    }
 }
 
 /// Modules of the standard library that only exist where the interpreter was built against a system library.
@@ -283,15 +368,31 @@ fn is_extension(module: &str) -> bool {
 
 fn was_standard(module: &str) -> bool {
     let top = module.split('.').next().unwrap_or(module);
-    crate::rules::distributions().iter().any(|entry| entry.until.is_some() && entry.module == top) || module.starts_with("importlib.")
+    crate::rules::distributions()
+        .iter()
+        .any(|entry| entry.until.is_some() && entry.module == top)
+        || module.starts_with("importlib.")
 }
 
 fn is_environment(said: &Said) -> bool {
     let by_class = matches!(
         said.exception.as_str(),
-        "PermissionError" | "ConnectionRefusedError" | "ConnectionError" | "gaierror" | "URLError" | "BlockingIOError" | "UnicodeEncodeError"
+        "PermissionError"
+            | "ConnectionRefusedError"
+            | "ConnectionError"
+            | "gaierror"
+            | "URLError"
+            | "BlockingIOError"
+            | "UnicodeEncodeError"
     );
-    let by_words = ["unsupported locale setting", "Address already in use", "Temporary failure in name resolution", "Read-only file system", "No space left", "Name or service not known"];
+    let by_words = [
+        "unsupported locale setting",
+        "Address already in use",
+        "Temporary failure in name resolution",
+        "Read-only file system",
+        "No space left",
+        "Name or service not known",
+    ];
     by_class || by_words.iter().any(|words| said.message.contains(words))
 }
 

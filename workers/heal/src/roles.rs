@@ -26,13 +26,21 @@ impl Roles {
     /// Roles by convention alone, but for the files that the test command names: those are tests whatever they
     /// are called. Arguments may carry a test's id (`path.py::name`).
     pub fn naming<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Self {
-        let named = arguments.into_iter().filter_map(test_file).map(str::to_owned).collect();
+        let named = arguments
+            .into_iter()
+            .filter_map(test_file)
+            .map(str::to_owned)
+            .collect();
         Self { named }
     }
 
     /// Roles by convention, and by the tests that failed.
     pub fn of_case(case: &Case<'_>) -> Self {
-        Self::naming(case.failures.iter().filter_map(|failure| failure.test.as_deref()))
+        Self::naming(
+            case.failures
+                .iter()
+                .filter_map(|failure| failure.test.as_deref()),
+        )
     }
 
     /// The part of one file, by its path relative to the project's directory.
@@ -46,7 +54,11 @@ impl Roles {
             return Role::Config;
         }
         let in_tests = directory.split('/').any(is_test_directory);
-        if in_tests || is_test_file(name) { Role::Test } else { Role::Product }
+        if in_tests || is_test_file(name) {
+            Role::Test
+        } else {
+            Role::Product
+        }
     }
 }
 
@@ -55,13 +67,24 @@ fn test_file(id: &str) -> Option<&str> {
     let (path, rest) = id.split_once("::").unwrap_or((id, ""));
     let item = rest.split('[').next().unwrap_or_default();
     let doctest = !item.contains("::") && item.contains('.');
-    let is_python = path.rsplit_once('.').is_some_and(|(_, extension)| extension == "py");
+    let is_python = path
+        .rsplit_once('.')
+        .is_some_and(|(_, extension)| extension == "py");
     (is_python && !doctest).then(|| path.strip_prefix("./").unwrap_or(path))
 }
 
 fn is_test_directory(name: &str) -> bool {
-    matches!(name, "test" | "tests" | "testing" | "unittests" | "unit_tests" | "functional_tests" | "integration_tests" | "testsuite")
-        || name.starts_with("test_")
+    matches!(
+        name,
+        "test"
+            | "tests"
+            | "testing"
+            | "unittests"
+            | "unit_tests"
+            | "functional_tests"
+            | "integration_tests"
+            | "testsuite"
+    ) || name.starts_with("test_")
         || name.ends_with("_tests")
 }
 
@@ -71,14 +94,27 @@ fn is_test_file(name: &str) -> bool {
     let Some(stem) = name.strip_suffix(".py") else {
         return false;
     };
-    stem.starts_with("test_") || stem.ends_with("_test") || stem.ends_with("_tests") || matches!(stem, "test" | "tests")
+    stem.starts_with("test_")
+        || stem.ends_with("_test")
+        || stem.ends_with("_tests")
+        || matches!(stem, "test" | "tests")
 }
 
 fn is_config(directory: &str, name: &str) -> bool {
-    let requirements = name.starts_with("requirements") || directory.rsplit('/').next() == Some("requirements");
+    let requirements =
+        name.starts_with("requirements") || directory.rsplit('/').next() == Some("requirements");
     matches!(
         name,
-        "setup.cfg" | "tox.ini" | "pytest.ini" | ".pytest.ini" | "pyproject.toml" | "setup.py" | "noxfile.py" | ".coveragerc" | "Pipfile" | "MANIFEST.in"
+        "setup.cfg"
+            | "tox.ini"
+            | "pytest.ini"
+            | ".pytest.ini"
+            | "pyproject.toml"
+            | "setup.py"
+            | "noxfile.py"
+            | ".coveragerc"
+            | "Pipfile"
+            | "MANIFEST.in"
     ) || (requirements && (name.ends_with(".txt") || name.ends_with(".in")))
 }
 
@@ -89,13 +125,33 @@ mod tests {
     #[test]
     fn conventional_names_are_told_apart() {
         let roles = Roles::default();
-        for path in ["tests/support.py", "pkg/tests/data.py", "test_one.py", "one_test.py", "pkg/conftest.py", "app/tests.py", "pkg/testing/tools.py"] {
+        for path in [
+            "tests/support.py",
+            "pkg/tests/data.py",
+            "test_one.py",
+            "one_test.py",
+            "pkg/conftest.py",
+            "app/tests.py",
+            "pkg/testing/tools.py",
+        ] {
             assert_eq!(roles.of(path), Role::Test, "{path}");
         }
-        for path in ["setup.cfg", "tox.ini", "pyproject.toml", "setup.py", "requirements/dev.txt", "requirements-test.txt"] {
+        for path in [
+            "setup.cfg",
+            "tox.ini",
+            "pyproject.toml",
+            "setup.py",
+            "requirements/dev.txt",
+            "requirements-test.txt",
+        ] {
             assert_eq!(roles.of(path), Role::Config, "{path}");
         }
-        for path in ["pkg/core.py", "src/pkg/latest.py", "contest.py", "attestation/x.py"] {
+        for path in [
+            "pkg/core.py",
+            "src/pkg/latest.py",
+            "contest.py",
+            "attestation/x.py",
+        ] {
             assert_eq!(roles.of(path), Role::Product, "{path}");
         }
     }

@@ -75,7 +75,11 @@ pub struct Said {
 impl Said {
     /// `Exception: message`, as Python prints it.
     pub fn line(&self) -> String {
-        if self.exception.is_empty() { self.message.clone() } else { format!("{}: {}", self.exception, self.message) }
+        if self.exception.is_empty() {
+            self.message.clone()
+        } else {
+            format!("{}: {}", self.exception, self.message)
+        }
     }
 }
 
@@ -90,13 +94,22 @@ pub fn subject(failure: &Failure) -> (Subject, Said) {
         return (direct, own);
     }
     // An exception that reached the test speaks for itself; what was handled on its way does not.
-    if !own.exception.is_empty() && matches!(failure.phase, Phase::Setup | Phase::Call | Phase::Teardown) {
+    if !own.exception.is_empty()
+        && matches!(failure.phase, Phase::Setup | Phase::Call | Phase::Teardown)
+    {
         return (Subject::Other, own);
     }
     // What the runner wraps (a conftest that fails to import, a module that cannot be collected) stands in the text,
     // the innermost cause last.
-    for line in failure.message.lines().rev().chain(failure.text.lines().rev()) {
-        let Some(said) = exception_line(line) else { continue };
+    for line in failure
+        .message
+        .lines()
+        .rev()
+        .chain(failure.text.lines().rev())
+    {
+        let Some(said) = exception_line(line) else {
+            continue;
+        };
         let found = read(&said, failure);
         if found != Subject::Other {
             return (found, said);
@@ -109,13 +122,23 @@ pub fn subject(failure: &Failure) -> (Subject, Said) {
 fn exception_line(line: &str) -> Option<Said> {
     let line = line.strip_prefix("E ").unwrap_or(line).trim();
     if line.starts_with("ERROR: ") || line.contains(": error: ") {
-        return Some(Said { exception: String::new(), message: line.to_owned() });
+        return Some(Said {
+            exception: String::new(),
+            message: line.to_owned(),
+        });
     }
     let (name, message) = line.split_once(": ")?;
     let simple = name.rsplit('.').next()?;
-    let looks = ["Error", "Exception", "Warning", "Failed", "NotFound"].iter().any(|end| simple.ends_with(end));
-    let word = name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '.');
-    (looks && word).then(|| Said { exception: simple.to_owned(), message: message.to_owned() })
+    let looks = ["Error", "Exception", "Warning", "Failed", "NotFound"]
+        .iter()
+        .any(|end| simple.ends_with(end));
+    let word = name
+        .chars()
+        .all(|c| c.is_alphanumeric() || c == '_' || c == '.');
+    (looks && word).then(|| Said {
+        exception: simple.to_owned(),
+        message: message.to_owned(),
+    })
 }
 
 fn read(said: &Said, failure: &Failure) -> Subject {
@@ -131,13 +154,21 @@ fn read(said: &Said, failure: &Failure) -> Subject {
         .or_else(|| imports(exception, message))
         .or_else(|| attributes(exception, message))
         .unwrap_or_else(|| {
-            let collected = !matches!(failure.phase, Phase::Usage | Phase::Configuration | Phase::Collection);
-            if collected && is_assertion(exception, message) { Subject::Assertion } else { Subject::Other }
+            let collected = !matches!(
+                failure.phase,
+                Phase::Usage | Phase::Configuration | Phase::Collection
+            );
+            if collected && is_assertion(exception, message) {
+                Subject::Assertion
+            } else {
+                Subject::Other
+            }
         })
 }
 
 fn is_assertion(exception: &str, message: &str) -> bool {
-    exception.is_empty() && (message.starts_with("assert ") || message.starts_with("AssertionError"))
+    exception.is_empty()
+        && (message.starts_with("assert ") || message.starts_with("AssertionError"))
         || exception == "Failed" && !message.starts_with("Fixture ")
 }
 
@@ -158,7 +189,9 @@ fn imports(exception: &str, message: &str) -> Option<Subject> {
             let name = after(message, "No package metadata was found for ").unwrap_or(message);
             Some(Subject::MetadataMissing(first_word(name)))
         }
-        "DistributionNotFound" => Some(Subject::MetadataMissing(requirement_name(&first_word(after(message, "The ").unwrap_or(message))))),
+        "DistributionNotFound" => Some(Subject::MetadataMissing(requirement_name(&first_word(
+            after(message, "The ").unwrap_or(message),
+        )))),
         _ => None,
     }
 }
@@ -169,18 +202,30 @@ fn attributes(exception: &str, message: &str) -> Option<Subject> {
             // numpy says itself what it removed: "`np.NaN` was removed in the NumPy 2.0 release."
             let name = after(message, "has no attribute ").map(first_word)?;
             if let Some(rest) = message.strip_prefix("module ") {
-                return Some(Subject::NameMissing { module: first_word(rest), name });
+                return Some(Subject::NameMissing {
+                    module: first_word(rest),
+                    name,
+                });
             }
-            let class = after(message, "type object ").map(first_word).unwrap_or_else(|| first_word(message));
+            let class = after(message, "type object ")
+                .map(first_word)
+                .unwrap_or_else(|| first_word(message));
             Some(Subject::AttributeMissing { class, name })
         }
         "NameError" => after(message, "name ").map(|rest| Subject::NameUndefined(first_word(rest))),
         "TypeError" => {
-            if let Some((function, rest)) = message.split_once("got an unexpected keyword argument ") {
+            if let Some((function, rest)) =
+                message.split_once("got an unexpected keyword argument ")
+            {
                 let function = function.trim().trim_end_matches("()").to_owned();
-                return Some(Subject::KeywordUnknown { function, keyword: first_word(rest) });
+                return Some(Subject::KeywordUnknown {
+                    function,
+                    keyword: first_word(rest),
+                });
             }
-            if let Some((keyword, rest)) = message.split_once(" is an invalid keyword argument for ") {
+            if let Some((keyword, rest)) =
+                message.split_once(" is an invalid keyword argument for ")
+            {
                 return Some(Subject::KeywordUnknown {
                     function: first_word(rest).trim_end_matches("()").to_owned(),
                     keyword: first_word(keyword),
@@ -189,7 +234,10 @@ fn attributes(exception: &str, message: &str) -> Option<Subject> {
             let rest = after(message, "Unexpected keyword arguments passed to ")?;
             let (function, keywords) = rest.split_once(": ")?;
             let keyword = first_word(keywords.split(',').next()?);
-            Some(Subject::KeywordUnknown { function: function.to_owned(), keyword })
+            Some(Subject::KeywordUnknown {
+                function: function.to_owned(),
+                keyword,
+            })
         }
         _ => None,
     }
@@ -197,14 +245,20 @@ fn attributes(exception: &str, message: &str) -> Option<Subject> {
 
 /// What pytest and pluggy say.
 fn runner(message: &str) -> Option<Subject> {
-    if let Some(rest) = message.strip_prefix("fixture ").or_else(|| after(message, "\nfixture "))
+    if let Some(rest) = message
+        .strip_prefix("fixture ")
+        .or_else(|| after(message, "\nfixture "))
         && rest.contains(" not found")
     {
         return Some(Subject::FixtureMissing(first_word(rest)));
     }
     if let Some(rest) = after(message, "unrecognized arguments: ") {
         let line = rest.lines().next().unwrap_or(rest);
-        let options = line.split_whitespace().filter(|word| word.starts_with('-')).map(str::to_owned).collect();
+        let options = line
+            .split_whitespace()
+            .filter(|word| word.starts_with('-'))
+            .map(str::to_owned)
+            .collect();
         return Some(Subject::OptionsUnknown(options));
     }
     if message.contains("[pytest] section in setup.cfg") {
@@ -212,12 +266,19 @@ fn runner(message: &str) -> Option<Subject> {
     }
     if let Some(rest) = after(message, "Missing required plugins: ") {
         let line = rest.lines().next().unwrap_or(rest);
-        return Some(Subject::PluginsRequired(line.split(',').map(|name| name.trim().to_owned()).collect()));
+        return Some(Subject::PluginsRequired(
+            line.split(',').map(|name| name.trim().to_owned()).collect(),
+        ));
     }
-    if message.contains("can not be found in the hookspec") || message.contains("is declared in the hookimpl") {
+    if message.contains("can not be found in the hookspec")
+        || message.contains("is declared in the hookimpl")
+    {
         let hook = after(message, "for hook ").map(first_word)?;
         let names = after(message, "Argument(s) {").and_then(|rest| rest.split('}').next())?;
-        let arguments = names.split(',').map(|name| first_word(name.trim())).collect();
+        let arguments = names
+            .split(',')
+            .map(|name| first_word(name.trim()))
+            .collect();
         return Some(Subject::HookArguments { hook, arguments });
     }
     None
@@ -244,8 +305,14 @@ fn syntax(failure: &Failure) -> Subject {
         }
     }
     match place {
-        Some((path, line)) => Subject::Syntax { path: Some(path), line },
-        None => Subject::Syntax { path: None, line: None },
+        Some((path, line)) => Subject::Syntax {
+            path: Some(path),
+            line,
+        },
+        None => Subject::Syntax {
+            path: None,
+            line: None,
+        },
     }
 }
 
@@ -261,12 +328,19 @@ fn first_word(text: &str) -> String {
             return rest.split(quote).next().unwrap_or(rest).to_owned();
         }
     }
-    let word = text.split(|c: char| c.is_whitespace() || c == ';' || c == ',').next().unwrap_or(text);
+    let word = text
+        .split(|c: char| c.is_whitespace() || c == ';' || c == ',')
+        .next()
+        .unwrap_or(text);
     word.trim_end_matches(['.', ':']).to_owned()
 }
 
 fn requirement_name(requirement: &str) -> String {
-    requirement.split(['=', '<', '>', '!', '~', '[', ' ', ';']).next().unwrap_or(requirement).to_owned()
+    requirement
+        .split(['=', '<', '>', '!', '~', '[', ' ', ';'])
+        .next()
+        .unwrap_or(requirement)
+        .to_owned()
 }
 
 #[cfg(test)]
@@ -275,38 +349,121 @@ mod tests {
 
     fn of(exception: &str, message: &str) -> Subject {
         let exception = (!exception.is_empty()).then(|| exception.to_owned());
-        subject(&Failure { test: None, phase: Phase::Call, exception, message: message.to_owned(), frames: Vec::new(), text: String::new() }).0
+        subject(&Failure {
+            test: None,
+            phase: Phase::Call,
+            exception,
+            message: message.to_owned(),
+            frames: Vec::new(),
+            text: String::new(),
+        })
+        .0
     }
 
     #[test]
     fn each_wording_gives_its_subject() {
         let module = |m: &str| Subject::ModuleMissing(m.to_owned());
-        let name = |m: &str, n: &str| Subject::NameMissing { module: m.to_owned(), name: n.to_owned() };
-        assert_eq!(of("ModuleNotFoundError", "No module named 'a.b'; 'a' is not a package"), module("a.b"));
-        assert_eq!(of("ImportError", "cannot import name 'M' from 'collections' (/usr/lib/x.py)"), name("collections", "M"));
-        assert_eq!(of("AttributeError", "module 'collections' has no attribute 'M'. Did you mean: 'N'?"), name("collections", "M"));
-        assert_eq!(of("AttributeError", "'T' object has no attribute 'x'"), Subject::AttributeMissing { class: "T".into(), name: "x".into() });
-        assert_eq!(of("AttributeError", "type object 'd.d' has no attribute 'x'"), Subject::AttributeMissing { class: "d.d".into(), name: "x".into() });
-        assert_eq!(of("NameError", "name 'unicode' is not defined. Did you mean: 'x'?"), Subject::NameUndefined("unicode".into()));
-        assert_eq!(of("TypeError", "C.f() got an unexpected keyword argument 'k'"), Subject::KeywordUnknown { function: "C.f".into(), keyword: "k".into() });
+        let name = |m: &str, n: &str| Subject::NameMissing {
+            module: m.to_owned(),
+            name: n.to_owned(),
+        };
         assert_eq!(
-            of("TypeError", "Unexpected keyword arguments passed to pytest.raises: message\nUse context-manager form instead?"),
-            Subject::KeywordUnknown { function: "pytest.raises".into(), keyword: "message".into() }
+            of(
+                "ModuleNotFoundError",
+                "No module named 'a.b'; 'a' is not a package"
+            ),
+            module("a.b")
         );
-        assert_eq!(of("", "fixture 'mocker' not found"), Subject::FixtureMissing("mocker".into()));
         assert_eq!(
-            of("", "ERROR: usage: python -m pytest [options]\npython -m pytest: error: unrecognized arguments: --cov-append --cov pkg tests/a.py\n  inifile: x"),
+            of(
+                "ImportError",
+                "cannot import name 'M' from 'collections' (/usr/lib/x.py)"
+            ),
+            name("collections", "M")
+        );
+        assert_eq!(
+            of(
+                "AttributeError",
+                "module 'collections' has no attribute 'M'. Did you mean: 'N'?"
+            ),
+            name("collections", "M")
+        );
+        assert_eq!(
+            of("AttributeError", "'T' object has no attribute 'x'"),
+            Subject::AttributeMissing {
+                class: "T".into(),
+                name: "x".into()
+            }
+        );
+        assert_eq!(
+            of("AttributeError", "type object 'd.d' has no attribute 'x'"),
+            Subject::AttributeMissing {
+                class: "d.d".into(),
+                name: "x".into()
+            }
+        );
+        assert_eq!(
+            of(
+                "NameError",
+                "name 'unicode' is not defined. Did you mean: 'x'?"
+            ),
+            Subject::NameUndefined("unicode".into())
+        );
+        assert_eq!(
+            of("TypeError", "C.f() got an unexpected keyword argument 'k'"),
+            Subject::KeywordUnknown {
+                function: "C.f".into(),
+                keyword: "k".into()
+            }
+        );
+        assert_eq!(
+            of(
+                "TypeError",
+                "Unexpected keyword arguments passed to pytest.raises: message\nUse context-manager form instead?"
+            ),
+            Subject::KeywordUnknown {
+                function: "pytest.raises".into(),
+                keyword: "message".into()
+            }
+        );
+        assert_eq!(
+            of("", "fixture 'mocker' not found"),
+            Subject::FixtureMissing("mocker".into())
+        );
+        assert_eq!(
+            of(
+                "",
+                "ERROR: usage: python -m pytest [options]\npython -m pytest: error: unrecognized arguments: --cov-append --cov pkg tests/a.py\n  inifile: x"
+            ),
             Subject::OptionsUnknown(vec!["--cov-append".into(), "--cov".into()])
         );
         assert_eq!(
-            of("pluggy.PluginValidationError", "Plugin 'x' for hook 'pytest_ignore_collect'\nhookimpl definition: f(path, config)\nArgument(s) {'path'} are declared in the hookimpl but can not be found in the hookspec"),
-            Subject::HookArguments { hook: "pytest_ignore_collect".into(), arguments: vec!["path".into()] }
+            of(
+                "pluggy.PluginValidationError",
+                "Plugin 'x' for hook 'pytest_ignore_collect'\nhookimpl definition: f(path, config)\nArgument(s) {'path'} are declared in the hookimpl but can not be found in the hookspec"
+            ),
+            Subject::HookArguments {
+                hook: "pytest_ignore_collect".into(),
+                arguments: vec!["path".into()]
+            }
         );
         assert_eq!(of("Failed", "DID NOT RAISE E"), Subject::Assertion);
         assert_eq!(of("", "assert 1 == 2"), Subject::Assertion);
         assert_eq!(of("ValueError", "x"), Subject::Other);
-        assert_eq!(of("importlib.metadata.PackageNotFoundError", "No package metadata was found for x"), Subject::MetadataMissing("x".into()));
-        assert_eq!(of("pkg_resources.DistributionNotFound", "The 'x>=2' distribution was not found and is required by the application"), Subject::MetadataMissing("x".into()));
+        assert_eq!(
+            of(
+                "importlib.metadata.PackageNotFoundError",
+                "No package metadata was found for x"
+            ),
+            Subject::MetadataMissing("x".into())
+        );
+        assert_eq!(
+            of(
+                "pkg_resources.DistributionNotFound",
+                "The 'x>=2' distribution was not found and is required by the application"
+            ),
+            Subject::MetadataMissing("x".into())
+        );
     }
 
     #[test]

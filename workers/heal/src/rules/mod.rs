@@ -138,6 +138,9 @@ pub struct Distribution {
     pub module: String,
     /// Requirements that bring it, the best first.
     pub install: Vec<String>,
+    /// What brings it is another's continuation of a package that its authors gave up.
+    #[serde(default)]
+    pub fork: bool,
     /// It was part of the standard library until this version of Python.
     #[serde(default)]
     pub until: Option<(u8, u8)>,
@@ -165,7 +168,10 @@ pub struct Plugin {
 
 /// Every table of API rules, by file.
 const API: &[(&str, &str)] = &[
-    ("standard_library.yaml", include_str!("standard_library.yaml")),
+    (
+        "standard_library.yaml",
+        include_str!("standard_library.yaml"),
+    ),
     ("python2.yaml", include_str!("python2.yaml")),
     ("unittest.yaml", include_str!("unittest.yaml")),
     ("pytest.yaml", include_str!("pytest.yaml")),
@@ -180,15 +186,18 @@ const API: &[(&str, &str)] = &[
 /// counts as empty.
 pub fn api() -> &'static [Rule] {
     static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
-        API.iter().flat_map(|(_, text)| serde_saphyr::from_str::<Vec<Rule>>(text).unwrap_or_default()).collect()
+        API.iter()
+            .flat_map(|(_, text)| serde_saphyr::from_str::<Vec<Rule>>(text).unwrap_or_default())
+            .collect()
     });
     &RULES
 }
 
 /// Modules whose distribution has another name.
 pub fn distributions() -> &'static [Distribution] {
-    static TABLE: LazyLock<Vec<Distribution>> =
-        LazyLock::new(|| serde_saphyr::from_str(include_str!("distributions.yaml")).unwrap_or_default());
+    static TABLE: LazyLock<Vec<Distribution>> = LazyLock::new(|| {
+        serde_saphyr::from_str(include_str!("distributions.yaml")).unwrap_or_default()
+    });
     &TABLE
 }
 
@@ -231,7 +240,11 @@ mod tests {
         let mut seen = BTreeSet::new();
         for entry in distributions() {
             assert!(seen.insert(entry.module.as_str()), "{} twice", entry.module);
-            assert!(!entry.install.is_empty() || entry.until.is_some(), "{}", entry.module);
+            assert!(
+                !entry.install.is_empty() || entry.until.is_some(),
+                "{}",
+                entry.module
+            );
         }
     }
 }

@@ -14,12 +14,18 @@ pub struct Splice {
 impl Splice {
     /// Replaces a range.
     pub fn replace(range: Range<usize>, text: impl Into<String>) -> Self {
-        Self { range, text: text.into() }
+        Self {
+            range,
+            text: text.into(),
+        }
     }
 
     /// Inserts at a byte.
     pub fn insert(at: usize, text: impl Into<String>) -> Self {
-        Self { range: at..at, text: text.into() }
+        Self {
+            range: at..at,
+            text: text.into(),
+        }
     }
 }
 
@@ -48,12 +54,25 @@ mod tests {
 
     #[test]
     fn splices_apply_in_the_order_of_the_text_and_leave_the_rest_alone() {
-        let splices = [Splice::replace(4..5, "Y"), Splice::insert(0, "x"), Splice::insert(0, "x")];
-        assert_eq!(apply("a\r\n b\r\n", &splices).as_deref(), Some("xa\r\n Y\r\n"));
+        let splices = [
+            Splice::replace(4..5, "Y"),
+            Splice::insert(0, "x"),
+            Splice::insert(0, "x"),
+        ];
+        assert_eq!(
+            apply("a\r\n b\r\n", &splices).as_deref(),
+            Some("xa\r\n Y\r\n")
+        );
     }
 
     #[test]
     fn splices_that_overlap_are_refused() {
-        assert_eq!(apply("abcd", &[Splice::replace(0..3, "x"), Splice::replace(2..4, "y")]), None);
+        assert_eq!(
+            apply(
+                "abcd",
+                &[Splice::replace(0..3, "x"), Splice::replace(2..4, "y")]
+            ),
+            None
+        );
     }
 }

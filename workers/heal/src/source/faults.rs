@@ -44,12 +44,16 @@ pub enum FaultKind {
 impl Source {
     /// Everything that Python 3 would not accept, in the order of the text.
     pub fn faults(&self) -> Vec<Fault<'_>> {
-        self.nodes().filter_map(|node| self.fault(node).map(|kind| Fault { kind, node })).collect()
+        self.nodes()
+            .filter_map(|node| self.fault(node).map(|kind| Fault { kind, node }))
+            .collect()
     }
 
     /// How many places the grammar could not make sense of. An edit must not make it more.
     pub fn broken(&self) -> usize {
-        self.nodes().filter(|node| node.is_error() || node.is_missing()).count()
+        self.nodes()
+            .filter(|node| node.is_error() || node.is_missing())
+            .count()
     }
 
     fn fault(&self, node: Node<'_>) -> Option<FaultKind> {
@@ -67,7 +71,10 @@ impl Source {
                 .then_some(FaultKind::RaiseComma),
             "<>" => Some(FaultKind::Diamond),
             "integer" => integer(self.slice(node)),
-            "string" => self.slice(node).starts_with('`').then_some(FaultKind::Backticks),
+            "string" => self
+                .slice(node)
+                .starts_with('`')
+                .then_some(FaultKind::Backticks),
             "string_start" => {
                 let prefix = self.slice(node).to_ascii_lowercase();
                 prefix.starts_with("ur").then_some(FaultKind::UnicodeRaw)
@@ -93,7 +100,9 @@ fn integer(text: &str) -> Option<FaultKind> {
         return Some(FaultKind::Long);
     }
     let digits = text.strip_prefix('0')?;
-    let octal = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) && digits.bytes().any(|b| b != b'0');
+    let octal = !digits.is_empty()
+        && digits.bytes().all(|b| b.is_ascii_digit())
+        && digits.bytes().any(|b| b != b'0');
     octal.then_some(FaultKind::Octal)
 }
 
@@ -107,13 +116,21 @@ mod tests {
     use super::*;
 
     fn kinds(text: &str) -> Vec<FaultKind> {
-        Source::parse(text).unwrap().faults().iter().map(|fault| fault.kind).collect()
+        Source::parse(text)
+            .unwrap()
+            .faults()
+            .iter()
+            .map(|fault| fault.kind)
+            .collect()
     }
 
     #[test]
     fn each_leftover_of_python_2_is_recognised() {
         assert_eq!(kinds("print x\n"), [FaultKind::PrintStatement]);
-        assert_eq!(kinds("try:\n    f()\nexcept E, e:\n    pass\n"), [FaultKind::ExceptComma]);
+        assert_eq!(
+            kinds("try:\n    f()\nexcept E, e:\n    pass\n"),
+            [FaultKind::ExceptComma]
+        );
         assert_eq!(kinds("raise E, 'no'\n"), [FaultKind::RaiseComma]);
         assert_eq!(kinds("a <> b\n"), [FaultKind::Diamond]);
         assert_eq!(kinds("x = 0777\n"), [FaultKind::Octal]);

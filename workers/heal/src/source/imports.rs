@@ -47,7 +47,8 @@ impl Import<'_> {
 
     /// Whether it stands at the top level of the file, though perhaps below an `if` or a `try`.
     pub fn at_top(&self) -> bool {
-        !ancestors(self.statement).any(|node| matches!(node.kind(), "function_definition" | "class_definition"))
+        !ancestors(self.statement)
+            .any(|node| matches!(node.kind(), "function_definition" | "class_definition"))
     }
 }
 
@@ -70,14 +71,19 @@ impl Source {
                 .children(&mut cursor)
                 .enumerate()
                 .filter(|(index, child)| {
-                    let field = u32::try_from(*index).ok().and_then(|index| statement.field_name_for_child(index));
+                    let field = u32::try_from(*index)
+                        .ok()
+                        .and_then(|index| statement.field_name_for_child(index));
                     field == Some("name") || child.kind() == "wildcard_import"
                 })
                 .map(|(_, child)| child)
                 .collect();
             for item in items {
                 let (name, alias) = if item.kind() == "aliased_import" {
-                    (item.child_by_field_name("name"), item.child_by_field_name("alias"))
+                    (
+                        item.child_by_field_name("name"),
+                        item.child_by_field_name("alias"),
+                    )
                 } else {
                     (Some(item), None)
                 };
@@ -102,7 +108,9 @@ impl Source {
             match ancestor.kind() {
                 "function_definition" | "lambda" => return false,
                 "try_statement" if self.catches_absence(ancestor) => return true,
-                "if_statement" | "conditional_expression" if self.asks_version(ancestor) => return true,
+                "if_statement" | "conditional_expression" if self.asks_version(ancestor) => {
+                    return true;
+                }
                 _ => {}
             }
         }
@@ -111,21 +119,45 @@ impl Source {
 
     fn catches_absence(&self, statement: Node<'_>) -> bool {
         let mut cursor = statement.walk();
-        statement.children(&mut cursor).filter(|child| child.kind() == "except_clause").any(|clause| {
-            let mut cursor = clause.walk();
-            let values: Vec<_> = clause.children_by_field_name("value", &mut cursor).map(|v| self.slice(v)).collect();
-            values.is_empty()
-                || values.iter().any(|value| {
-                    ["ImportError", "ModuleNotFoundError", "AttributeError", "Exception"].iter().any(|name| value.contains(name))
-                })
-        })
+        statement
+            .children(&mut cursor)
+            .filter(|child| child.kind() == "except_clause")
+            .any(|clause| {
+                let mut cursor = clause.walk();
+                let values: Vec<_> = clause
+                    .children_by_field_name("value", &mut cursor)
+                    .map(|v| self.slice(v))
+                    .collect();
+                values.is_empty()
+                    || values.iter().any(|value| {
+                        [
+                            "ImportError",
+                            "ModuleNotFoundError",
+                            "AttributeError",
+                            "Exception",
+                        ]
+                        .iter()
+                        .any(|name| value.contains(name))
+                    })
+            })
     }
 
     fn asks_version(&self, node: Node<'_>) -> bool {
-        let condition = node.child_by_field_name("condition").or_else(|| node.named_child(1));
+        let condition = node
+            .child_by_field_name("condition")
+            .or_else(|| node.named_child(1));
         condition.is_some_and(|condition| {
             let text = self.slice(condition);
-            ["version_info", "PY2", "PY3", "python_version", "hexversion", "hasattr"].iter().any(|mark| text.contains(mark))
+            [
+                "version_info",
+                "PY2",
+                "PY3",
+                "python_version",
+                "hexversion",
+                "hasattr",
+            ]
+            .iter()
+            .any(|mark| text.contains(mark))
         })
     }
 }
@@ -140,8 +172,17 @@ mod tests {
             "import a.b\nimport a.b as c, d\nfrom e import f, g as h\nfrom . import i\nfrom .j import (\n    k,  # why\n)\nfrom l import *\n",
         )
         .unwrap();
-        let found: Vec<_> = source.imports().iter().map(|i| format!("{}={}", i.local(), i.stands_for())).collect();
-        assert_eq!(found, ["a=a", "c=a.b", "d=d", "f=e.f", "h=e.g", "i=..i", "k=.j.k", "*=l.*"]);
+        let found: Vec<_> = source
+            .imports()
+            .iter()
+            .map(|i| format!("{}={}", i.local(), i.stands_for()))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                "a=a", "c=a.b", "d=d", "f=e.f", "h=e.g", "i=..i", "k=.j.k", "*=l.*"
+            ]
+        );
     }
 
     #[test]

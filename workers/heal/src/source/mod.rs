@@ -29,7 +29,9 @@ impl Source {
             return None;
         }
         let mut parser = Parser::new();
-        parser.set_language(&tree_sitter_python::LANGUAGE.into()).ok()?;
+        parser
+            .set_language(&tree_sitter_python::LANGUAGE.into())
+            .ok()?;
         let tree = parser.parse(&text, None)?;
         Some(Self { text, tree })
     }
@@ -56,7 +58,11 @@ impl Source {
 
     /// The line ending that the file uses.
     pub fn newline(&self) -> &'static str {
-        if self.text.contains("\r\n") { "\r\n" } else { "\n" }
+        if self.text.contains("\r\n") {
+            "\r\n"
+        } else {
+            "\n"
+        }
     }
 
     /// The line, counted from 1, on which a node begins.
@@ -70,7 +76,10 @@ impl Source {
         let before = self.text.get(..start)?;
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         let indent = before.get(line_start..)?.trim_start_matches('\u{feff}');
-        indent.chars().all(|c| c == ' ' || c == '\t').then_some(indent)
+        indent
+            .chars()
+            .all(|c| c == ' ' || c == '\t')
+            .then_some(indent)
     }
 }
 
@@ -100,5 +109,7 @@ pub fn arguments(call: Node<'_>) -> Vec<Node<'_>> {
         return vec![list];
     }
     let mut cursor = list.walk();
-    list.named_children(&mut cursor).filter(|node| node.kind() != "comment").collect()
+    list.named_children(&mut cursor)
+        .filter(|node| node.kind() != "comment")
+        .collect()
 }

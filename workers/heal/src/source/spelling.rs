@@ -16,6 +16,8 @@ pub struct Spelling<'s, 't> {
     names: &'s Names<'t>,
     /// Statements to add after the one of an import; `None` for the top of the file.
     added: RefCell<BTreeSet<(Option<usize>, String)>>,
+    /// Local names that were written and that an import of the file already brings.
+    reused: RefCell<BTreeSet<String>>,
     /// Plain imports that import a module further down.
     widened: RefCell<BTreeMap<usize, String>>,
 }
@@ -23,7 +25,13 @@ pub struct Spelling<'s, 't> {
 impl<'s, 't> Spelling<'s, 't> {
     /// A spelling that has added nothing yet.
     pub fn new(source: &'t Source, names: &'s Names<'t>) -> Self {
-        Self { source, names, added: RefCell::default(), widened: RefCell::default() }
+        Self {
+            source,
+            names,
+            added: RefCell::default(),
+            reused: RefCell::default(),
+            widened: RefCell::default(),
+        }
     }
 
     /// Writes `name` (perhaps with attributes) of `module` where a use brought by the import `via` stood, in that
@@ -31,23 +39,33 @@ impl<'s, 't> Spelling<'s, 't> {
     /// itself. `None` where the words that it would take mean something else in this file.
     pub fn write(&self, module: &str, name: &str, via: Option<usize>) -> Option<String> {
         let (head, tail) = name.find('.').map_or((name, ""), |at| name.split_at(at));
-        self.write_head(module, head, via).map(|spelled| format!("{spelled}{tail}"))
+        self.write_head(module, head, via)
+            .map(|spelled| format!("{spelled}{tail}"))
     }
 
     fn write_head(&self, module: &str, name: &str, via: Option<usize>) -> Option<String> {
         if module == "builtins" {
             return (!self.names.is_taken(name)).then(|| name.to_owned());
         }
-        let dotted = |local: &str| if name.is_empty() { local.to_owned() } else { format!("{local}.{name}") };
+        let dotted = |local: &str| {
+            if name.is_empty() {
+                local.to_owned()
+            } else {
+                format!("{local}.{name}")
+            }
+        };
         if !name.is_empty()
             && let Some(local) = self.names.local_for(&format!("{module}.{name}"))
         {
+            self.reuse(local);
             return Some(local.to_owned());
         }
         if let Some(local) = self.names.local_for(module) {
+            self.reuse(local);
             return Some(dotted(local));
         }
         if self.names.imports_module(module) {
+            self.reuse(module.split('.').next().unwrap_or(module));
             return Some(dotted(module));
         }
         if let Some(via) = via {
@@ -67,7 +85,11 @@ impl<'s, 't> Spelling<'s, 't> {
             }
         }
         let root = module.split('.').next()?;
-        let same_root = self.names.imports.iter().all(|other| other.local() != root || other.stands_for() == root);
+        let same_root = self
+            .names
+            .imports
+            .iter()
+            .all(|other| other.local() != root || other.stands_for() == root);
         if !same_root || self.names.is_assigned(root) {
             return None;
         }
@@ -80,7 +102,20 @@ impl<'s, 't> Spelling<'s, 't> {
     /// Whether a name means nothing else in the file than what `import` brings, which is about to leave.
     fn is_free(&self, name: &str, import: &Import<'_>) -> bool {
         !self.names.is_assigned(name)
-            && self.names.imports.iter().all(|other| other.local() != name || other.stands_for() == import.stands_for())
+            && self
+                .names
+                .imports
+                .iter()
+                .all(|other| other.local() != name || other.stands_for() == import.stands_for())
+    }
+
+    fn reuse(&self, local: &str) {
+        self.reused.borrow_mut().insert(local.to_owned());
+    }
+
+    /// Whether what was written needs an import that the file already has.
+    pub fn reuses(&self, local: &str) -> bool {
+        self.reused.borrow().contains(local)
     }
 
     fn add(&self, via: Option<usize>, statement: String) {
@@ -89,15 +124,25 @@ impl<'s, 't> Spelling<'s, 't> {
 
     /// Whether anything was added next to one of these imports.
     pub fn adds_next_to(&self, imports: &[usize]) -> bool {
-        self.added.borrow().iter().any(|(via, _)| via.is_some_and(|via| imports.contains(&via)))
+        self.added
+            .borrow()
+            .iter()
+            .any(|(via, _)| via.is_some_and(|via| imports.contains(&via)))
     }
 
     /// The edits that bring the imports: the statements of `more`, each next to an import, and those that writing
     /// took. Statements next to imports in `gone` take their place.
-    pub fn import_splices(&self, more: &[(usize, String)], gone: &BTreeSet<usize>) -> Option<Vec<Splice>> {
+    pub fn import_splices(
+        &self,
+        more: &[(usize, String)],
+        gone: &BTreeSet<usize>,
+    ) -> Option<Vec<Splice>> {
         let mut splices = Vec::new();
         for (&via, module) in &*self.widened.borrow() {
-            splices.push(Splice::replace(self.names.imports[via].item.byte_range(), module.clone()));
+            splices.push(Splice::replace(
+                self.names.imports[via].item.byte_range(),
+                module.clone(),
+            ));
         }
         let mut by_statement: BTreeMap<usize, (usize, Vec<String>)> = BTreeMap::new();
         let mut at_top = Vec::new();
@@ -121,24 +166,36 @@ impl<'s, 't> Spelling<'s, 't> {
             let statements = merge_from_imports(&statements);
             if siblings.iter().all(|index| gone.contains(index)) {
                 replaced.insert(statement.id());
-                splices.push(Splice::replace(statement.byte_range(), statements.join(&joint)));
+                splices.push(Splice::replace(
+                    statement.byte_range(),
+                    statements.join(&joint),
+                ));
                 continue;
             }
             // `from m import a` that keeps all it has may simply bring one name more.
-            let same = self.names.imports[via].from.as_ref().map(|module| format!("from {module} import "));
+            let same = self.names.imports[via]
+                .from
+                .as_ref()
+                .map(|module| format!("from {module} import "));
             let keeps_all = !siblings.iter().any(|index| gone.contains(index));
             let mut tail = String::new();
             for text in statements {
                 match same.as_deref().and_then(|head| text.strip_prefix(head)) {
                     Some(names) if keeps_all => {
-                        let last = siblings.last().map(|&index| self.names.imports[index].item.end_byte())?;
+                        let last = siblings
+                            .last()
+                            .map(|&index| self.names.imports[index].item.end_byte())?;
                         splices.push(Splice::insert(last, format!(", {names}")));
                     }
                     _ => tail.push_str(&format!("{joint}{text}")),
                 }
             }
             if !tail.is_empty() {
-                let at = if joint == "; " { statement.end_byte() } else { self.line_end(statement.end_byte()) };
+                let at = if joint == "; " {
+                    statement.end_byte()
+                } else {
+                    self.line_end(statement.end_byte())
+                };
                 splices.push(Splice::insert(at, tail));
             }
         }
@@ -152,14 +209,21 @@ impl<'s, 't> Spelling<'s, 't> {
     /// Before the first plain import of the file, or below its docstring.
     fn at_top(&self, statements: &[String]) -> Splice {
         let newline = self.source.newline();
-        let text: String = statements.iter().map(|statement| format!("{statement}{newline}")).collect();
+        let text: String = statements
+            .iter()
+            .map(|statement| format!("{statement}{newline}"))
+            .collect();
         let root = self.source.root();
         let mut cursor = root.walk();
         let first = root.children(&mut cursor).find(|node| {
-            let docstring = node.kind() == "expression_statement" && node.child(0).is_some_and(|c| c.kind() == "string");
+            let docstring = node.kind() == "expression_statement"
+                && node.child(0).is_some_and(|c| c.kind() == "string");
             !docstring && !matches!(node.kind(), "comment" | "future_import_statement")
         });
-        Splice::insert(first.map_or(self.source.text().len(), |node| node.start_byte()), text)
+        Splice::insert(
+            first.map_or(self.source.text().len(), |node| node.start_byte()),
+            text,
+        )
     }
 
     /// Removes imports of which nothing is left to use. A statement that loses all and gets nothing loses its
@@ -175,8 +239,13 @@ impl<'s, 't> Spelling<'s, 't> {
                 }
                 continue;
             }
-            let items: Vec<_> = siblings.iter().map(|&sibling| self.names.imports[sibling].item).collect();
-            let leaving: Vec<usize> = (0..siblings.len()).filter(|&at| gone.contains(&siblings[at])).collect();
+            let items: Vec<_> = siblings
+                .iter()
+                .map(|&sibling| self.names.imports[sibling].item)
+                .collect();
+            let leaving: Vec<usize> = (0..siblings.len())
+                .filter(|&at| gone.contains(&siblings[at]))
+                .collect();
             let at = siblings.iter().position(|&sibling| sibling == index)?;
             splices.push(Splice::replace(without_item(&items, &leaving, at), ""));
         }
@@ -192,23 +261,38 @@ impl<'s, 't> Spelling<'s, 't> {
         match self.source.indent_of(statement.start_byte()) {
             Some(indent) if !alone && rest_is_blank => {
                 let after = text.get(line_end..)?;
-                let ending = if after.starts_with("\r\n") { 2 } else { usize::from(after.starts_with('\n')) };
-                Some(Splice::replace(statement.start_byte() - indent.len()..line_end + ending, ""))
+                let ending = if after.starts_with("\r\n") {
+                    2
+                } else {
+                    usize::from(after.starts_with('\n'))
+                };
+                Some(Splice::replace(
+                    statement.start_byte() - indent.len()..line_end + ending,
+                    "",
+                ))
             }
             _ => Some(Splice::replace(statement.byte_range(), "pass")),
         }
     }
 
     fn items_of(&self, statement: Node<'_>) -> Vec<usize> {
-        (0..self.names.imports.len()).filter(|&index| self.names.imports[index].statement.id() == statement.id()).collect()
+        (0..self.names.imports.len())
+            .filter(|&index| self.names.imports[index].statement.id() == statement.id())
+            .collect()
     }
 
     /// What stands between a statement and one added after it: a line end where the statement has its line to
     /// itself, `;` where it shares it.
     fn joint(&self, statement: Node<'_>) -> Option<String> {
-        let rest = self.source.text().get(statement.end_byte()..self.line_end(statement.end_byte()))?.trim();
+        let rest = self
+            .source
+            .text()
+            .get(statement.end_byte()..self.line_end(statement.end_byte()))?
+            .trim();
         Some(match self.source.indent_of(statement.start_byte()) {
-            Some(indent) if rest.is_empty() || rest.starts_with('#') => format!("{}{indent}", self.source.newline()),
+            Some(indent) if rest.is_empty() || rest.starts_with('#') => {
+                format!("{}{indent}", self.source.newline())
+            }
             _ => "; ".to_owned(),
         })
     }
@@ -238,10 +322,15 @@ pub fn without_item(items: &[Node<'_>], leaving: &[usize], index: usize) -> std:
 /// `collections.abc`.
 fn below<'m>(module: &'m str, import: &Import<'_>) -> Option<&'m str> {
     // Widening `import a.b` to `import a.c` would lose `a.b`.
-    if import.from.is_some() || import.guarded || (import.alias.is_none() && import.name.contains('.')) {
+    if import.from.is_some()
+        || import.guarded
+        || (import.alias.is_none() && import.name.contains('.'))
+    {
         return None;
     }
-    module.strip_prefix(import.name.as_str()).filter(|rest| rest.starts_with('.'))
+    module
+        .strip_prefix(import.name.as_str())
+        .filter(|rest| rest.starts_with('.'))
 }
 
 /// `from m import a` and `from m import b` are one statement.
@@ -249,7 +338,9 @@ fn merge_from_imports(statements: &[String]) -> Vec<String> {
     let mut merged: Vec<(String, Vec<String>)> = Vec::new();
     for statement in statements {
         let (head, item) = match statement.split_once(" import ") {
-            Some((head, item)) if head.starts_with("from ") => (format!("{head} import "), Some(item.to_owned())),
+            Some((head, item)) if head.starts_with("from ") => {
+                (format!("{head} import "), Some(item.to_owned()))
+            }
             _ => (statement.clone(), None),
         };
         match (merged.iter_mut().find(|(other, _)| *other == head), item) {

@@ -13,8 +13,14 @@ pub(crate) struct Files {
 
 impl Files {
     pub(crate) fn new(files: &[(&str, &str)]) -> Self {
-        let texts: BTreeMap<String, String> = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
-        Self { paths: texts.keys().cloned().collect(), texts }
+        let texts: BTreeMap<String, String> = files
+            .iter()
+            .map(|(path, text)| ((*path).to_owned(), (*text).to_owned()))
+            .collect();
+        Self {
+            paths: texts.keys().cloned().collect(),
+            texts,
+        }
     }
 }
 
@@ -34,30 +40,68 @@ pub(crate) struct Index(pub(super) BTreeMap<String, Vec<String>>);
 
 impl Index {
     pub(crate) fn new(distributions: &[(&str, &[&str])]) -> Self {
-        Self(distributions.iter().map(|(name, versions)| ((*name).to_owned(), versions.iter().map(|v| (*v).to_owned()).collect())).collect())
+        Self(
+            distributions
+                .iter()
+                .map(|(name, versions)| {
+                    (
+                        (*name).to_owned(),
+                        versions.iter().map(|v| (*v).to_owned()).collect(),
+                    )
+                })
+                .collect(),
+        )
     }
 }
 
 impl PackageIndex for Index {
     fn versions(&self, distribution: &str) -> Vec<String> {
-        self.0.get(&distribution.to_lowercase().replace(['_', '.'], "-")).cloned().unwrap_or_default()
+        self.0
+            .get(&distribution.to_lowercase().replace(['_', '.'], "-"))
+            .cloned()
+            .unwrap_or_default()
     }
 }
 
 /// A failure with its innermost frames last.
-pub(crate) fn failure(test: Option<&str>, phase: Phase, line: &str, frames: &[(&str, u32)]) -> Failure {
-    let (exception, message) = line.split_once(": ").filter(|(name, _)| !name.contains(' ')).unwrap_or(("", line));
+pub(crate) fn failure(
+    test: Option<&str>,
+    phase: Phase,
+    line: &str,
+    frames: &[(&str, u32)],
+) -> Failure {
+    let (exception, message) = line
+        .split_once(": ")
+        .filter(|(name, _)| !name.contains(' '))
+        .unwrap_or(("", line));
     Failure {
         test: test.map(str::to_owned),
         phase,
         exception: (!exception.is_empty()).then(|| exception.to_owned()),
         message: message.to_owned(),
-        frames: frames.iter().map(|(path, line)| Frame { path: (*path).to_owned(), line: *line, function: "f".to_owned() }).collect(),
+        frames: frames
+            .iter()
+            .map(|(path, line)| Frame {
+                path: (*path).to_owned(),
+                line: *line,
+                function: "f".to_owned(),
+            })
+            .collect(),
         text: String::new(),
     }
 }
 
 /// A case of these parts, on an environment.
-pub(crate) fn case<'c>(failures: &'c [Failure], tree: &'c Files, installed: &'c Installed, index: &'c Index) -> Case<'c> {
-    Case { failures, tree, installed, index }
+pub(crate) fn case<'c>(
+    failures: &'c [Failure],
+    tree: &'c Files,
+    installed: &'c Installed,
+    index: &'c Index,
+) -> Case<'c> {
+    Case {
+        failures,
+        tree,
+        installed,
+        index,
+    }
 }

@@ -1,7 +1,7 @@
 //! The strategies. Each file here is one way of repairing a failing test: a pure function from a [`Case`] to
 //! [`Finding`]s, which the engine then tries and proves. To add one, add its file and its line in [`all`].
 
-mod api_contract_adaptation;
+pub(crate) mod api_contract_adaptation;
 mod dependency_fix;
 #[cfg(test)]
 pub(crate) mod fake;
@@ -21,7 +21,10 @@ pub fn all() -> &'static [&'static dyn Repair] {
 
 /// What every strategy makes of a case: refusals first, then candidates, the cheapest and safest first.
 pub fn examine(case: &Case<'_>) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = all().iter().flat_map(|repair| repair.examine(case)).collect();
+    let mut findings: Vec<Finding> = all()
+        .iter()
+        .flat_map(|repair| repair.examine(case))
+        .collect();
     findings.sort_by_key(|finding| match finding {
         Finding::Refuse(_) => 0,
         Finding::Try(candidate) => candidate.rank.saturating_add(1),
@@ -31,10 +34,24 @@ pub fn examine(case: &Case<'_>) -> Vec<Finding> {
 
 /// The project's own Python files: those that it carries but did not write are left out.
 fn own_python<'c>(case: &'c Case<'_>) -> impl Iterator<Item = &'c str> {
-    const FOREIGN: &[&str] =
-        &["build", "dist", "venv", ".venv", "env", ".tox", ".nox", ".eggs", "node_modules", "site-packages", ".git", "__pycache__"];
+    const FOREIGN: &[&str] = &[
+        "build",
+        "dist",
+        "venv",
+        ".venv",
+        "env",
+        ".tox",
+        ".nox",
+        ".eggs",
+        "node_modules",
+        "site-packages",
+        ".git",
+        "__pycache__",
+    ];
     case.tree.paths().iter().map(String::as_str).filter(|path| {
-        let python = path.rsplit_once('.').is_some_and(|(_, extension)| extension == "py");
+        let python = path
+            .rsplit_once('.')
+            .is_some_and(|(_, extension)| extension == "py");
         python && !path.split('/').any(|part| FOREIGN.contains(&part))
     })
 }

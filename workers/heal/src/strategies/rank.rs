@@ -12,6 +12,8 @@ pub const ONE_CHARACTER: u32 = 30;
 pub const KNOWN_DISTRIBUTION: u32 = 40;
 /// A rule under which the new form means the same; one more for the whole project than for its tests.
 pub const EXACT_RULE: u32 = 50;
+/// A maintained fork of a package that nobody maintains: a port away from it lasts longer, where there is one.
+pub const FORK: u32 = 55;
 /// A rule that may behave differently in a corner.
 pub const APPROXIMATE_RULE: u32 = 60;
 /// A name found where the installed package defines it now.

@@ -40,12 +40,36 @@ impl Repair for ApiContractAdaptation {
         if about == Subject::Assertion {
             return Vec::new();
         }
-        let project = Project { case, roles: Roles::of_case(case), failure };
-        let rules: Vec<&Rule> = trigger::called(&about, &said).into_iter().filter(|rule| project.applies(rule, &about)).collect();
+        let project = Project {
+            case,
+            roles: Roles::of_case(case),
+            failure,
+        };
+        let rules: Vec<&Rule> = trigger::called(&about, &said)
+            .into_iter()
+            .filter(|rule| project.applies(rule, &about))
+            .collect();
         let mut candidates = project.by_rules(&rules, &about);
         candidates.extend(derivation::candidates(case, &about));
         candidates.into_iter().map(Finding::Try).collect()
     }
+}
+
+/// Whether a rule about a removed or renamed API explains a failure. Says nothing of whether it can be repaired.
+pub(crate) fn explains(case: &Case<'_>) -> bool {
+    let Some(failure) = case.failures.first() else {
+        return false;
+    };
+    let (about, said) = subject(failure);
+    let project = Project {
+        case,
+        roles: Roles::of_case(case),
+        failure,
+    };
+    about != Subject::Assertion
+        && trigger::called(&about, &said)
+            .into_iter()
+            .any(|rule| project.applies(rule, &about))
 }
 
 struct Project<'c> {
@@ -73,11 +97,18 @@ impl Project<'_> {
     }
 
     fn by_rules(&self, rules: &[&Rule], about: &Subject) -> Vec<Candidate> {
-        let exact: Vec<&Rule> = rules.iter().copied().filter(|rule| !rule.approximate).collect();
+        let exact: Vec<&Rule> = rules
+            .iter()
+            .copied()
+            .filter(|rule| !rule.approximate)
+            .collect();
         let mut candidates = self.ports(&exact, about, rank::EXACT_RULE);
         if exact.len() < rules.len() {
             for candidate in self.ports(rules, about, rank::APPROXIMATE_RULE) {
-                if candidates.iter().all(|other| other.edits != candidate.edits) {
+                if candidates
+                    .iter()
+                    .all(|other| other.edits != candidate.edits)
+                {
                     candidates.push(candidate);
                 }
             }
@@ -111,7 +142,8 @@ impl Project<'_> {
         let is_test = |edit: &&Edit| self.roles.of(&edit.path) != Role::Product;
         let tests: Vec<Edit> = edits.iter().filter(is_test).cloned().collect();
         let mut candidates = Vec::new();
-        if tests.len() < edits.len() && self.reaches_the_failure(&tests) && !self.fails_in_product() {
+        if tests.len() < edits.len() && self.reaches_the_failure(&tests) && !self.fails_in_product()
+        {
             candidates.push(candidate(tests, rank));
         }
         candidates.push(candidate(edits, rank + 1));
@@ -120,16 +152,25 @@ impl Project<'_> {
 
     fn edits(&self, rules: &[&Rule], about: &Subject) -> Vec<Edit> {
         let words = words(rules);
-        let methods: BTreeSet<&str> = rules.iter().flat_map(|rule| methods(&rule.change)).collect();
+        // Where only the line that failed is changed, the failure itself says whose method it is.
+        let methods: BTreeSet<&str> = rules
+            .iter()
+            .filter(|rule| !rule.here_only)
+            .flat_map(|rule| methods(&rule.change))
+            .collect();
         let here_only = rules.iter().all(|rule| rule.here_only);
-        let transforms_tests = rules.iter().all(|rule| matches!(&rule.change, Change::Transform(name) if name == "nose_style_setup"));
+        let transforms_tests = rules.iter().all(
+            |rule| matches!(&rule.change, Change::Transform(name) if name == "nose_style_setup"),
+        );
         let mut texts = Vec::new();
         let mut defined = BTreeSet::new();
         for path in own_python(self.case) {
             if transforms_tests && self.roles.of(path) != Role::Test {
                 continue;
             }
-            let Some(text) = self.case.tree.read(path) else { continue };
+            let Some(text) = self.case.tree.read(path) else {
+                continue;
+            };
             if !words.is_empty() && !words.iter().any(|word| text.contains(word)) {
                 continue;
             }
@@ -150,9 +191,17 @@ impl Project<'_> {
             if here_only && hot.is_empty() {
                 continue;
             }
-            let order = Order { rules, missing, hot: &hot, defined: &defined };
+            let order = Order {
+                rules,
+                missing,
+                hot: &hot,
+                defined: &defined,
+            };
             if let Some(text) = port::port(&text, &order) {
-                edits.push(Edit { path: path.to_owned(), text });
+                edits.push(Edit {
+                    path: path.to_owned(),
+                    text,
+                });
             }
         }
         edits
@@ -160,26 +209,54 @@ impl Project<'_> {
 
     /// A port that leaves every file of the traceback as it was cannot be what the failure needs.
     fn reaches_the_failure(&self, edits: &[Edit]) -> bool {
-        let frames: BTreeSet<&str> = self.failure.frames.iter().map(|frame| frame.path.as_str()).filter(|path| !path.starts_with('/')).collect();
-        let test = self.failure.test.as_deref().and_then(|id| id.split("::").next());
+        let frames: BTreeSet<&str> = self
+            .failure
+            .frames
+            .iter()
+            .map(|frame| frame.path.as_str())
+            .filter(|path| !path.starts_with('/'))
+            .collect();
+        let test = self
+            .failure
+            .test
+            .as_deref()
+            .and_then(|id| id.split("::").next());
         let named: Vec<&str> = frames.iter().copied().chain(test).collect();
-        let touches = |path: &&str| edits.iter().any(|edit| edit.path == **path || self.failure.text.contains(edit.path.as_str()));
-        if named.is_empty() { !edits.is_empty() } else { named.iter().any(touches) || self.inherits(edits) }
+        let touches = |path: &&str| {
+            edits
+                .iter()
+                .any(|edit| edit.path == **path || self.failure.text.contains(edit.path.as_str()))
+        };
+        if named.is_empty() {
+            !edits.is_empty()
+        } else {
+            named.iter().any(touches) || self.inherits(edits)
+        }
     }
 
     /// A test class may inherit what is ported from a file that no frame names.
     fn inherits(&self, edits: &[Edit]) -> bool {
-        edits.iter().any(|edit| self.roles.of(&edit.path) == Role::Test) && !self.fails_in_product()
+        edits
+            .iter()
+            .any(|edit| self.roles.of(&edit.path) == Role::Test)
+            && !self.fails_in_product()
     }
 
     fn fails_in_product(&self) -> bool {
-        self.failure.innermost_own().is_some_and(|frame| self.roles.of(&frame.path) == Role::Product)
+        self.failure
+            .innermost_own()
+            .is_some_and(|frame| self.roles.of(&frame.path) == Role::Product)
     }
 }
 
 /// The lines of a file that stand in any traceback of the run.
 fn hot_lines(failures: &[Failure], path: &str) -> BTreeSet<u32> {
-    failures.iter().flat_map(|failure| &failure.frames).filter(|frame| frame.path == path).map(|frame| frame.line).collect()
+    failures
+        .iter()
+        .flat_map(|failure| &failure.frames)
+        .filter(|frame| frame.path == path)
+        .map(|frame| frame.line)
+        .collect()
 }
 
 /// A file without any of these words is not concerned; empty where that cannot be told.
@@ -190,10 +267,17 @@ fn words(rules: &[&Rule]) -> Vec<String> {
         match &rule.change {
             Change::Moved(moved) => words.push(last(&moved.from)),
             Change::Module(module) => words.push(last(&module.from)),
-            Change::Attributes(names) | Change::Builtins(names) => words.extend(names.keys().cloned()),
-            Change::Keyword(keyword) => words.extend(keyword.drop.iter().chain(keyword.rename.keys()).cloned()),
+            Change::Attributes(names) | Change::Builtins(names) => {
+                words.extend(names.keys().cloned())
+            }
+            Change::Keyword(keyword) => {
+                words.extend(keyword.drop.iter().chain(keyword.rename.keys()).cloned())
+            }
             Change::Rewrite(rewrite) => words.push(last(&rewrite.call)),
-            Change::Transform(_) => return Vec::new(),
+            Change::Transform(name) => match transforms::words(name) {
+                [] => return Vec::new(),
+                own => words.extend(own.iter().map(|word| (*word).to_owned())),
+            },
         }
     }
     words
@@ -204,13 +288,27 @@ fn methods(change: &Change) -> Vec<&str> {
     match change {
         Change::Attributes(names) => names.keys().map(String::as_str).collect(),
         Change::Rewrite(rewrite) => rewrite.call.strip_prefix('.').into_iter().collect(),
-        Change::Keyword(keyword) => keyword.of.iter().filter_map(|of| of.strip_prefix('.')).collect(),
+        Change::Keyword(keyword) => keyword
+            .of
+            .iter()
+            .filter_map(|of| of.strip_prefix('.'))
+            .collect(),
         _ => Vec::new(),
     }
 }
 
 fn describe(rules: &[&Rule]) -> String {
-    let mut parts: Vec<String> = rules.iter().map(|rule| format!("{} (gone since {}, {})", sentence(&rule.change), rule.since, rule.source)).collect();
+    let mut parts: Vec<String> = rules
+        .iter()
+        .map(|rule| {
+            format!(
+                "{} (gone since {}, {})",
+                sentence(&rule.change),
+                rule.since,
+                rule.source
+            )
+        })
+        .collect();
     let more = parts.len().saturating_sub(2);
     parts.truncate(2);
     let mut text = format!("ports every use: {}", parts.join("; "));
@@ -225,20 +323,52 @@ fn sentence(change: &Change) -> String {
         Change::Moved(moved) => format!("names of `{}` to `{}`", moved.from, moved.to),
         Change::Module(module) => format!("module `{}` to `{}`", module.from, module.to),
         Change::Attributes(names) => {
-            let first = names.iter().next().map(|(old, new)| format!("`.{old}` to `.{new}`"));
+            let first = names
+                .iter()
+                .next()
+                .map(|(old, new)| format!("`.{old}` to `.{new}`"));
             first.unwrap_or_default()
         }
         Change::Builtins(names) => {
-            let first = names.iter().next().map(|(old, new)| format!("`{old}` to `{new}`"));
+            let first = names
+                .iter()
+                .next()
+                .map(|(old, new)| format!("`{old}` to `{new}`"));
             first.unwrap_or_default()
         }
         Change::Keyword(keyword) => {
-            let names: Vec<&str> = keyword.drop.iter().chain(keyword.rename.keys()).map(String::as_str).collect();
-            format!("argument `{}` of `{}`", names.join("`, `"), keyword.of.join("`, `"))
+            let names: Vec<&str> = keyword
+                .drop
+                .iter()
+                .chain(keyword.rename.keys())
+                .map(String::as_str)
+                .collect();
+            format!(
+                "argument `{}` of `{}`",
+                names.join("`, `"),
+                keyword.of.join("`, `")
+            )
         }
-        Change::Rewrite(rewrite) => format!("`{}(…)` to `{}`", rewrite.call, rewrite.to.first().map_or("", String::as_str).replace('@', "")),
+        Change::Rewrite(rewrite) => format!(
+            "`{}(…)` to `{}`",
+            rewrite.call,
+            plain(rewrite.to.first().map_or("", String::as_str))
+        ),
         Change::Transform(name) => name.replace('_', " "),
     }
+}
+
+/// A template as a person reads it.
+fn plain(template: &str) -> String {
+    let mut text = template.replace(":}", "}");
+    while let Some(at) = text.find("@{") {
+        let Some(end) = text[at..].find('}').map(|end| at + end) else {
+            break;
+        };
+        let name = text[at + 2..end].replace(':', ".");
+        text.replace_range(at..=end, &name);
+    }
+    text.replace("{*}", "…").replace("!}", "}")
 }
 
 /// What tests of the tables need: one text ported by what one failure calls for.
@@ -250,7 +380,15 @@ fn port_for(text: &str, about: &Subject, said: &Said) -> Option<String> {
         _ => None,
     };
     let hot = (1..=u32::try_from(text.lines().count()).unwrap()).collect();
-    port::port(text, &Order { rules: &rules, missing, hot: &hot, defined: &BTreeSet::new() })
+    port::port(
+        text,
+        &Order {
+            rules: &rules,
+            missing,
+            hot: &hot,
+            defined: &BTreeSet::new(),
+        },
+    )
 }
 
 #[cfg(test)]

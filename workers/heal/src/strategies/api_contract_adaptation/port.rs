@@ -43,7 +43,8 @@ pub fn port(text: &str, order: &Order<'_>) -> Option<String> {
     port.imports()?;
     for rule in order.rules {
         if let Change::Transform(name) = &rule.change {
-            port.splices.extend(transforms::run(name, &source, &names, order)?);
+            port.splices
+                .extend(transforms::run(name, &source, &names, order)?);
         }
     }
     let imports = port.spelling.import_splices(&port.statements, &port.gone)?;
@@ -76,7 +77,11 @@ impl<'t> Port<'_, 't> {
 
     fn is_hot(&self, node: Node<'t>) -> bool {
         let last = u32::try_from(node.end_position().row).map_or(u32::MAX, |row| row + 1);
-        self.order.hot.range(Source::line(node)..=last).next().is_some()
+        self.order
+            .hot
+            .range(Source::line(node)..=last)
+            .next()
+            .is_some()
     }
 
     /// Innermost first: an outer call is written with its inner repairs already made.
@@ -96,11 +101,14 @@ impl<'t> Port<'_, 't> {
     fn call(&mut self, node: Node<'t>) -> Option<()> {
         for rule in self.order.rules {
             match &rule.change {
-                Change::Rewrite(rewrite) if self.concerns(&rewrite.call, node) && self.is_open(node, rule) => {
+                Change::Rewrite(rewrite)
+                    if self.concerns(&rewrite.call, node) && self.is_open(node, rule) =>
+                {
                     self.rewrite(node, rewrite)?;
                 }
                 Change::Keyword(keyword)
-                    if keyword.of.iter().any(|of| self.concerns(of, node)) && self.is_open(node, rule) =>
+                    if keyword.of.iter().any(|of| self.concerns(of, node))
+                        && self.is_open(node, rule) =>
                 {
                     self.keyword(node, keyword);
                 }
@@ -118,35 +126,51 @@ impl<'t> Port<'_, 't> {
         match wanted.strip_prefix('.') {
             Some(method) => {
                 function.kind() == "attribute"
-                    && function.child_by_field_name("attribute").is_some_and(|name| self.source.slice(name) == method)
+                    && function
+                        .child_by_field_name("attribute")
+                        .is_some_and(|name| self.source.slice(name) == method)
                     && !self.order.defined.contains(method)
                     && !self.is_of_module(function)
             }
-            None => self.names.resolve(function).is_some_and(|used| used.qualified == wanted),
+            None => self
+                .names
+                .resolve(function)
+                .is_some_and(|used| used.qualified == wanted),
         }
     }
 
     /// `module.name`, where the module was imported: not a method of some object.
     fn is_of_module(&self, attribute: Node<'t>) -> bool {
         let object = attribute.child_by_field_name("object");
-        object.and_then(|object| self.names.resolve(object)).is_some_and(|used| {
-            let import = &self.names.imports[used.import];
-            import.from.is_none() && used.qualified == import.stands_for()
-        })
+        object
+            .and_then(|object| self.names.resolve(object))
+            .is_some_and(|used| {
+                let import = &self.names.imports[used.import];
+                import.from.is_none() && used.qualified == import.stands_for()
+            })
     }
 
     fn rewrite(&mut self, node: Node<'t>, rewrite: &Rewrite) -> Option<()> {
         let function = node.child_by_field_name("function")?;
         let via = self.names.resolve(function).map(|used| used.import);
         let splices = &self.splices;
-        let call = Call::of(self.source, node, &|inner| repaired(self.source, inner, splices))?;
-        let Some(text) = call.fill(&rewrite.to, &|module, name| self.spelling.write(module, name, via)) else {
+        let call = Call::of(self.source, node, &|inner| {
+            repaired(self.source, inner, splices)
+        })?;
+        let Some(text) = call.fill(&rewrite.to, &|module, name| {
+            self.spelling.write(module, name, via)
+        }) else {
             // A call that no template fits stays, and fails as before.
             return Some(());
         };
-        let text = if needs_no_parentheses(node) { without_outer_parentheses(&text) } else { text };
+        let text = if needs_no_parentheses(node) {
+            without_outer_parentheses(&text)
+        } else {
+            text
+        };
         let range = node.byte_range();
-        self.splices.retain(|splice| splice.range.start < range.start || splice.range.end > range.end);
+        self.splices
+            .retain(|splice| splice.range.start < range.start || splice.range.end > range.end);
         self.splices.push(Splice::replace(range, text));
         for inner in crate::source::descendants(node) {
             self.rewritten.insert(inner.id());
@@ -156,18 +180,31 @@ impl<'t> Port<'_, 't> {
 
     fn keyword(&mut self, node: Node<'t>, keyword: &Keyword) {
         let all = arguments(node);
-        let name_of = |argument: &Node<'t>| argument.child_by_field_name("name").filter(|_| argument.kind() == "keyword_argument");
+        let name_of = |argument: &Node<'t>| {
+            argument
+                .child_by_field_name("name")
+                .filter(|_| argument.kind() == "keyword_argument")
+        };
         let dropped: Vec<usize> = (0..all.len())
-            .filter(|&index| name_of(&all[index]).is_some_and(|name| keyword.drop.iter().any(|drop| drop == self.source.slice(name))))
+            .filter(|&index| {
+                name_of(&all[index]).is_some_and(|name| {
+                    keyword
+                        .drop
+                        .iter()
+                        .any(|drop| drop == self.source.slice(name))
+                })
+            })
             .collect();
         for &index in &dropped {
-            self.splices.push(Splice::replace(without_item(&all, &dropped, index), ""));
+            self.splices
+                .push(Splice::replace(without_item(&all, &dropped, index), ""));
         }
         for argument in &all {
             if let Some(name) = name_of(argument)
                 && let Some(new) = keyword.rename.get(self.source.slice(name))
             {
-                self.splices.push(Splice::replace(name.byte_range(), new.clone()));
+                self.splices
+                    .push(Splice::replace(name.byte_range(), new.clone()));
             }
         }
     }
@@ -183,7 +220,8 @@ impl<'t> Port<'_, 't> {
                     && !self.order.defined.contains(old)
                     && !self.is_of_module(node)
                 {
-                    self.splices.push(Splice::replace(name.byte_range(), new.clone()));
+                    self.splices
+                        .push(Splice::replace(name.byte_range(), new.clone()));
                 }
             }
             let Some(used) = &used else { continue };
@@ -193,7 +231,11 @@ impl<'t> Port<'_, 't> {
                     None => continue,
                 },
                 // A single word is the import's own; only a dotted way to the module is written out in uses.
-                Change::Module(module) if used.qualified == module.from && module.from.contains('.') => (module.to.as_str(), ""),
+                Change::Module(module)
+                    if used.qualified == module.from && module.from.contains('.') =>
+                {
+                    (module.to.as_str(), "")
+                }
                 _ => continue,
             };
             if !self.is_open(node, rule) || self.rewritten.contains(&node.id()) {
@@ -211,9 +253,16 @@ impl<'t> Port<'_, 't> {
     fn identifier(&mut self, node: Node<'t>) -> Option<()> {
         let local = self.source.slice(node);
         for rule in self.order.rules {
-            let Change::Builtins(names) = &rule.change else { continue };
-            let Some(new) = names.get(local) else { continue };
-            if self.names.is_taken(local) || !crate::source::names::is_load(node) || !self.is_open(node, rule) {
+            let Change::Builtins(names) = &rule.change else {
+                continue;
+            };
+            let Some(new) = names.get(local) else {
+                continue;
+            };
+            if self.names.is_taken(local)
+                || !crate::source::names::is_load(node)
+                || !self.is_open(node, rule)
+            {
                 continue;
             }
             let text = match new.rsplit_once('.') {
@@ -240,7 +289,10 @@ impl<'t> Port<'_, 't> {
                 continue;
             }
             match &rule.change {
-                Change::Moved(moved) if import.from.as_deref() == Some(moved.from.as_str()) && import.name != "*" => {
+                Change::Moved(moved)
+                    if import.from.as_deref() == Some(moved.from.as_str())
+                        && import.name != "*" =>
+                {
                     if let Some((module, name)) = moved_to(moved, &import.stands_for()) {
                         let statement = from_import(module, name, import.local());
                         return self.replace_import(index, statement);
@@ -282,9 +334,14 @@ impl<'t> Port<'_, 't> {
         };
         if is_within(from, &module.from) {
             let rest = &from[module.from.len()..];
-            return Some(Some(explicit_import(&format!("{}{rest}", module.to), &import.name, import.local())));
+            return Some(Some(explicit_import(
+                &format!("{}{rest}", module.to),
+                &import.name,
+                import.local(),
+            )));
         }
-        (format!("{from}.{}", import.name) == module.from).then(|| Some(import_as(&module.to, import.local())))
+        (format!("{from}.{}", import.name) == module.from)
+            .then(|| Some(import_as(&module.to, import.local())))
     }
 
     /// An import of a module that is gone, or of a name whose calls were rewritten: nothing may be left of it.
@@ -295,7 +352,8 @@ impl<'t> Port<'_, 't> {
             Change::Rewrite(rewrite) => import.from.is_some() && rewrite.call == stands_for,
             _ => false,
         });
-        let module_gone = self.is_gone(import.module()) || (import.from.is_some() && self.is_gone(&stands_for));
+        let module_gone =
+            self.is_gone(import.module()) || (import.from.is_some() && self.is_gone(&stands_for));
         if !(module_gone || rewritten_call) {
             return Some(());
         }
@@ -303,8 +361,14 @@ impl<'t> Port<'_, 't> {
             return Some(());
         }
         let mut used = 0;
-        for node in self.source.nodes().filter(|node| node.kind() == "identifier") {
-            let Some(found) = self.names.resolve(node) else { continue };
+        for node in self
+            .source
+            .nodes()
+            .filter(|node| node.kind() == "identifier")
+        {
+            let Some(found) = self.names.resolve(node) else {
+                continue;
+            };
             if found.import == index {
                 used += 1;
                 if !self.rewritten.contains(&node.id()) {
@@ -312,6 +376,9 @@ impl<'t> Port<'_, 't> {
                     return if module_gone { None } else { Some(()) };
                 }
             }
+        }
+        if self.spelling.reuses(import.local()) {
+            return if module_gone { None } else { Some(()) };
         }
         if used > 0 || (module_gone && import.from.is_none()) {
             self.gone.insert(index);
@@ -325,11 +392,16 @@ impl<'t> Port<'_, 't> {
             return false;
         };
         self.order.rules.iter().any(|rule| match &rule.change {
-            Change::Moved(moved) => moved.gone && (is_within(module, &moved.from) || (is_within(module, missing) && is_within(&moved.from, module))),
+            Change::Moved(moved) => {
+                moved.gone
+                    && (is_within(module, &moved.from)
+                        || (is_within(module, missing) && is_within(&moved.from, module)))
+            }
             Change::Rewrite(rewrite) => {
                 rewrite.gone
                     && split(&rewrite.call).is_some_and(|(from, _)| {
-                        is_within(module, from) || (is_within(module, missing) && is_within(from, module))
+                        is_within(module, from)
+                            || (is_within(module, missing) && is_within(from, module))
                     })
             }
             _ => false,
@@ -340,17 +412,31 @@ impl<'t> Port<'_, 't> {
     fn shorten(&mut self) {
         let mut by_statement: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for index in 0..self.names.imports.len() {
-            by_statement.entry(self.names.imports[index].statement.id()).or_default().push(index);
+            by_statement
+                .entry(self.names.imports[index].statement.id())
+                .or_default()
+                .push(index);
         }
         for members in by_statement.values() {
             let statement = self.names.imports[members[0]].statement;
-            let Some(old) = statement.child_by_field_name("module_name") else { continue };
+            let Some(old) = statement.child_by_field_name("module_name") else {
+                continue;
+            };
             let mut modules = BTreeSet::new();
             let mut items = Vec::new();
             for member in members {
-                let mine: Vec<_> = self.statements.iter().filter(|(index, _)| index == member).collect();
+                let mine: Vec<_> = self
+                    .statements
+                    .iter()
+                    .filter(|(index, _)| index == member)
+                    .collect();
                 let [(_, text)] = mine.as_slice() else { break };
-                let Some((module, item)) = text.strip_prefix("from ").and_then(|rest| rest.split_once(" import ")) else { break };
+                let Some((module, item)) = text
+                    .strip_prefix("from ")
+                    .and_then(|rest| rest.split_once(" import "))
+                else {
+                    break;
+                };
                 modules.insert(module.to_owned());
                 items.push((*member, item.to_owned()));
             }
@@ -368,14 +454,21 @@ impl<'t> Port<'_, 't> {
                 }
                 self.gone.remove(&member);
             }
-            self.statements.retain(|(index, _)| !members.contains(index));
+            self.statements
+                .retain(|(index, _)| !members.contains(index));
         }
     }
 }
 
 fn moved_to<'m>(moved: &'m Moved, qualified: &str) -> Option<(&'m str, &'m str)> {
-    let name = qualified.strip_prefix(moved.from.as_str())?.strip_prefix('.')?;
-    let new = moved.names.iter().find(|known| *known == name).or_else(|| moved.renamed.get(name))?;
+    let name = qualified
+        .strip_prefix(moved.from.as_str())?
+        .strip_prefix('.')?;
+    let new = moved
+        .names
+        .iter()
+        .find(|known| *known == name)
+        .or_else(|| moved.renamed.get(name))?;
     Some((moved.to.as_str(), new.as_str()))
 }
 
@@ -388,7 +481,11 @@ fn from_import(module: &str, name: &str, local: &str) -> Option<String> {
 }
 
 fn explicit_import(module: &str, name: &str, local: &str) -> String {
-    if name == local { format!("from {module} import {name}") } else { format!("from {module} import {name} as {local}") }
+    if name == local {
+        format!("from {module} import {name}")
+    } else {
+        format!("from {module} import {name} as {local}")
+    }
 }
 
 fn import_as(module: &str, local: &str) -> String {
@@ -419,14 +516,28 @@ fn needs_no_parentheses(node: Node<'_>) -> bool {
     node.parent().is_some_and(|parent| {
         matches!(
             parent.kind(),
-            "if_statement" | "elif_clause" | "while_statement" | "assert_statement" | "return_statement" | "assignment" | "expression_statement"
-                | "parenthesized_expression" | "argument_list" | "keyword_argument" | "not_operator" | "boolean_operator" | "if_clause"
+            "if_statement"
+                | "elif_clause"
+                | "while_statement"
+                | "assert_statement"
+                | "return_statement"
+                | "assignment"
+                | "expression_statement"
+                | "parenthesized_expression"
+                | "argument_list"
+                | "keyword_argument"
+                | "not_operator"
+                | "boolean_operator"
+                | "if_clause"
         )
     })
 }
 
 fn without_outer_parentheses(text: &str) -> String {
-    let Some(inner) = text.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) else {
+    let Some(inner) = text
+        .strip_prefix('(')
+        .and_then(|rest| rest.strip_suffix(')'))
+    else {
         return text.to_owned();
     };
     let mut depth = 0_i32;
@@ -441,5 +552,9 @@ fn without_outer_parentheses(text: &str) -> String {
         }
     }
     // A line break is only allowed inside brackets.
-    if inner.contains('\n') { text.to_owned() } else { inner.to_owned() }
+    if inner.contains('\n') {
+        text.to_owned()
+    } else {
+        inner.to_owned()
+    }
 }

@@ -29,8 +29,17 @@ pub struct Piece {
 
 impl Call {
     /// Takes a call apart; `text_of` gives a node's text with the repairs inside it already made.
-    pub fn of(source: &Source, call: Node<'_>, text_of: &dyn Fn(Node<'_>) -> Option<String>) -> Option<Self> {
-        let piece = |node: Node<'_>| Some(Piece { text: text_of(node)?, atom: is_atom(node) });
+    pub fn of(
+        source: &Source,
+        call: Node<'_>,
+        text_of: &dyn Fn(Node<'_>) -> Option<String>,
+    ) -> Option<Self> {
+        let piece = |node: Node<'_>| {
+            Some(Piece {
+                text: text_of(node)?,
+                atom: is_atom(node),
+            })
+        };
         let function = call.child_by_field_name("function")?;
         let receiver = match function.child_by_field_name("object") {
             Some(object) => Some(piece(object)?),
@@ -38,13 +47,27 @@ impl Call {
         };
         let list = call.child_by_field_name("arguments")?;
         let all = text_of(list)?;
-        let all = all.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')).unwrap_or(&all).to_owned();
-        let mut taken = Self { receiver, positional: Vec::new(), keywords: Vec::new(), all, unpacks: false };
+        let all = all
+            .strip_prefix('(')
+            .and_then(|rest| rest.strip_suffix(')'))
+            .unwrap_or(&all)
+            .to_owned();
+        let mut taken = Self {
+            receiver,
+            positional: Vec::new(),
+            keywords: Vec::new(),
+            all,
+            unpacks: false,
+        };
         for argument in arguments(call) {
             match argument.kind() {
                 "keyword_argument" => {
-                    let name = source.slice(argument.child_by_field_name("name")?).to_owned();
-                    taken.keywords.push((name, piece(argument.child_by_field_name("value")?)?));
+                    let name = source
+                        .slice(argument.child_by_field_name("name")?)
+                        .to_owned();
+                    taken
+                        .keywords
+                        .push((name, piece(argument.child_by_field_name("value")?)?));
                 }
                 "list_splat" | "dictionary_splat" => taken.unpacks = true,
                 _ => taken.positional.push(piece(argument)?),
@@ -55,7 +78,11 @@ impl Call {
 
     /// Fills in the first template that takes exactly the arguments that the call has. `spell` writes down
     /// `module:name`.
-    pub fn fill(&self, templates: &[String], spell: &dyn Fn(&str, &str) -> Option<String>) -> Option<String> {
+    pub fn fill(
+        &self,
+        templates: &[String],
+        spell: &dyn Fn(&str, &str) -> Option<String>,
+    ) -> Option<String> {
         let fitting = templates.iter().find(|template| self.fits(template))?;
         let mut text = String::new();
         for token in tokens(fitting) {
@@ -82,7 +109,11 @@ impl Call {
         }
         match name.parse::<usize>() {
             Ok(index) => self.positional.get(index),
-            Err(_) => self.keywords.iter().find(|(keyword, _)| keyword == name).map(|(_, piece)| piece),
+            Err(_) => self
+                .keywords
+                .iter()
+                .find(|(keyword, _)| keyword == name)
+                .map(|(_, piece)| piece),
         }
     }
 
@@ -106,7 +137,11 @@ impl Call {
         positions.dedup();
         keywords.sort_unstable();
         keywords.dedup();
-        let mut given: Vec<&str> = self.keywords.iter().map(|(name, _)| name.as_str()).collect();
+        let mut given: Vec<&str> = self
+            .keywords
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect();
         given.sort_unstable();
         !self.unpacks && positions.iter().copied().eq(0..self.positional.len()) && keywords == given
     }
@@ -126,7 +161,9 @@ fn tokens(template: &str) -> Vec<Token> {
     let mut found = Vec::new();
     let mut rest = template;
     while let Some(at) = rest.find('{') {
-        let Some(end) = rest[at..].find('}').map(|end| at + end) else { break };
+        let Some(end) = rest[at..].find('}').map(|end| at + end) else {
+            break;
+        };
         let before = &rest[..at];
         let inner = &rest[at + 1..end];
         if let Some(before) = before.strip_suffix('@') {
@@ -150,8 +187,24 @@ fn tokens(template: &str) -> Vec<Token> {
 fn is_atom(node: Node<'_>) -> bool {
     matches!(
         node.kind(),
-        "identifier" | "attribute" | "call" | "subscript" | "string" | "integer" | "float" | "list" | "dictionary" | "set"
-            | "tuple" | "parenthesized_expression" | "true" | "false" | "none" | "list_comprehension" | "dictionary_comprehension"
-            | "set_comprehension" | "generator_expression"
+        "identifier"
+            | "attribute"
+            | "call"
+            | "subscript"
+            | "string"
+            | "integer"
+            | "float"
+            | "list"
+            | "dictionary"
+            | "set"
+            | "tuple"
+            | "parenthesized_expression"
+            | "true"
+            | "false"
+            | "none"
+            | "list_comprehension"
+            | "dictionary_comprehension"
+            | "set_comprehension"
+            | "generator_expression"
     )
 }

@@ -33,7 +33,8 @@ fn every_rule_does_what_its_example_says_and_only_once() {
                 }
                 // What is changed only where it failed does not fail so again.
                 if !rule.here_only
-                    && let Some(again) = port_for(&text, &about, &said) {
+                    && let Some(again) = port_for(&text, &about, &said)
+                {
                     wrong.push(format!("{}: twice gives\n{again}", rule.id));
                 }
             }

@@ -22,8 +22,26 @@ const ALL: &[(&str, Transform)] = &[
     ("universal_newlines", universal_newlines),
 ];
 
+/// Words of which a file has one where a transformation concerns it.
+pub fn words(name: &str) -> &'static [&'static str] {
+    match name {
+        "nose_style_setup" => &["def setup(", "def teardown(", ".setup(", ".teardown("],
+        "hook_arguments" => &["def pytest_"],
+        "inline_flags" => &["(?"],
+        "marks_on_fixtures" => &["fixture"],
+        "warns_none" => &["warns"],
+        "universal_newlines" => &["U"],
+        _ => &[],
+    }
+}
+
 /// Runs one by its name.
-pub fn run(name: &str, source: &Source, names: &Names<'_>, order: &Order<'_>) -> Option<Vec<Splice>> {
+pub fn run(
+    name: &str,
+    source: &Source,
+    names: &Names<'_>,
+    order: &Order<'_>,
+) -> Option<Vec<Splice>> {
     let (_, transform) = ALL.iter().find(|(known, _)| *known == name)?;
     transform(source, names, order)
 }
@@ -46,11 +64,20 @@ fn nose_style_setup(source: &Source, _: &Names<'_>, _: &Order<'_>) -> Option<Vec
             }
             // `super().setup()`, `Base.setup(self)`, `self.setup()`: the method that was renamed.
             "attribute" => {
-                let (object, name) = (node.child_by_field_name("object")?, node.child_by_field_name("attribute")?);
-                let Some(new) = nose_name(source.slice(name)) else { continue };
-                let Some(class) = ancestors(node).find(|a| a.kind() == "class_definition") else { continue };
+                let (object, name) = (
+                    node.child_by_field_name("object")?,
+                    node.child_by_field_name("attribute")?,
+                );
+                let Some(new) = nose_name(source.slice(name)) else {
+                    continue;
+                };
+                let Some(class) = ancestors(node).find(|a| a.kind() == "class_definition") else {
+                    continue;
+                };
                 let object = source.slice(object);
-                let own = object == "self" || object.starts_with("super(") || object.starts_with(char::is_uppercase);
+                let own = object == "self"
+                    || object.starts_with("super(")
+                    || object.starts_with(char::is_uppercase);
                 if own && !is_unittest(source, class) {
                     splices.push(Splice::replace(name.byte_range(), new));
                 }
@@ -72,47 +99,65 @@ fn nose_name(name: &str) -> Option<&'static str> {
 /// Whether a nose-style `setup` of this file binds an attribute: its absence is then explained by `setup` not being
 /// called any more.
 pub fn setup_binds(source: &Source, attribute: &str) -> bool {
-    source.nodes().filter(|node| node.kind() == "function_definition").any(|function| {
-        let named = function.child_by_field_name("name").is_some_and(|name| source.slice(name) == "setup");
-        let Some(class) = method_of(function).filter(|_| named) else {
-            return false;
-        };
-        !is_unittest(source, class)
-            && descendants(function).any(|node| {
-                node.kind() == "attribute"
-                    && node.child_by_field_name("attribute").is_some_and(|name| source.slice(name) == attribute)
-                    && is_assigned(node)
-            })
-    })
+    source
+        .nodes()
+        .filter(|node| node.kind() == "function_definition")
+        .any(|function| {
+            let named = function
+                .child_by_field_name("name")
+                .is_some_and(|name| source.slice(name) == "setup");
+            let Some(class) = method_of(function).filter(|_| named) else {
+                return false;
+            };
+            !is_unittest(source, class)
+                && descendants(function).any(|node| {
+                    node.kind() == "attribute"
+                        && node
+                            .child_by_field_name("attribute")
+                            .is_some_and(|name| source.slice(name) == attribute)
+                        && is_assigned(node)
+                })
+        })
 }
 
 fn is_assigned(node: Node<'_>) -> bool {
-    ancestors(node).take_while(|a| !a.kind().ends_with("_statement")).chain(node.parent()).any(|ancestor| {
-        matches!(ancestor.kind(), "assignment" | "with_item" | "as_pattern")
-            && ancestor
-                .child_by_field_name("left")
-                .or_else(|| ancestor.child_by_field_name("alias"))
-                .is_some_and(|left| left.byte_range().contains(&node.start_byte()))
-    })
+    ancestors(node)
+        .take_while(|a| !a.kind().ends_with("_statement"))
+        .chain(node.parent())
+        .any(|ancestor| {
+            matches!(ancestor.kind(), "assignment" | "with_item" | "as_pattern")
+                && ancestor
+                    .child_by_field_name("left")
+                    .or_else(|| ancestor.child_by_field_name("alias"))
+                    .is_some_and(|left| left.byte_range().contains(&node.start_byte()))
+        })
 }
 
 /// The class that a method belongs to, where it takes only itself.
 fn method_of(function: Node<'_>) -> Option<Node<'_>> {
     let parameters = function.child_by_field_name("parameters")?;
-    let block = function.parent().filter(|parent| parent.kind() == "block")?;
-    let class = block.parent().filter(|parent| parent.kind() == "class_definition")?;
+    let block = function
+        .parent()
+        .filter(|parent| parent.kind() == "block")?;
+    let class = block
+        .parent()
+        .filter(|parent| parent.kind() == "class_definition")?;
     (parameters.named_child_count() == 1).then_some(class)
 }
 
 /// `unittest` has its own names, and calls them itself.
 fn is_unittest(source: &Source, class: Node<'_>) -> bool {
-    class.child_by_field_name("superclasses").is_some_and(|bases| source.slice(bases).contains("TestCase"))
+    class
+        .child_by_field_name("superclasses")
+        .is_some_and(|bases| source.slice(bases).contains("TestCase"))
 }
 
 fn defines(source: &Source, class: Node<'_>, method: &str) -> bool {
     descendants(class).any(|node| {
         node.kind() == "function_definition"
-            && node.child_by_field_name("name").is_some_and(|name| source.slice(name) == method)
+            && node
+                .child_by_field_name("name")
+                .is_some_and(|name| source.slice(name) == method)
     })
 }
 
@@ -128,7 +173,10 @@ const PATH_ARGUMENTS: &[(&str, &str, &str)] = &[
 
 fn hook_arguments(source: &Source, _: &Names<'_>, _: &Order<'_>) -> Option<Vec<Splice>> {
     let mut splices = Vec::new();
-    for function in source.nodes().filter(|node| node.kind() == "function_definition") {
+    for function in source
+        .nodes()
+        .filter(|node| node.kind() == "function_definition")
+    {
         let name = source.slice(function.child_by_field_name("name")?);
         for (hook, old, new) in PATH_ARGUMENTS {
             if name == *hook {
@@ -141,12 +189,15 @@ fn hook_arguments(source: &Source, _: &Names<'_>, _: &Order<'_>) -> Option<Vec<S
 
 fn path_argument(source: &Source, function: Node<'_>, old: &str, new: &str) -> Option<Vec<Splice>> {
     let parameters = function.child_by_field_name("parameters")?;
-    let takes = descendants(parameters).any(|node| node.kind() == "identifier" && source.slice(node) == old);
+    let takes = descendants(parameters)
+        .any(|node| node.kind() == "identifier" && source.slice(node) == old);
     if !takes {
         return Some(Vec::new());
     }
     let mut splices = Vec::new();
-    for node in descendants(function).filter(|node| node.kind() == "identifier" && source.slice(*node) == old) {
+    for node in descendants(function)
+        .filter(|node| node.kind() == "identifier" && source.slice(*node) == old)
+    {
         let parent = node.parent()?;
         if parent.id() == parameters.id() {
             splices.push(Splice::replace(node.byte_range(), new));
@@ -161,18 +212,28 @@ fn path_argument(source: &Source, function: Node<'_>, old: &str, new: &str) -> O
 fn path_use(source: &Source, node: Node<'_>, parent: Node<'_>, new: &str) -> Option<Splice> {
     if parent.kind() == "argument_list" {
         let function = parent.parent()?.child_by_field_name("function")?;
-        return matches!(source.slice(function), "str" | "repr").then(|| Splice::replace(node.byte_range(), new));
+        return matches!(source.slice(function), "str" | "repr")
+            .then(|| Splice::replace(node.byte_range(), new));
     }
     let attribute = source.slice(parent.child_by_field_name("attribute")?);
     let call = parent.parent().filter(|outer| {
-        outer.kind() == "call" && outer.child_by_field_name("function").is_some_and(|f| f.id() == parent.id())
+        outer.kind() == "call"
+            && outer
+                .child_by_field_name("function")
+                .is_some_and(|f| f.id() == parent.id())
     });
     match (attribute, call) {
         ("basename", None) => Some(Splice::replace(parent.byte_range(), format!("{new}.name"))),
-        ("ext", None) => Some(Splice::replace(parent.byte_range(), format!("{new}.suffix"))),
+        ("ext", None) => Some(Splice::replace(
+            parent.byte_range(),
+            format!("{new}.suffix"),
+        )),
         ("purebasename", None) => Some(Splice::replace(parent.byte_range(), format!("{new}.stem"))),
         ("strpath", None) => Some(Splice::replace(parent.byte_range(), format!("str({new})"))),
-        ("check", Some(call)) if arguments(call).is_empty() => Some(Splice::replace(parent.byte_range(), format!("{new}.exists"))),
+        ("check", Some(call)) if arguments(call).is_empty() => Some(Splice::replace(
+            parent.byte_range(),
+            format!("{new}.exists"),
+        )),
         _ => None,
     }
 }
@@ -180,7 +241,10 @@ fn path_use(source: &Source, node: Node<'_>, parent: Node<'_>, new: &str) -> Opt
 /// `a(?i)b` means `(?i)ab`; since 3.11 it must be written so.
 fn inline_flags(source: &Source, _: &Names<'_>, order: &Order<'_>) -> Option<Vec<Splice>> {
     let mut splices = Vec::new();
-    for content in source.nodes().filter(|node| node.kind() == "string_content") {
+    for content in source
+        .nodes()
+        .filter(|node| node.kind() == "string_content")
+    {
         let first = Source::line(content);
         let last = u32::try_from(content.end_position().row).map_or(u32::MAX, |row| row + 1);
         if order.hot.range(first..=last).next().is_none() {
@@ -188,12 +252,17 @@ fn inline_flags(source: &Source, _: &Names<'_>, order: &Order<'_>) -> Option<Vec
         }
         let text = source.slice(content);
         let Some(at) = text.find("(?") else { continue };
-        let Some(end) = text[at..].find(')').map(|end| at + end + 1) else { continue };
+        let Some(end) = text[at..].find(')').map(|end| at + end + 1) else {
+            continue;
+        };
         let flags = &text[at + 2..end - 1];
         if at == 0 || flags.is_empty() || !flags.bytes().all(|b| b"aiLmsux".contains(&b)) {
             continue;
         }
-        splices.push(Splice::replace(content.byte_range(), format!("{}{}{}", &text[at..end], &text[..at], &text[end..])));
+        splices.push(Splice::replace(
+            content.byte_range(),
+            format!("{}{}{}", &text[at..end], &text[..at], &text[end..]),
+        ));
     }
     Some(splices)
 }
@@ -206,7 +275,11 @@ fn universal_newlines(source: &Source, _: &Names<'_>, _: &Order<'_>) -> Option<V
         if !matches!(function, "open" | "io.open" | "codecs.open") && !function.ends_with(".open") {
             continue;
         }
-        for content in arguments(call).into_iter().flat_map(descendants).filter(|node| node.kind() == "string_content") {
+        for content in arguments(call)
+            .into_iter()
+            .flat_map(descendants)
+            .filter(|node| node.kind() == "string_content")
+        {
             let new = match source.slice(content) {
                 "rU" | "Ur" | "U" => "r",
                 "rbU" | "rUb" | "Urb" => "rb",
@@ -222,15 +295,28 @@ fn universal_newlines(source: &Source, _: &Names<'_>, _: &Order<'_>) -> Option<V
 fn marks_on_fixtures(source: &Source, names: &Names<'_>, _: &Order<'_>) -> Option<Vec<Splice>> {
     let called = |node: Node<'_>| {
         let expression = node.named_child(0)?;
-        let function = if expression.kind() == "call" { expression.child_by_field_name("function")? } else { expression };
+        let function = if expression.kind() == "call" {
+            expression.child_by_field_name("function")?
+        } else {
+            expression
+        };
         Some(source.slice(function).to_owned())
     };
     let mut splices = Vec::new();
-    for decorated in source.nodes().filter(|node| node.kind() == "decorated_definition") {
+    for decorated in source
+        .nodes()
+        .filter(|node| node.kind() == "decorated_definition")
+    {
         let mut cursor = decorated.walk();
-        let decorators: Vec<_> = decorated.children(&mut cursor).filter(|node| node.kind() == "decorator").collect();
+        let decorators: Vec<_> = decorated
+            .children(&mut cursor)
+            .filter(|node| node.kind() == "decorator")
+            .collect();
         let is_fixture = decorators.iter().any(|node| {
-            called(*node).is_some_and(|name| name == "pytest.fixture" || (name == "fixture" && names.local_for("pytest.fixture").is_some()))
+            called(*node).is_some_and(|name| {
+                name == "pytest.fixture"
+                    || (name == "fixture" && names.local_for("pytest.fixture").is_some())
+            })
         });
         if !is_fixture {
             continue;
@@ -249,7 +335,10 @@ fn marks_on_fixtures(source: &Source, names: &Names<'_>, _: &Order<'_>) -> Optio
 /// documentation says.
 fn warns_none(source: &Source, names: &Names<'_>, _: &Order<'_>) -> Option<Vec<Splice>> {
     let mut splices = Vec::new();
-    for statement in source.nodes().filter(|node| node.kind() == "with_statement") {
+    for statement in source
+        .nodes()
+        .filter(|node| node.kind() == "with_statement")
+    {
         let clause = statement.named_child(0)?;
         let call = descendants(clause).find(|node| {
             node.kind() == "call"
@@ -257,27 +346,49 @@ fn warns_none(source: &Source, names: &Names<'_>, _: &Order<'_>) -> Option<Vec<S
                     .child_by_field_name("function")
                     .and_then(|function| names.resolve(function))
                     .is_some_and(|used| used.qualified == "pytest.warns")
-                && arguments(*node).first().is_some_and(|argument| argument.kind() == "none")
+                && arguments(*node)
+                    .first()
+                    .is_some_and(|argument| argument.kind() == "none")
         });
         let Some(call) = call else { continue };
         let body = statement.child_by_field_name("body")?;
         let first = body.named_child(0)?;
         let indent = source.indent_of(first.start_byte())?;
-        splices.push(Splice::replace(call.byte_range(), "warnings.catch_warnings(record=True)"));
-        splices.push(Splice::insert(first.start_byte(), format!("warnings.simplefilter(\"always\"){}{indent}", source.newline())));
+        splices.push(Splice::replace(
+            call.byte_range(),
+            "warnings.catch_warnings(record=True)",
+        ));
+        splices.push(Splice::insert(
+            first.start_byte(),
+            format!(
+                "warnings.simplefilter(\"always\"){}{indent}",
+                source.newline()
+            ),
+        ));
     }
     if !splices.is_empty() && names.local_for("warnings").is_none() {
-        let import = names.imports.iter().find(|import| import.at_top() && import.module() == "pytest")?;
-        splices.push(Splice::insert(import.statement.start_byte(), format!("import warnings{}", source.newline())));
+        let import = names
+            .imports
+            .iter()
+            .find(|import| import.at_top() && import.module() == "pytest")?;
+        splices.push(Splice::insert(
+            import.statement.start_byte(),
+            format!("import warnings{}", source.newline()),
+        ));
     }
     Some(splices)
 }
 
-/// The names of functions and methods that a file defines, of those asked for.
+/// The names of methods that a file's classes define, of those asked for.
 pub fn defined(source: &Source, wanted: &BTreeSet<&str>) -> BTreeSet<String> {
     source
         .nodes()
         .filter(|node| node.kind() == "function_definition")
+        .filter(|node| {
+            node.parent()
+                .and_then(|block| block.parent())
+                .is_some_and(|owner| owner.kind() == "class_definition")
+        })
         .filter_map(|node| node.child_by_field_name("name"))
         .map(|name| source.slice(name))
         .filter(|name| wanted.contains(name))

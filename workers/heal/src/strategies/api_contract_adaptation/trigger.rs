@@ -6,35 +6,54 @@ use crate::rules::{self, Change, Rule};
 
 /// The rules that a failure calls for.
 pub fn called(subject: &Subject, said: &Said) -> Vec<&'static Rule> {
-    rules::api().iter().filter(|rule| calls(rule, subject, said)).collect()
+    rules::api()
+        .iter()
+        .filter(|rule| calls(rule, subject, said))
+        .collect()
 }
 
 /// Whether a failure calls for a rule.
 pub fn calls(rule: &Rule, subject: &Subject, said: &Said) -> bool {
     let line = said.line();
-    rule.when.iter().any(|wording| rules::matches(wording, &line)) || follows(&rule.change, subject)
+    rule.when
+        .iter()
+        .any(|wording| rules::matches(wording, &line))
+        || follows(&rule.change, subject)
 }
 
 fn follows(change: &Change, subject: &Subject) -> bool {
     match change {
         Change::Moved(moved) => {
-            let names = || moved.names.iter().chain(moved.renamed.keys()).map(String::as_str);
+            let names = || {
+                moved
+                    .names
+                    .iter()
+                    .chain(moved.renamed.keys())
+                    .map(String::as_str)
+            };
             match subject {
                 Subject::ModuleMissing(missing) => moved.gone && is_within(&moved.from, missing),
                 _ => names().any(|name| is_gone(&moved.from, name, subject)),
             }
         }
         Change::Module(module) => match subject {
-            Subject::ModuleMissing(missing) => is_within(&module.from, missing) || is_within(missing, &module.from),
+            Subject::ModuleMissing(missing) => {
+                is_within(&module.from, missing) || is_within(missing, &module.from)
+            }
             _ => split(&module.from).is_some_and(|(parent, name)| is_gone(parent, name, subject)),
         },
         Change::Attributes(names) => names.keys().any(|old| match subject {
             Subject::AttributeMissing { name, .. } => name == old,
             _ => false,
         }),
-        Change::Builtins(names) => matches!(subject, Subject::NameUndefined(name) if names.contains_key(name)),
+        Change::Builtins(names) => {
+            matches!(subject, Subject::NameUndefined(name) if names.contains_key(name))
+        }
         Change::Keyword(keyword) => match subject {
-            Subject::KeywordUnknown { function, keyword: name } => {
+            Subject::KeywordUnknown {
+                function,
+                keyword: name,
+            } => {
                 let known = keyword.drop.contains(name) || keyword.rename.contains_key(name);
                 known && keyword.of.iter().any(|of| is_function(of, function))
             }
@@ -44,9 +63,12 @@ fn follows(change: &Change, subject: &Subject) -> bool {
             (Some(method), Subject::AttributeMissing { name, .. }) => name == method,
             (Some(_), _) => false,
             (None, Subject::ModuleMissing(missing)) => {
-                rewrite.gone && split(&rewrite.call).is_some_and(|(module, _)| is_within(module, missing))
+                rewrite.gone
+                    && split(&rewrite.call).is_some_and(|(module, _)| is_within(module, missing))
             }
-            (None, _) => split(&rewrite.call).is_some_and(|(module, name)| is_gone(module, name, subject)),
+            (None, _) => {
+                split(&rewrite.call).is_some_and(|(module, name)| is_gone(module, name, subject))
+            }
         },
         Change::Transform(_) => false,
     }
@@ -55,10 +77,14 @@ fn follows(change: &Change, subject: &Subject) -> bool {
 /// Whether the failure says that `module.name` is gone, or is about to be.
 fn is_gone(module: &str, name: &str, subject: &Subject) -> bool {
     match subject {
-        Subject::NameMissing { module: said, name: missing } => {
-            missing == name && (said == module || said.is_empty() || is_alias(said, module))
-        }
-        Subject::AttributeMissing { class, name: missing } => missing == name && last(class) == last(module),
+        Subject::NameMissing {
+            module: said,
+            name: missing,
+        } => missing == name && (said == module || said.is_empty() || is_alias(said, module)),
+        Subject::AttributeMissing {
+            class,
+            name: missing,
+        } => missing == name && last(class) == last(module),
         Subject::Warning(text) => mentions(text, &format!("{}.{name}", last(module))),
         _ => false,
     }
@@ -86,13 +112,16 @@ fn mentions(text: &str, name: &str) -> bool {
     text.match_indices(name).any(|(at, _)| {
         let next = text[at + name.len()..].chars().next();
         let previous = text[..at].chars().next_back();
-        !next.is_some_and(|c| c.is_alphanumeric() || c == '_') && !previous.is_some_and(|c| c.is_alphanumeric() || c == '_')
+        !next.is_some_and(|c| c.is_alphanumeric() || c == '_')
+            && !previous.is_some_and(|c| c.is_alphanumeric() || c == '_')
     })
 }
 
 /// Whether a module is another, or lies below it.
 pub fn is_within(module: &str, outer: &str) -> bool {
-    module.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    module
+        .strip_prefix(outer)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 pub(super) fn split(qualified: &str) -> Option<(&str, &str)> {

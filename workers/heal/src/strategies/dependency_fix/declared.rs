@@ -47,17 +47,30 @@ impl Declared {
         for path in tree.paths() {
             declared.note_module(path);
             let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
-            let near = directory.is_empty() || directory == "requirements" || directory == "reqs" || directory == "test" || directory == "tests";
-            let requirements = (name.contains("requirements") || name.contains("-reqs") || directory == "requirements") && name.ends_with(".txt");
+            let near = directory.is_empty()
+                || directory == "requirements"
+                || directory == "reqs"
+                || directory == "test"
+                || directory == "tests";
+            let requirements = (name.contains("requirements")
+                || name.contains("-reqs")
+                || directory == "requirements")
+                && name.ends_with(".txt");
             if !near || !(requirements || directory.is_empty()) {
                 continue;
             }
-            let Some(text) = tree.read(path) else { continue };
+            let Some(text) = tree.read(path) else {
+                continue;
+            };
             match name {
                 "setup.py" => declared.setup_py(&text),
                 "setup.cfg" | "tox.ini" => declared.ini(&text),
                 "pyproject.toml" | "Pipfile" => declared.toml(&text),
-                "PKG-INFO" => declared.own.extend(text.lines().find_map(|line| line.strip_prefix("Name: ")).map(normalised)),
+                "PKG-INFO" => declared.own.extend(
+                    text.lines()
+                        .find_map(|line| line.strip_prefix("Name: "))
+                        .map(normalised),
+                ),
                 _ if requirements => text.lines().for_each(|line| declared.require(line)),
                 _ => {}
             }
@@ -68,7 +81,10 @@ impl Declared {
     /// What the project asks for of one distribution, the narrowest statement first.
     pub(super) fn of(&self, name: &str) -> Option<&Requirement> {
         let wanted = normalised(name);
-        self.requirements.iter().filter(|r| r.name == wanted).max_by_key(|r| r.text.matches(['<', '=', '~']).count())
+        self.requirements
+            .iter()
+            .filter(|r| r.name == wanted)
+            .max_by_key(|r| r.text.matches(['<', '=', '~']).count())
     }
 
     fn note_module(&mut self, path: &str) {
@@ -78,7 +94,9 @@ impl Declared {
             all => all,
         };
         match parts {
-            [file] => self.modules.extend(file.strip_suffix(".py").map(str::to_owned)),
+            [file] => self
+                .modules
+                .extend(file.strip_suffix(".py").map(str::to_owned)),
             [package, rest @ ..] if rest.last().is_some_and(|last| last.ends_with(".py")) => {
                 self.modules.insert((*package).to_owned());
             }
@@ -88,14 +106,29 @@ impl Declared {
 
     fn require(&mut self, line: &str) {
         let line = line.split(" #").next().unwrap_or(line);
-        let text = line.split(';').next().unwrap_or(line).trim().trim_end_matches(',');
-        let name: String = text.chars().take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')).collect();
+        let text = line
+            .split(';')
+            .next()
+            .unwrap_or(line)
+            .trim()
+            .trim_end_matches(',');
+        let name: String = text
+            .chars()
+            .take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+            .collect();
         let rest = text[name.len()..].trim_start();
         let well_formed = rest.is_empty() || rest.starts_with(['<', '>', '=', '!', '~', '[', '(']);
-        if name.is_empty() || !name.starts_with(|c: char| c.is_ascii_alphanumeric()) || !well_formed || text.contains("://") {
+        if name.is_empty()
+            || !name.starts_with(|c: char| c.is_ascii_alphanumeric())
+            || !well_formed
+            || text.contains("://")
+        {
             return;
         }
-        let requirement = Requirement { name: normalised(&name), text: text.split_whitespace().collect() };
+        let requirement = Requirement {
+            name: normalised(&name),
+            text: text.split_whitespace().collect(),
+        };
         if !self.requirements.contains(&requirement) {
             self.requirements.push(requirement);
         }
@@ -103,10 +136,18 @@ impl Declared {
 
     /// Strings below `install_requires=` and its like, or assigned to a name that says what they are.
     fn setup_py(&mut self, text: &str) {
-        let Some(source) = Source::parse(text) else { return };
-        for node in source.nodes().filter(|node| node.kind() == "string_content") {
+        let Some(source) = Source::parse(text) else {
+            return;
+        };
+        for node in source
+            .nodes()
+            .filter(|node| node.kind() == "string_content")
+        {
             let key = ancestors(node).nth(1).is_some_and(|pair| {
-                pair.kind() == "pair" && pair.child_by_field_name("key").is_some_and(|key| key.byte_range().contains(&node.start_byte()))
+                pair.kind() == "pair"
+                    && pair
+                        .child_by_field_name("key")
+                        .is_some_and(|key| key.byte_range().contains(&node.start_byte()))
             });
             if key {
                 continue;
@@ -117,7 +158,9 @@ impl Declared {
                     "keyword_argument" => ancestor.child_by_field_name("name"),
                     "assignment" => ancestor.child_by_field_name("left"),
                     // `install_requires.append('x')`
-                    "call" => ancestor.child_by_field_name("function").filter(|f| f.kind() == "attribute"),
+                    "call" => ancestor
+                        .child_by_field_name("function")
+                        .filter(|f| f.kind() == "attribute"),
                     _ => None,
                 };
                 if let Some(label) = label {
@@ -129,7 +172,11 @@ impl Declared {
             let content = source.slice(node);
             if named == "name" {
                 self.own.insert(normalised(content));
-            } else if ["require", "extras", "deps", "dependencies"].iter().any(|word| named.contains(word)) && named != "python_requires" {
+            } else if ["require", "extras", "deps", "dependencies"]
+                .iter()
+                .any(|word| named.contains(word))
+                && named != "python_requires"
+            {
                 content.lines().for_each(|line| self.require(line));
             }
         }
@@ -143,7 +190,10 @@ impl Declared {
             if trimmed.starts_with('#') || trimmed.starts_with(';') {
                 continue;
             }
-            if let Some(name) = trimmed.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            if let Some(name) = trimmed
+                .strip_prefix('[')
+                .and_then(|rest| rest.strip_suffix(']'))
+            {
                 section = name;
                 listing = false;
             } else if line.starts_with([' ', '\t']) {
@@ -153,10 +203,18 @@ impl Declared {
                 }
             } else if let Some((key, value)) = trimmed.split_once('=') {
                 let key = key.trim();
-                listing = matches!(key, "install_requires" | "tests_require" | "setup_requires" | "deps" | "required_plugins")
-                    || section == "options.extras_require";
+                listing = matches!(
+                    key,
+                    "install_requires"
+                        | "tests_require"
+                        | "setup_requires"
+                        | "deps"
+                        | "required_plugins"
+                ) || section == "options.extras_require";
                 if listing {
-                    value.split(|c| c == '\n' || (c == ';' && section == "options.extras_require")).for_each(|part| self.require(part.trim()));
+                    value
+                        .split(|c| c == '\n' || (c == ';' && section == "options.extras_require"))
+                        .for_each(|part| self.require(part.trim()));
                 }
                 if section == "metadata" && key == "name" {
                     self.own.insert(normalised(value.trim()));
@@ -171,7 +229,11 @@ impl Declared {
         let mut table = String::new();
         for line in text.lines() {
             let trimmed = line.trim();
-            if trimmed.starts_with('[') && trimmed.ends_with(']') && !trimmed.contains('"') && !trimmed.contains('\'') {
+            if trimmed.starts_with('[')
+                && trimmed.ends_with(']')
+                && !trimmed.contains('"')
+                && !trimmed.contains('\'')
+            {
                 trimmed.trim_matches(['[', ']']).clone_into(&mut table);
                 continue;
             }
@@ -179,18 +241,40 @@ impl Declared {
                 && let Some(value) = trimmed.strip_prefix("name")
                 && let Some(value) = value.trim_start().strip_prefix('=')
             {
-                self.own.insert(normalised(value.trim().trim_matches(['"', '\''])));
+                self.own
+                    .insert(normalised(value.trim().trim_matches(['"', '\''])));
                 continue;
             }
-            let poetry = table.starts_with("tool.poetry") && table.contains("dependencies") || table.ends_with("packages");
+            let poetry = table.starts_with("tool.poetry") && table.contains("dependencies")
+                || table.ends_with("packages");
             if poetry {
-                if let Some((name, _)) = trimmed.split_once('=').filter(|(name, _)| name.trim() != "python") {
+                if let Some((name, _)) = trimmed
+                    .split_once('=')
+                    .filter(|(name, _)| name.trim() != "python")
+                {
                     self.require(name.trim().trim_matches('"'));
                 }
-            } else if table == "project" || table.starts_with("project.optional") || table.starts_with("dependency-groups") || table.starts_with("tool.") {
-                for piece in trimmed.split('"').skip(1).step_by(2).chain(trimmed.split('\'').skip(1).step_by(2)) {
+            } else if table == "project"
+                || table.starts_with("project.optional")
+                || table.starts_with("dependency-groups")
+                || table.starts_with("tool.")
+            {
+                for piece in trimmed
+                    .split('"')
+                    .skip(1)
+                    .step_by(2)
+                    .chain(trimmed.split('\'').skip(1).step_by(2))
+                {
                     let label = trimmed.split('=').next().unwrap_or_default().trim();
-                    if !matches!(label, "version" | "description" | "readme" | "license" | "requires-python" | "email") {
+                    if !matches!(
+                        label,
+                        "version"
+                            | "description"
+                            | "readme"
+                            | "license"
+                            | "requires-python"
+                            | "email"
+                    ) {
                         self.require(piece);
                     }
                 }
@@ -207,22 +291,58 @@ mod tests {
     #[test]
     fn requirements_are_read_from_every_place_that_states_them() {
         let files = Files::new(&[
-            ("setup.py", "tests_require = ['mock>=1']\nsetup(name='My_Pkg', install_requires=['html5lib>=1,<2; python_version>\"3\"'] + tests_require, extras_require={'t': ['six']})\n"),
-            ("setup.cfg", "[metadata]\nname = x\n[options]\ninstall_requires =\n    attrs\n    pytz>2\n[options.extras_require]\ntest = pytest-cov\n"),
-            ("tox.ini", "[testenv]\ndeps =\n    py27: unittest2\n    -r req.txt\n    nose\n"),
-            ("pyproject.toml", "[project]\nname = \"y\"\ndependencies = [\n  \"click>=8\",\n]\n[tool.poetry.dev-dependencies]\npytest-mock = \"^3\"\n"),
-            ("requirements-dev.txt", "# dev\nhypothesis==3.1  # old\n-e .\n"),
+            (
+                "setup.py",
+                "tests_require = ['mock>=1']\nsetup(name='My_Pkg', install_requires=['html5lib>=1,<2; python_version>\"3\"'] + tests_require, extras_require={'t': ['six']})\n",
+            ),
+            (
+                "setup.cfg",
+                "[metadata]\nname = x\n[options]\ninstall_requires =\n    attrs\n    pytz>2\n[options.extras_require]\ntest = pytest-cov\n",
+            ),
+            (
+                "tox.ini",
+                "[testenv]\ndeps =\n    py27: unittest2\n    -r req.txt\n    nose\n",
+            ),
+            (
+                "pyproject.toml",
+                "[project]\nname = \"y\"\ndependencies = [\n  \"click>=8\",\n]\n[tool.poetry.dev-dependencies]\npytest-mock = \"^3\"\n",
+            ),
+            (
+                "requirements-dev.txt",
+                "# dev\nhypothesis==3.1  # old\n-e .\n",
+            ),
             ("src/own/__init__.py", ""),
             ("tests/helper.py", ""),
         ]);
         let declared = Declared::read(&files);
-        let names: BTreeSet<&str> = declared.requirements.iter().map(|r| r.name.as_str()).collect();
+        let names: BTreeSet<&str> = declared
+            .requirements
+            .iter()
+            .map(|r| r.name.as_str())
+            .collect();
         assert_eq!(
             names,
-            ["attrs", "click", "html5lib", "hypothesis", "mock", "nose", "pytest-cov", "pytest-mock", "pytz", "six", "unittest2"].into()
+            [
+                "attrs",
+                "click",
+                "html5lib",
+                "hypothesis",
+                "mock",
+                "nose",
+                "pytest-cov",
+                "pytest-mock",
+                "pytz",
+                "six",
+                "unittest2"
+            ]
+            .into()
         );
         assert_eq!(declared.of("HTML5lib").unwrap().text, "html5lib>=1,<2");
-        assert!(declared.own.contains("my-pkg") && declared.own.contains("x") && declared.own.contains("y"));
+        assert!(
+            declared.own.contains("my-pkg")
+                && declared.own.contains("x")
+                && declared.own.contains("y")
+        );
         assert!(declared.modules.contains("own") && declared.modules.contains("tests"));
     }
 }

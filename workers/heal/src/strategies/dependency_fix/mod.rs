@@ -40,7 +40,11 @@ impl Repair for DependencyFix {
         if let Some(reason) = lacks_system_library(&about, case.installed) {
             return vec![Finding::Refuse(reason)];
         }
-        let search = Search { case, declared: Declared::read(case.tree), failure };
+        let search = Search {
+            case,
+            declared: Declared::read(case.tree),
+            failure,
+        };
         let mut candidates = search.candidates(&about);
         candidates.dedup_by(|a, b| a.runtime == b.runtime);
         candidates.into_iter().map(Finding::Try).collect()
@@ -57,20 +61,29 @@ impl Search<'_> {
     fn candidates(&self, about: &Subject) -> Vec<Candidate> {
         match about {
             Subject::ModuleMissing(module) => self.module(module),
-            Subject::NameMissing { module, name } if !module.is_empty() => self.incompatible(module, &format!("`{name}` of `{module}`")),
+            Subject::NameMissing { module, name } if !module.is_empty() => {
+                self.incompatible(module, &format!("`{name}` of `{module}`"))
+            }
             Subject::KeywordUnknown { function, keyword } => match self.called_module() {
-                Some(module) => self.incompatible(&module, &format!("argument `{keyword}` of `{function}`")),
+                Some(module) => {
+                    self.incompatible(&module, &format!("argument `{keyword}` of `{function}`"))
+                }
                 None => self.inside_a_package(),
             },
             Subject::FixtureMissing(fixture) => self.fixture(fixture),
             Subject::OptionsUnknown(options) => self.options(options),
             Subject::PluginsRequired(plugins) => vec![self.install(
                 plugins.clone(),
-                format!("installs the plugins that the configuration requires: {}", plugins.join(", ")),
+                format!(
+                    "installs the plugins that the configuration requires: {}",
+                    plugins.join(", ")
+                ),
                 rank::KNOWN_DISTRIBUTION,
             )],
             Subject::MetadataMissing(name) => self.metadata(name),
-            Subject::HookArguments { hook, .. } => self.older_pytest(&format!("`{hook}` with the arguments that the project's hook takes")),
+            Subject::HookArguments { hook, .. } => self.older_pytest(&format!(
+                "`{hook}` with the arguments that the project's hook takes"
+            )),
             Subject::Warning(_) => self.pytest_before_removal(),
             _ => self.told_by_the_runner(),
         }
@@ -81,14 +94,21 @@ impl Search<'_> {
             strategy: Strategy::DependencyFix,
             description,
             edits: Vec::new(),
-            runtime: RuntimeChanges { install: requirements, ..RuntimeChanges::default() },
+            runtime: RuntimeChanges {
+                install: requirements,
+                ..RuntimeChanges::default()
+            },
             rank,
         }
     }
 
     fn module(&self, module: &str) -> Vec<Candidate> {
         let top = module.split('.').next().unwrap_or(module);
-        if self.declared.modules.contains(top) && !rules::distributions().iter().any(|entry| entry.module == module) {
+        if self.declared.modules.contains(top)
+            && !rules::distributions()
+                .iter()
+                .any(|entry| entry.module == module)
+        {
             // The project's own module is never fetched from the index, where anybody may own its name.
             return Vec::new();
         }
@@ -97,10 +117,22 @@ impl Search<'_> {
             .filter(|entry| entry.module == module || entry.module == top)
             .max_by_key(|entry| entry.module.len());
         if let Some(entry) = known {
-            if entry.until.is_some_and(|until| self.case.installed.python <= until) {
+            if entry
+                .until
+                .is_some_and(|until| self.case.installed.python <= until)
+            {
                 return Vec::new();
             }
-            return entry.install.iter().flat_map(|requirement| self.wanted(requirement, module, rank::KNOWN_DISTRIBUTION)).collect();
+            let rank = if entry.fork {
+                rank::FORK
+            } else {
+                rank::KNOWN_DISTRIBUTION
+            };
+            return entry
+                .install
+                .iter()
+                .flat_map(|requirement| self.wanted(requirement, module, rank))
+                .collect();
         }
         if top != module && site::has_module(self.case.installed, top) {
             return self.incompatible(top, &format!("module `{module}`"));
@@ -108,8 +140,14 @@ impl Search<'_> {
         if let Some(requirement) = self.declared.of(top) {
             return self.wanted(&requirement.text.clone(), module, rank::KNOWN_DISTRIBUTION);
         }
-        let in_library = self.case.installed.standard_library.join(format!("{top}.py")).is_file();
-        if in_library || top.starts_with('_') || renamed_by_a_rule(module) || !self.is_imported(top) {
+        let in_library = self
+            .case
+            .installed
+            .standard_library
+            .join(format!("{top}.py"))
+            .is_file();
+        if in_library || top.starts_with('_') || renamed_by_a_rule(module) || !self.is_imported(top)
+        {
             return Vec::new();
         }
         if self.case.index.versions(top).is_empty() {
@@ -121,16 +159,35 @@ impl Search<'_> {
     /// A requirement in the versions that the project asks for, and behind it the majors before the newest: a package
     /// may have outgrown the project, or its interpreter.
     fn wanted(&self, requirement: &str, module: &str, rank: u32) -> Vec<Candidate> {
-        let name: String = requirement.chars().take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')).collect();
+        let name: String = requirement
+            .chars()
+            .take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+            .collect();
         let stated = self.declared.of(&name).map(|stated| stated.text.clone());
         let bounded = requirement.len() > name.len();
-        let first = if bounded { requirement.to_owned() } else { stated.clone().unwrap_or_else(|| requirement.to_owned()) };
-        let by = if stated.is_some() { "which the project itself asks for" } else { "which brings it" };
-        let mut found = vec![self.install(vec![first.clone()], format!("installs `{first}`, {by}: module `{module}` is missing"), rank)];
+        let first = if bounded {
+            requirement.to_owned()
+        } else {
+            stated.clone().unwrap_or_else(|| requirement.to_owned())
+        };
+        let by = if stated.as_ref() == Some(&first) {
+            "which the project itself asks for"
+        } else {
+            "which brings it"
+        };
+        let mut found = vec![self.install(
+            vec![first.clone()],
+            format!("installs `{first}`, {by}: module `{module}` is missing"),
+            rank,
+        )];
         if !bounded && !first.contains(['<', '=']) {
-            for (step, major) in (1_u32..).zip(versions::older_majors(&self.case.index.versions(&name))) {
+            for (step, major) in
+                (1_u32..).zip(versions::older_majors(&self.case.index.versions(&name)))
+            {
                 let older = format!("{name}<{major}");
-                let description = format!("installs `{older}`: module `{module}` is missing, and its newest version does not fit");
+                let description = format!(
+                    "installs `{older}`: module `{module}` is missing, and its newest version does not fit"
+                );
                 found.push(self.install(vec![older], description, rank::OLDER_VERSION + step));
             }
         }
@@ -148,10 +205,17 @@ impl Search<'_> {
             return found;
         };
         let mut rank = rank::OLDER_VERSION;
-        let stated = self.declared.of(&name).filter(|stated| stated.text.contains(['<', '=', '~']));
+        let stated = self
+            .declared
+            .of(&name)
+            .filter(|stated| stated.text.contains(['<', '=', '~']));
         if let Some(stated) = stated {
             let text = stated.text.clone();
-            found.push(self.install(vec![text.clone()], format!("installs `{text}`, as the project asks: {name} {version} has no {what}"), rank));
+            found.push(self.install(
+                vec![text.clone()],
+                format!("installs `{text}`, as the project asks: {name} {version} has no {what}"),
+                rank,
+            ));
             rank += 1;
         }
         for older in versions::below(&self.case.index.versions(&name), &version) {
@@ -164,14 +228,22 @@ impl Search<'_> {
 
     /// An installed package fails inside itself on something that is gone: a newer one of it may know.
     fn inside_a_package(&self) -> Vec<Candidate> {
-        let innermost = self.failure.frames.iter().rev().find(|frame| frame.function != "__getattr__" && !frame.path.contains("/importlib/"));
+        let innermost =
+            self.failure.frames.iter().rev().find(|frame| {
+                frame.function != "__getattr__" && !frame.path.contains("/importlib/")
+            });
         let Some(module) = innermost.and_then(|frame| site::module_of_path(&frame.path)) else {
             return Vec::new();
         };
         let Some((name, version)) = site::distribution_of(self.case.installed, module) else {
             return Vec::new();
         };
-        let newest = self.case.index.versions(&name).into_iter().find(|text| versions::release(text).is_some());
+        let newest = self
+            .case
+            .index
+            .versions(&name)
+            .into_iter()
+            .find(|text| versions::release(text).is_some());
         newest
             .filter(|newest| versions::release(newest) > versions::release(&version))
             .map(|newest| {
@@ -185,7 +257,12 @@ impl Search<'_> {
     /// The installed module whose function is called on the line that failed.
     fn called_module(&self) -> Option<String> {
         let frame = self.failure.innermost_own()?;
-        if self.failure.frames.last().is_some_and(|last| last.path.contains("/site-packages/")) {
+        if self
+            .failure
+            .frames
+            .last()
+            .is_some_and(|last| last.path.contains("/site-packages/"))
+        {
             return None;
         }
         let source = Source::parse(self.case.tree.read(&frame.path)?)?;
@@ -199,17 +276,32 @@ impl Search<'_> {
             })
             .filter_map(|node| names.resolve(node.child_by_field_name("function")?))
             .map(|used| used.qualified)
-            .find(|qualified| site::has_module(self.case.installed, qualified.split('.').next().unwrap_or_default()))
+            .find(|qualified| {
+                site::has_module(
+                    self.case.installed,
+                    qualified.split('.').next().unwrap_or_default(),
+                )
+            })
     }
 
     fn fixture(&self, fixture: &str) -> Vec<Candidate> {
         if fixture == "testdir" || fixture == "pytester" {
-            let mut candidate = self.install(Vec::new(), "turns on pytest's own plugin `pytester`, which brings the fixture".to_owned(), rank::KNOWN_DISTRIBUTION);
-            candidate.runtime.variables.insert("PYTEST_PLUGINS".to_owned(), "pytester".to_owned());
+            let mut candidate = self.install(
+                Vec::new(),
+                "turns on pytest's own plugin `pytester`, which brings the fixture".to_owned(),
+                rank::KNOWN_DISTRIBUTION,
+            );
+            candidate
+                .runtime
+                .variables
+                .insert("PYTEST_PLUGINS".to_owned(), "pytester".to_owned());
             return vec![candidate];
         }
         let what = format!("fixture `{fixture}` is missing");
-        self.plugins(|plugin| plugin.fixtures.iter().any(|known| known == fixture), &what)
+        self.plugins(
+            |plugin| plugin.fixtures.iter().any(|known| known == fixture),
+            &what,
+        )
     }
 
     fn options(&self, options: &[String]) -> Vec<Candidate> {
@@ -217,7 +309,12 @@ impl Search<'_> {
         let mut unknown = Vec::new();
         for option in options {
             let bare = option.split('=').next().unwrap_or(option);
-            let fits = |plugin: &&Plugin| plugin.options.iter().any(|known| rules::matches(known, bare));
+            let fits = |plugin: &&Plugin| {
+                plugin
+                    .options
+                    .iter()
+                    .any(|known| rules::matches(known, bare))
+            };
             match rules::plugins().iter().find(fits) {
                 Some(plugin) => {
                     let requirement = self.stated(&plugin.install);
@@ -229,19 +326,41 @@ impl Search<'_> {
             }
         }
         if needed.is_empty() || !unknown.is_empty() {
-            needed.extend(self.declared_plugins().into_iter().filter(|plugin| !needed.contains(plugin)).collect::<Vec<_>>());
+            needed.extend(
+                self.declared_plugins()
+                    .into_iter()
+                    .filter(|plugin| !needed.contains(plugin))
+                    .collect::<Vec<_>>(),
+            );
         }
         if needed.is_empty() {
             return Vec::new();
         }
-        let description = format!("installs {}: the configuration asks for options of it ({})", needed.join(", "), options.join(" "));
-        let majors: Vec<String> = needed.iter().filter(|name| !name.contains(['<', '='])).cloned().collect();
+        let description = format!(
+            "installs {}: the configuration asks for options of it ({})",
+            needed.join(", "),
+            options.join(" ")
+        );
+        let majors: Vec<String> = needed
+            .iter()
+            .filter(|name| !name.contains(['<', '=']))
+            .cloned()
+            .collect();
         let mut found = vec![self.install(needed.clone(), description, rank::KNOWN_DISTRIBUTION)];
         if let [name] = majors.as_slice() {
-            for (step, major) in (1_u32..).zip(versions::older_majors(&self.case.index.versions(name))) {
-                let mut older: Vec<String> = needed.iter().filter(|other| *other != name).cloned().collect();
+            for (step, major) in
+                (1_u32..).zip(versions::older_majors(&self.case.index.versions(name)))
+            {
+                let mut older: Vec<String> = needed
+                    .iter()
+                    .filter(|other| *other != name)
+                    .cloned()
+                    .collect();
                 older.push(format!("{name}<{major}"));
-                let description = format!("installs {}: the newest version does not fit", older.join(", "));
+                let description = format!(
+                    "installs {}: the newest version does not fit",
+                    older.join(", ")
+                );
                 found.push(self.install(older, description, rank::OLDER_VERSION + step));
             }
         }
@@ -250,23 +369,39 @@ impl Search<'_> {
 
     /// Candidates for what plugins bring: one that the project asks for before the others.
     fn plugins(&self, brings: impl Fn(&Plugin) -> bool, what: &str) -> Vec<Candidate> {
-        let mut known: Vec<&Plugin> = rules::plugins().iter().filter(|plugin| brings(plugin)).collect();
+        let mut known: Vec<&Plugin> = rules::plugins()
+            .iter()
+            .filter(|plugin| brings(plugin))
+            .collect();
         known.sort_by_key(|plugin| self.declared.of(&plugin.install).is_none());
         let mut found: Vec<Candidate> = Vec::new();
         for (step, plugin) in (0_u32..).zip(known) {
             let requirement = self.stated(&plugin.install);
-            found.push(self.install(vec![requirement.clone()], format!("installs `{requirement}`: {what}"), rank::KNOWN_DISTRIBUTION + step.min(9)));
+            found.push(self.install(
+                vec![requirement.clone()],
+                format!("installs `{requirement}`: {what}"),
+                rank::KNOWN_DISTRIBUTION + step.min(9),
+            ));
             if !requirement.contains(['<', '=']) {
-                for (step, major) in (1_u32..).zip(versions::older_majors(&self.case.index.versions(&plugin.install))) {
+                for (step, major) in (1_u32..).zip(versions::older_majors(
+                    &self.case.index.versions(&plugin.install),
+                )) {
                     let older = format!("{}<{major}", plugin.install);
-                    found.push(self.install(vec![older.clone()], format!("installs `{older}`: {what}, and the newest version does not fit"), rank::OLDER_VERSION + step));
+                    found.push(self.install(
+                        vec![older.clone()],
+                        format!("installs `{older}`: {what}, and the newest version does not fit"),
+                        rank::OLDER_VERSION + step,
+                    ));
                 }
             }
         }
         if found.is_empty() {
             let declared = self.declared_plugins();
             if !declared.is_empty() {
-                let description = format!("installs the plugins that the project asks for ({}): {what}", declared.join(", "));
+                let description = format!(
+                    "installs the plugins that the project asks for ({}): {what}",
+                    declared.join(", ")
+                );
                 found.push(self.install(declared, description, rank::KNOWN_DISTRIBUTION));
             }
         }
@@ -274,17 +409,27 @@ impl Search<'_> {
     }
 
     fn stated(&self, name: &str) -> String {
-        self.declared.of(name).map_or_else(|| name.to_owned(), |stated| stated.text.clone())
+        self.declared
+            .of(name)
+            .map_or_else(|| name.to_owned(), |stated| stated.text.clone())
     }
 
     /// Plugins of pytest that the project asks for and that are not installed.
     fn declared_plugins(&self) -> Vec<String> {
-        let installed = |name: &str| self.case.installed.distributions.iter().any(|(known, _)| known == name);
+        let installed = |name: &str| {
+            self.case
+                .installed
+                .distributions
+                .iter()
+                .any(|(known, _)| known == name)
+        };
         let mut found: Vec<String> = self
             .declared
             .requirements
             .iter()
-            .filter(|requirement| requirement.name.starts_with("pytest-") && !installed(&requirement.name))
+            .filter(|requirement| {
+                requirement.name.starts_with("pytest-") && !installed(&requirement.name)
+            })
             .map(|requirement| requirement.text.clone())
             .collect();
         found.sort();
@@ -294,29 +439,64 @@ impl Search<'_> {
 
     fn metadata(&self, name: &str) -> Vec<Candidate> {
         let wanted = normalised(name);
-        let own_module = self.declared.modules.iter().any(|module| normalised(module) == wanted);
+        let own_module = self
+            .declared
+            .modules
+            .iter()
+            .any(|module| normalised(module) == wanted);
         if self.declared.own.contains(&wanted) || own_module {
-            return vec![self.install(vec![".".to_owned()], "installs the project itself: its code asks for its own metadata".to_owned(), rank::KNOWN_DISTRIBUTION)];
+            return vec![self.install(
+                vec![".".to_owned()],
+                "installs the project itself: its code asks for its own metadata".to_owned(),
+                rank::KNOWN_DISTRIBUTION,
+            )];
         }
         let requirement = self.stated(name);
-        let vouched = self.declared.of(name).is_some() || rules::distributions().iter().any(|entry| entry.install.iter().any(|known| normalised(known) == wanted));
-        let rank = if vouched { rank::KNOWN_DISTRIBUTION } else { rank::GUESSED_DISTRIBUTION };
+        let vouched = self.declared.of(name).is_some()
+            || rules::distributions().iter().any(|entry| {
+                entry
+                    .install
+                    .iter()
+                    .any(|known| normalised(known) == wanted)
+            });
+        let rank = if vouched {
+            rank::KNOWN_DISTRIBUTION
+        } else {
+            rank::GUESSED_DISTRIBUTION
+        };
         if !vouched && self.case.index.versions(name).is_empty() {
             return Vec::new();
         }
-        vec![self.install(vec![requirement.clone()], format!("installs `{requirement}`: its metadata is asked for and missing"), rank)]
+        vec![self.install(
+            vec![requirement.clone()],
+            format!("installs `{requirement}`: its metadata is asked for and missing"),
+            rank,
+        )]
     }
 
     /// pytest before the major version that is installed, and before that.
     fn older_pytest(&self, what: &str) -> Vec<Candidate> {
-        let installed = self.case.installed.distributions.iter().find(|(name, _)| name == "pytest");
-        let Some(major) = installed.and_then(|(_, version)| versions::release(version)?.first().copied()) else {
+        let installed = self
+            .case
+            .installed
+            .distributions
+            .iter()
+            .find(|(name, _)| name == "pytest");
+        let Some(major) =
+            installed.and_then(|(_, version)| versions::release(version)?.first().copied())
+        else {
             return Vec::new();
         };
         (major.saturating_sub(1)..=major)
             .rev()
             .zip(0_u32..)
-            .map(|(major, step)| self.install(vec![format!("pytest<{major}")], format!("installs `pytest<{major}`, which still knows {what}"), rank::OLDER_VERSION + step))
+            .map(|(major, step)| {
+                self.install(
+                    vec![format!("pytest<{major}")],
+                    format!("installs `pytest<{major}`, which still knows {what}"),
+                    rank::OLDER_VERSION + step,
+                )
+            })
             .collect()
     }
 
@@ -331,7 +511,10 @@ impl Search<'_> {
         digits.parse::<u64>().ok().map_or_else(Vec::new, |major| {
             vec![self.install(
                 vec![format!("pytest<{}", major.saturating_sub(1))],
-                format!("installs `pytest<{}`, which does not warn of it yet", major.saturating_sub(1)),
+                format!(
+                    "installs `pytest<{}`, which does not warn of it yet",
+                    major.saturating_sub(1)
+                ),
                 rank::OLDER_VERSION,
             )]
         })
@@ -343,16 +526,25 @@ impl Search<'_> {
         if let Some((before, _)) = text.split_once("' not found in `markers` configuration option")
             && let Some(mark) = before.rsplit('\'').next()
         {
-            return self.plugins(|plugin| plugin.marks.iter().any(|known| known == mark), &format!("mark `{mark}` is not known"));
+            return self.plugins(
+                |plugin| plugin.marks.iter().any(|known| known == mark),
+                &format!("mark `{mark}` is not known"),
+            );
         }
         if let Some((_, rest)) = text.split_once("Unknown config option: ") {
             let option = rest.split_whitespace().next().unwrap_or_default();
-            return self.plugins(|plugin| plugin.ini.iter().any(|known| known == option), &format!("option `{option}` is not known"));
+            return self.plugins(
+                |plugin| plugin.ini.iter().any(|known| known == option),
+                &format!("option `{option}` is not known"),
+            );
         }
         if text.contains("async def functions are not natively supported") {
             return self.asynchronous();
         }
-        if matches!(self.failure.exception_name(), Some("TypeError" | "AttributeError" | "ImportError")) {
+        if matches!(
+            self.failure.exception_name(),
+            Some("TypeError" | "AttributeError" | "ImportError")
+        ) {
             return self.inside_a_package();
         }
         Vec::new()
@@ -360,17 +552,35 @@ impl Search<'_> {
 
     /// The plugin whose mark the file of an asynchronous test carries.
     fn asynchronous(&self) -> Vec<Candidate> {
-        let path = self.failure.test.as_deref().and_then(|id| id.split("::").next());
-        let text = path.and_then(|path| self.case.tree.read(path)).unwrap_or_default();
-        let marked = ["asyncio", "anyio", "trio", "gen_test"].into_iter().find(|mark| text.contains(&format!("mark.{mark}")));
-        self.plugins(|plugin| marked.is_some_and(|mark| plugin.marks.iter().any(|known| known == mark)), "asynchronous tests need a plugin")
+        let path = self
+            .failure
+            .test
+            .as_deref()
+            .and_then(|id| id.split("::").next());
+        let text = path
+            .and_then(|path| self.case.tree.read(path))
+            .unwrap_or_default();
+        let marked = ["asyncio", "anyio", "trio", "gen_test"]
+            .into_iter()
+            .find(|mark| text.contains(&format!("mark.{mark}")));
+        self.plugins(
+            |plugin| marked.is_some_and(|mark| plugin.marks.iter().any(|known| known == mark)),
+            "asynchronous tests need a plugin",
+        )
     }
 
     /// Whether a file of the project imports a module: what nobody imports, nobody vouches for.
     fn is_imported(&self, top: &str) -> bool {
-        own_python(self.case).filter_map(|path| self.case.tree.read(path)).filter(|text| text.contains(top)).filter_map(Source::parse).any(|source| {
-            source.imports().iter().any(|import| import.module().split('.').next() == Some(top))
-        })
+        own_python(self.case)
+            .filter_map(|path| self.case.tree.read(path))
+            .filter(|text| text.contains(top))
+            .filter_map(Source::parse)
+            .any(|source| {
+                source
+                    .imports()
+                    .iter()
+                    .any(|import| import.module().split('.').next() == Some(top))
+            })
     }
 }
 

@@ -9,19 +9,36 @@ use crate::case::Installed;
 /// next to it; by its name where that says nothing.
 pub(super) fn distribution_of(installed: &Installed, module: &str) -> Option<(String, String)> {
     let top = module.split('.').next()?;
-    let by_name = |name: &str| installed.distributions.iter().find(|(known, _)| *known == name).cloned();
+    let by_name = |name: &str| {
+        installed
+            .distributions
+            .iter()
+            .find(|(known, _)| *known == name)
+            .cloned()
+    };
     if let Some(found) = by_name(&normalised(top)) {
         return Some(found);
     }
     let entries = fs::read_dir(&installed.site_packages).ok()?;
     for entry in entries.flatten() {
         let file = entry.file_name();
-        let Some(stem) = file.to_str().and_then(|name| name.strip_suffix(".dist-info")) else { continue };
-        let lists = fs::read_to_string(entry.path().join("top_level.txt")).is_ok_and(|text| text.lines().any(|line| line.trim() == top))
-            || fs::read_to_string(entry.path().join("RECORD"))
-                .is_ok_and(|text| text.lines().any(|line| line.starts_with(&format!("{top}/")) || line.starts_with(&format!("{top}.py,"))));
+        let Some(stem) = file
+            .to_str()
+            .and_then(|name| name.strip_suffix(".dist-info"))
+        else {
+            continue;
+        };
+        let lists = fs::read_to_string(entry.path().join("top_level.txt"))
+            .is_ok_and(|text| text.lines().any(|line| line.trim() == top))
+            || fs::read_to_string(entry.path().join("RECORD")).is_ok_and(|text| {
+                text.lines().any(|line| {
+                    line.starts_with(&format!("{top}/")) || line.starts_with(&format!("{top}.py,"))
+                })
+            });
         if lists {
-            return by_name(&normalised(stem.rsplit_once('-').map_or(stem, |(name, _)| name)));
+            return by_name(&normalised(
+                stem.rsplit_once('-').map_or(stem, |(name, _)| name),
+            ));
         }
     }
     None

@@ -3,15 +3,29 @@ use crate::case::Installed;
 use crate::failure::Phase;
 use crate::strategies::fake::{Files, Index, case, failure};
 
-fn installs(files: &[(&str, &str)], python: (u8, u8), line: &str, index: &[(&str, &[&str])], distributions: &[(&str, &str)]) -> Vec<Vec<String>> {
+fn installs(
+    files: &[(&str, &str)],
+    python: (u8, u8),
+    line: &str,
+    index: &[(&str, &[&str])],
+    distributions: &[(&str, &str)],
+) -> Vec<Vec<String>> {
     let files = Files::new(files);
     let installed = Installed {
         python,
-        distributions: distributions.iter().map(|(name, version)| ((*name).to_owned(), (*version).to_owned())).collect(),
+        distributions: distributions
+            .iter()
+            .map(|(name, version)| ((*name).to_owned(), (*version).to_owned()))
+            .collect(),
         ..Installed::default()
     };
     let index = Index::new(index);
-    let failures = [failure(Some("tests/test_a.py::test"), Phase::Collection, line, &[("tests/test_a.py", 1)])];
+    let failures = [failure(
+        Some("tests/test_a.py::test"),
+        Phase::Collection,
+        line,
+        &[("tests/test_a.py", 1)],
+    )];
     let mut found: Vec<Candidate> = DependencyFix
         .examine(&case(&failures, &files, &installed, &index))
         .into_iter()
@@ -21,12 +35,23 @@ fn installs(files: &[(&str, &str)], python: (u8, u8), line: &str, index: &[(&str
         })
         .collect();
     found.sort_by_key(|candidate| candidate.rank);
-    found.into_iter().map(|candidate| candidate.runtime.install).collect()
+    found
+        .into_iter()
+        .map(|candidate| candidate.runtime.install)
+        .collect()
 }
 
 #[test]
 fn a_module_with_another_name_than_its_distribution_is_found_in_the_table() {
-    let missing = |module: &str| installs(&[], (3, 13), &format!("ModuleNotFoundError: No module named '{module}'"), &[], &[]);
+    let missing = |module: &str| {
+        installs(
+            &[],
+            (3, 13),
+            &format!("ModuleNotFoundError: No module named '{module}'"),
+            &[],
+            &[],
+        )
+    };
     assert_eq!(missing("pkg_resources"), [["setuptools<81"]]);
     assert_eq!(missing("yaml"), [["PyYAML"]]);
     assert_eq!(missing("cgi"), [["legacy-cgi"]]);
@@ -36,48 +61,108 @@ fn a_module_with_another_name_than_its_distribution_is_found_in_the_table() {
 
 #[test]
 fn a_module_that_is_still_in_the_standard_library_is_not_replaced() {
-    assert!(installs(&[], (3, 12), "ModuleNotFoundError: No module named 'cgi'", &[], &[]).is_empty());
+    assert!(
+        installs(
+            &[],
+            (3, 12),
+            "ModuleNotFoundError: No module named 'cgi'",
+            &[],
+            &[]
+        )
+        .is_empty()
+    );
 }
 
 #[test]
 fn the_projects_own_version_of_a_requirement_comes_first() {
-    let setup = [("setup.py", "setup(tests_require=['pytest-relaxed<2'])\n"), ("tests/test_a.py", "import pytest_relaxed\n")];
-    let found = installs(&setup, (3, 9), "ModuleNotFoundError: No module named 'pytest_relaxed'", &[], &[]);
+    let setup = [
+        ("setup.py", "setup(tests_require=['pytest-relaxed<2'])\n"),
+        ("tests/test_a.py", "import pytest_relaxed\n"),
+    ];
+    let found = installs(
+        &setup,
+        (3, 9),
+        "ModuleNotFoundError: No module named 'pytest_relaxed'",
+        &[],
+        &[],
+    );
     assert_eq!(found, [["pytest-relaxed<2"]]);
 }
 
 #[test]
 fn the_newest_version_comes_before_older_majors() {
-    let found = installs(&[], (3, 9), "ModuleNotFoundError: No module named 'pytest_relaxed'", &[("pytest-relaxed", &["2.0.2", "2.0", "1.1.5"])], &[]);
+    let found = installs(
+        &[],
+        (3, 9),
+        "ModuleNotFoundError: No module named 'pytest_relaxed'",
+        &[("pytest-relaxed", &["2.0.2", "2.0", "1.1.5"])],
+        &[],
+    );
     assert_eq!(found, [["pytest-relaxed"], ["pytest-relaxed<2"]]);
 }
 
 #[test]
 fn the_projects_own_module_and_python_2_modules_are_never_fetched() {
-    let own = [("src/own/__init__.py", ""), ("tests/test_a.py", "import own, ConfigParser\n")];
+    let own = [
+        ("src/own/__init__.py", ""),
+        ("tests/test_a.py", "import own, ConfigParser\n"),
+    ];
     let index: &[(&str, &[&str])] = &[("own", &["1"]), ("configparser", &["7"])];
-    assert!(installs(&own, (3, 11), "ModuleNotFoundError: No module named 'own'", index, &[]).is_empty());
-    assert!(installs(&own, (3, 11), "ModuleNotFoundError: No module named 'ConfigParser'", index, &[]).is_empty());
+    assert!(
+        installs(
+            &own,
+            (3, 11),
+            "ModuleNotFoundError: No module named 'own'",
+            index,
+            &[]
+        )
+        .is_empty()
+    );
+    assert!(
+        installs(
+            &own,
+            (3, 11),
+            "ModuleNotFoundError: No module named 'ConfigParser'",
+            index,
+            &[]
+        )
+        .is_empty()
+    );
 }
 
 #[test]
 fn a_guess_by_name_needs_an_import_and_an_exact_name() {
     let files = [("tests/test_a.py", "import deepthing\n")];
     let line = "ModuleNotFoundError: No module named 'deepthing'";
-    assert_eq!(installs(&files, (3, 11), line, &[("deepthing", &["1.0"])], &[]), [["deepthing"]]);
+    assert_eq!(
+        installs(&files, (3, 11), line, &[("deepthing", &["1.0"])], &[]),
+        [["deepthing"]]
+    );
     assert!(installs(&files, (3, 11), line, &[("deepthings", &["1.0"])], &[]).is_empty());
     assert!(installs(&[], (3, 11), line, &[("deepthing", &["1.0"])], &[]).is_empty());
 }
 
 #[test]
 fn fixtures_and_options_name_their_plugins() {
-    assert_eq!(installs(&[], (3, 11), "fixture 'mocker' not found", &[], &[]), [["pytest-mock"]]);
     assert_eq!(
-        installs(&[], (3, 11), "ERROR: usage: pytest\npytest: error: unrecognized arguments: --cov-append --cov-report --cov pkg -n 2 tests/a.py", &[], &[]),
+        installs(&[], (3, 11), "fixture 'mocker' not found", &[], &[]),
+        [["pytest-mock"]]
+    );
+    assert_eq!(
+        installs(
+            &[],
+            (3, 11),
+            "ERROR: usage: pytest\npytest: error: unrecognized arguments: --cov-append --cov-report --cov pkg -n 2 tests/a.py",
+            &[],
+            &[]
+        ),
         [["pytest-cov", "pytest-xdist"]]
     );
     let declares = [("tox.ini", "[testenv]\ndeps = syrupy\n")];
-    assert_eq!(installs(&declares, (3, 11), "fixture 'snapshot' not found", &[], &[])[0], ["syrupy"]);
+    assert_eq!(
+        installs(&declares, (3, 11), "fixture 'snapshot' not found", &[], &[])[0],
+        ["syrupy"]
+    );
 }
 
 #[test]
@@ -95,20 +180,46 @@ fn something_gone_from_an_installed_package_is_looked_for_in_older_ones() {
 #[test]
 fn metadata_of_the_project_itself_is_had_by_installing_it() {
     let own = [("setup.py", "setup(name='My.Pkg')\n")];
-    assert_eq!(installs(&own, (3, 12), "pkg_resources.DistributionNotFound: The 'my-pkg' distribution was not found and is required by the application", &[], &[]), [["."]]);
+    assert_eq!(
+        installs(
+            &own,
+            (3, 12),
+            "pkg_resources.DistributionNotFound: The 'my-pkg' distribution was not found and is required by the application",
+            &[],
+            &[]
+        ),
+        [["."]]
+    );
 }
 
 #[test]
 fn a_hook_whose_arguments_went_is_known_to_the_pytest_before() {
     let line = "pluggy._manager.PluginValidationError: Plugin 'conftest.py' for hook 'pytest_ignore_collect'\nhookimpl definition: pytest_ignore_collect(path, config)\nArgument(s) {'path'} are declared in the hookimpl but can not be found in the hookspec";
-    assert_eq!(installs(&[], (3, 12), line, &[], &[("pytest", "9.0.1")]), [["pytest<9"], ["pytest<8"]]);
+    assert_eq!(
+        installs(&[], (3, 12), line, &[], &[("pytest", "9.0.1")]),
+        [["pytest<9"], ["pytest<8"]]
+    );
 }
 
 #[test]
 fn a_missing_part_of_the_interpreter_is_refused() {
-    let failures = [failure(None, Phase::Call, "ModuleNotFoundError: No module named '_dbm'", &[])];
+    let failures = [failure(
+        None,
+        Phase::Call,
+        "ModuleNotFoundError: No module named '_dbm'",
+        &[],
+    )];
     let files = Files::new(&[]);
-    let (installed, index) = (Installed { python: (3, 11), ..Installed::default() }, Index::default());
+    let (installed, index) = (
+        Installed {
+            python: (3, 11),
+            ..Installed::default()
+        },
+        Index::default(),
+    );
     let found = DependencyFix.examine(&case(&failures, &files, &installed, &index));
-    assert!(matches!(found.as_slice(), [Finding::Refuse(reason)] if reason.contains("_dbm")), "{found:?}");
+    assert!(
+        matches!(found.as_slice(), [Finding::Refuse(reason)] if reason.contains("_dbm")),
+        "{found:?}"
+    );
 }

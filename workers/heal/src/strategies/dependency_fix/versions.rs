@@ -19,10 +19,14 @@ pub(super) fn below(versions: &[String], installed: &str) -> Vec<String> {
     let Some(ceiling) = release(installed) else {
         return Vec::new();
     };
-    let mut older: Vec<(Vec<u64>, &String)> =
-        versions.iter().filter_map(|text| Some((release(text)?, text))).filter(|(numbers, _)| *numbers < ceiling).collect();
+    let mut older: Vec<(Vec<u64>, &String)> = versions
+        .iter()
+        .filter_map(|text| Some((release(text)?, text)))
+        .filter(|(numbers, _)| *numbers < ceiling)
+        .collect();
     older.sort_by_key(|(numbers, _)| Reverse(numbers.clone()));
-    let series = |numbers: &[u64], length: usize| numbers.iter().take(length).copied().collect::<Vec<_>>();
+    let series =
+        |numbers: &[u64], length: usize| numbers.iter().take(length).copied().collect::<Vec<_>>();
     let last_of = |length: usize| {
         let mut seen = vec![series(&ceiling, length)];
         let mut found = Vec::new();
@@ -52,7 +56,10 @@ pub(super) fn below(versions: &[String], installed: &str) -> Vec<String> {
 
 /// `distribution<N` for each major version below the newest, at most two.
 pub(super) fn older_majors(versions: &[String]) -> Vec<u64> {
-    let mut majors: Vec<u64> = versions.iter().filter_map(|text| release(text)?.first().copied()).collect();
+    let mut majors: Vec<u64> = versions
+        .iter()
+        .filter_map(|text| release(text)?.first().copied())
+        .collect();
     majors.sort_unstable_by_key(|major| Reverse(*major));
     majors.dedup();
     let has_older = majors.len().saturating_sub(1);
@@ -65,9 +72,16 @@ mod tests {
 
     #[test]
     fn the_last_of_each_earlier_series_comes_newest_first() {
-        let versions: Vec<String> = ["3.0rc1", "2.1.1", "2.1", "2.0.2", "2.0.1", "1.9", "1.8.3", "1.8", "0.9"].map(str::to_owned).into();
+        let versions: Vec<String> = [
+            "3.0rc1", "2.1.1", "2.1", "2.0.2", "2.0.1", "1.9", "1.8.3", "1.8", "0.9",
+        ]
+        .map(str::to_owned)
+        .into();
         assert_eq!(below(&versions, "2.1.1"), ["2.0.2", "1.9", "1.8.3", "0.9"]);
-        assert_eq!(below(&["1.1".to_owned(), "1.0.1".to_owned()], "1.1"), ["1.0.1"]);
+        assert_eq!(
+            below(&["1.1".to_owned(), "1.0.1".to_owned()], "1.1"),
+            ["1.0.1"]
+        );
         assert_eq!(older_majors(&versions), [2, 1]);
     }
 }

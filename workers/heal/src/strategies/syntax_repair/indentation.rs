@@ -12,11 +12,19 @@ const TAB: usize = 8;
 
 pub(super) fn repair(text: &str, line: Option<u32>) -> Vec<Repaired> {
     let inside = lines_inside_strings(text);
-    mixed_tabs(text, &inside).or_else(|| level(text, line?, &inside)).into_iter().collect()
+    mixed_tabs(text, &inside)
+        .or_else(|| level(text, line?, &inside))
+        .into_iter()
+        .collect()
 }
 
 fn mixed_tabs(text: &str, inside: &BTreeSet<usize>) -> Option<Repaired> {
-    let indents = || text.lines().enumerate().filter(|(at, _)| !inside.contains(at)).map(|(_, line)| indent(line));
+    let indents = || {
+        text.lines()
+            .enumerate()
+            .filter(|(at, _)| !inside.contains(at))
+            .map(|(_, line)| indent(line))
+    };
     let tabs = indents().any(|indent| indent.contains('\t'));
     let spaces = indents().any(|indent| indent.contains(' '));
     if !(tabs && spaces) {
@@ -49,11 +57,23 @@ fn level(text: &str, line: u32, inside: &BTreeSet<usize>) -> Option<Repaired> {
     let levels: BTreeSet<usize> = lines
         .iter()
         .enumerate()
-        .filter(|(other, line)| *other != at && other.abs_diff(at) <= 20 && !inside.contains(other) && !line.trim().is_empty())
+        .filter(|(other, line)| {
+            *other != at
+                && other.abs_diff(at) <= 20
+                && !inside.contains(other)
+                && !line.trim().is_empty()
+        })
         .map(|(_, line)| width(indent(line)))
         .collect();
-    let nearest = levels.iter().copied().filter(|level| *level != here).min_by_key(|level| level.abs_diff(here))?;
-    let ties = levels.iter().filter(|level| **level != here && level.abs_diff(here) == nearest.abs_diff(here)).count();
+    let nearest = levels
+        .iter()
+        .copied()
+        .filter(|level| *level != here)
+        .min_by_key(|level| level.abs_diff(here))?;
+    let ties = levels
+        .iter()
+        .filter(|level| **level != here && level.abs_diff(here) == nearest.abs_diff(here))
+        .count();
     if ties > 1 || nearest.abs_diff(here) > 2 {
         return None;
     }
@@ -63,7 +83,9 @@ fn level(text: &str, line: u32, inside: &BTreeSet<usize>) -> Option<Repaired> {
     new.push_str(&lines[at + 1..].concat());
     (super::is_sound(&new)).then(|| Repaired {
         text: new,
-        what: format!("line {line} stood between two levels of indentation; it stands on the nearer one now"),
+        what: format!(
+            "line {line} stood between two levels of indentation; it stands on the nearer one now"
+        ),
         rank: rank::ONE_CHARACTER,
     })
 }
@@ -74,7 +96,13 @@ fn indent(line: &str) -> &str {
 }
 
 fn width(indent: &str) -> usize {
-    indent.chars().fold(0, |column, c| if c == '\t' { (column / TAB + 1) * TAB } else { column + 1 })
+    indent.chars().fold(0, |column, c| {
+        if c == '\t' {
+            (column / TAB + 1) * TAB
+        } else {
+            column + 1
+        }
+    })
 }
 
 /// Lines that begin inside a string or a bracket: their white space is not indentation.

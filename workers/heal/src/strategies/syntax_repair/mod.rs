@@ -62,17 +62,32 @@ fn broken(case: &Case<'_>, path: &str, line: Option<u32>) -> Vec<Finding> {
     repairs.extend(python2::repair(&text));
     repairs.extend(indentation::repair(&text, line));
     if repairs.is_empty() {
-        repairs.extend(one_character::repairs(&text, line).into_iter().take(MOST_GUESSES));
+        repairs.extend(
+            one_character::repairs(&text, line)
+                .into_iter()
+                .take(MOST_GUESSES),
+        );
     }
     let mut findings = Vec::new();
     for repaired in repairs {
-        let mut edits = vec![Edit { path: path.to_owned(), text: repaired.text }];
+        let mut edits = vec![Edit {
+            path: path.to_owned(),
+            text: repaired.text,
+        }];
         if repaired.rank == rank::PYTHON_2 {
             edits.extend(same_leftovers(case, path));
         }
         findings.push(Finding::Try(Candidate {
             strategy: Strategy::SyntaxRepair,
-            description: format!("{}: {}", edits.iter().map(|edit| edit.path.as_str()).collect::<Vec<_>>().join(", "), repaired.what),
+            description: format!(
+                "{}: {}",
+                edits
+                    .iter()
+                    .map(|edit| edit.path.as_str())
+                    .collect::<Vec<_>>()
+                    .join(", "),
+                repaired.what
+            ),
             edits,
             runtime: RuntimeChanges::default(),
             rank: repaired.rank,
@@ -88,13 +103,21 @@ fn same_leftovers(case: &Case<'_>, done: &str) -> Vec<Edit> {
         if !matches!(subject(failure).0, Subject::Syntax { .. }) {
             continue;
         }
-        let Some((path, _)) = broken_file(case, failure) else { continue };
+        let Some((path, _)) = broken_file(case, failure) else {
+            continue;
+        };
         if path == done || edits.iter().any(|edit| edit.path == path) {
             continue;
         }
-        let text = case.tree.read(&path).filter(|text| conflict_marker(text).is_none());
+        let text = case
+            .tree
+            .read(&path)
+            .filter(|text| conflict_marker(text).is_none());
         if let Some(repaired) = text.and_then(|text| python2::repair(&text)) {
-            edits.push(Edit { path, text: repaired.text });
+            edits.push(Edit {
+                path,
+                text: repaired.text,
+            });
         }
     }
     edits
@@ -102,12 +125,21 @@ fn same_leftovers(case: &Case<'_>, done: &str) -> Vec<Edit> {
 
 /// The project's file that does not parse, and the line that the interpreter names.
 fn broken_file(case: &Case<'_>, failure: &Failure) -> Option<(String, Option<u32>)> {
-    let Subject::Syntax { path: reported, line } = subject(failure).0 else {
+    let Subject::Syntax {
+        path: reported,
+        line,
+    } = subject(failure).0
+    else {
         return None;
     };
     let named = reported.as_deref().and_then(|reported| {
-        let fits = |path: &&String| reported == path.as_str() || reported.ends_with(&format!("/{path}"));
-        case.tree.paths().iter().filter(fits).max_by_key(|path| path.len())
+        let fits =
+            |path: &&String| reported == path.as_str() || reported.ends_with(&format!("/{path}"));
+        case.tree
+            .paths()
+            .iter()
+            .filter(fits)
+            .max_by_key(|path| path.len())
     });
     if let Some(path) = named {
         return Some((path.clone(), line));
@@ -127,7 +159,11 @@ fn broken_file(case: &Case<'_>, failure: &Failure) -> Option<(String, Option<u32
 fn conflict_marker(text: &str) -> Option<usize> {
     let at = |mark: &str| text.lines().position(|line| line.starts_with(mark));
     let (ours, theirs) = (at("<<<<<<< ")?, at(">>>>>>> ")?);
-    (ours < theirs && text.lines().any(|line| line == "=======" || line.starts_with("======= "))).then_some(ours + 1)
+    (ours < theirs
+        && text
+            .lines()
+            .any(|line| line == "=======" || line.starts_with("======= ")))
+    .then_some(ours + 1)
 }
 
 /// `[pytest]` in `setup.cfg` is `[tool:pytest]` since pytest 4.

@@ -26,9 +26,15 @@ pub(super) fn repairs(text: &str, line: Option<u32>) -> Vec<Repaired> {
         ];
         for group in groups {
             for guess in group {
-                if super::is_sound(&guess.text) && sound.iter().all(|other| other.text != guess.text) {
+                if super::is_sound(&guess.text)
+                    && sound.iter().all(|other| other.text != guess.text)
+                {
                     let rank = rank::ONE_CHARACTER + u32::try_from(sound.len()).unwrap_or(9);
-                    sound.push(Repaired { text: guess.text, what: guess.what, rank });
+                    sound.push(Repaired {
+                        text: guess.text,
+                        what: guess.what,
+                        rank,
+                    });
                 }
             }
         }
@@ -45,14 +51,23 @@ fn suspects(text: &str, line: Option<u32>, lines: &Lines<'_>) -> Vec<usize> {
             found.push(at);
         }
     };
-    if let Some(at) = line.and_then(|line| usize::try_from(line).ok()).and_then(|line| line.checked_sub(1)) {
+    if let Some(at) = line
+        .and_then(|line| usize::try_from(line).ok())
+        .and_then(|line| line.checked_sub(1))
+    {
         add(at);
-        if let Some(before) = (0..at).rev().find(|&before| !lines.code(before).trim().is_empty()) {
+        if let Some(before) = (0..at)
+            .rev()
+            .find(|&before| !lines.code(before).trim().is_empty())
+        {
             add(before);
         }
     }
     let source = Source::parse(text);
-    let rows = source.iter().flat_map(Source::faults).filter(|fault| fault.kind == FaultKind::Unparsable);
+    let rows = source
+        .iter()
+        .flat_map(Source::faults)
+        .filter(|fault| fault.kind == FaultKind::Unparsable);
     for row in rows.map(|fault| fault.node.start_position().row).take(4) {
         add(row);
         if let Some(before) = row.checked_sub(1) {
@@ -96,7 +111,9 @@ impl<'t> Lines<'t> {
 
     /// The byte at which a line's code ends.
     fn end(&self, at: usize) -> usize {
-        self.of.get(at).map_or(0, |(start, _)| start + self.code(at).len())
+        self.of
+            .get(at)
+            .map_or(0, |(start, _)| start + self.code(at).len())
     }
 
     fn insert(&self, at: usize, what: &str) -> String {
@@ -109,17 +126,26 @@ impl<'t> Lines<'t> {
 }
 
 /// The words with which a statement begins that a colon ends.
-const HEADERS: &[&str] =
-    &["def", "class", "if", "elif", "else", "for", "while", "try", "except", "finally", "with", "async", "match", "case"];
+const HEADERS: &[&str] = &[
+    "def", "class", "if", "elif", "else", "for", "while", "try", "except", "finally", "with",
+    "async", "match", "case",
+];
 
 fn colon(lines: &Lines<'_>, at: usize) -> Vec<Guess> {
     let code = lines.code(at);
-    let word: String = code.trim_start().chars().take_while(|c| c.is_alphabetic()).collect();
+    let word: String = code
+        .trim_start()
+        .chars()
+        .take_while(|c| c.is_alphabetic())
+        .collect();
     let continues = code.trim_start().starts_with([')', ']', '}']);
     if code.ends_with(':') || !(HEADERS.contains(&word.as_str()) || continues) {
         return Vec::new();
     }
-    vec![Guess { text: lines.insert(lines.end(at), ":"), what: format!("a colon is missing at the end of line {}", at + 1) }]
+    vec![Guess {
+        text: lines.insert(lines.end(at), ":"),
+        what: format!("a colon is missing at the end of line {}", at + 1),
+    }]
 }
 
 fn quote(lines: &Lines<'_>, at: usize) -> Vec<Guess> {
@@ -143,13 +169,20 @@ fn quote(lines: &Lines<'_>, at: usize) -> Vec<Guess> {
     let mut ends = Vec::new();
     let mut end = line.trim_end().len();
     ends.push(end);
-    while let Some(last) = line[..end].chars().next_back().filter(|c| ")]},:;".contains(*c)) {
+    while let Some(last) = line[..end]
+        .chars()
+        .next_back()
+        .filter(|c| ")]},:;".contains(*c))
+    {
         end -= last.len_utf8();
         ends.push(end);
     }
     ends.into_iter()
         .rev()
-        .map(|end| Guess { text: lines.insert(start + end, &quote.to_string()), what: format!("a quote is missing in line {}", at + 1) })
+        .map(|end| Guess {
+            text: lines.insert(start + end, &quote.to_string()),
+            what: format!("a quote is missing in line {}", at + 1),
+        })
         .collect()
 }
 
@@ -159,7 +192,11 @@ fn open_bracket(lines: &Lines<'_>, at: usize) -> Option<char> {
     for line in at.saturating_sub(20)..=at {
         let code = lines.code(line);
         // A statement that starts a block starts over.
-        let word: String = code.trim_start().chars().take_while(|c| c.is_alphabetic()).collect();
+        let word: String = code
+            .trim_start()
+            .chars()
+            .take_while(|c| c.is_alphabetic())
+            .collect();
         if matches!(word.as_str(), "def" | "class") {
             stack.clear();
         }
@@ -196,7 +233,10 @@ fn bracket(lines: &Lines<'_>, at: usize) -> Vec<Guess> {
         .into_iter()
         .map(|place| Guess {
             text: lines.insert(place, &closing.to_string()),
-            what: format!("a closing `{closing}` is missing at the end of line {}", at + 1),
+            what: format!(
+                "a closing `{closing}` is missing at the end of line {}",
+                at + 1
+            ),
         })
         .collect()
 }
@@ -222,7 +262,11 @@ fn superfluous(lines: &Lines<'_>, at: usize) -> Vec<Guess> {
 fn comparison(lines: &Lines<'_>, at: usize) -> Vec<Guess> {
     let (start, _) = lines.of[at];
     let code = lines.code(at);
-    let word: String = code.trim_start().chars().take_while(|c| c.is_alphabetic()).collect();
+    let word: String = code
+        .trim_start()
+        .chars()
+        .take_while(|c| c.is_alphabetic())
+        .collect();
     if !matches!(word.as_str(), "if" | "elif" | "while" | "assert") {
         return Vec::new();
     }
@@ -231,11 +275,15 @@ fn comparison(lines: &Lines<'_>, at: usize) -> Vec<Guess> {
         .map(|(index, _)| index)
         .filter(|&index| {
             let before = code[..index].chars().next_back();
-            !before.is_some_and(|c| "=!<>:+-*/%&|^".contains(c)) && !code[index + 1..].starts_with('=')
+            !before.is_some_and(|c| "=!<>:+-*/%&|^".contains(c))
+                && !code[index + 1..].starts_with('=')
         })
         .collect();
     match single.as_slice() {
-        [index] => vec![Guess { text: lines.insert(start + index, "="), what: format!("line {} assigns where it compares", at + 1) }],
+        [index] => vec![Guess {
+            text: lines.insert(start + index, "="),
+            what: format!("line {} assigns where it compares", at + 1),
+        }],
         _ => Vec::new(),
     }
 }
@@ -248,15 +296,23 @@ fn comma(lines: &Lines<'_>, at: usize) -> Vec<Guess> {
         .char_indices()
         .filter(|(index, character)| {
             let before = code[..*index].chars().next_back();
-            *character == ' ' && before.is_some_and(|c| c.is_alphanumeric() || "_)]}'\"".contains(c))
+            *character == ' '
+                && before.is_some_and(|c| c.is_alphanumeric() || "_)]}'\"".contains(c))
         })
         .map(|(index, _)| index)
         .collect();
     places.push(code.len());
     let mut sound: Vec<Guess> = places
         .into_iter()
-        .map(|place| Guess { text: lines.insert(start + place, ","), what: format!("a comma is missing in line {}", at + 1) })
+        .map(|place| Guess {
+            text: lines.insert(start + place, ","),
+            what: format!("a comma is missing in line {}", at + 1),
+        })
         .filter(|guess| super::is_sound(&guess.text))
         .collect();
-    if sound.len() == 1 { sound.drain(..).collect() } else { Vec::new() }
+    if sound.len() == 1 {
+        sound.drain(..).collect()
+    } else {
+        Vec::new()
+    }
 }

@@ -21,7 +21,8 @@ pub(super) fn repair(text: &str) -> Option<Repaired> {
         let mut splices: Vec<Splice> = Vec::new();
         for fault in faults.iter().rev() {
             let range = fault.node.byte_range();
-            let crosses = |splice: &Splice| splice.range.start < range.end && range.start < splice.range.end;
+            let crosses =
+                |splice: &Splice| splice.range.start < range.end && range.start < splice.range.end;
             if splices.iter().any(crosses) {
                 continue;
             }
@@ -44,7 +45,11 @@ pub(super) fn repair(text: &str) -> Option<Repaired> {
         current = bare_prints(&current)?;
     }
     let named: Vec<&str> = kinds.iter().map(|kind| name(*kind)).collect();
-    Some(Repaired { text: current, what: format!("{} of Python 2, in Python 3's form", named.join(", ")), rank: rank::PYTHON_2 })
+    Some(Repaired {
+        text: current,
+        what: format!("{} of Python 2, in Python 3's form", named.join(", ")),
+        rank: rank::PYTHON_2,
+    })
 }
 
 fn name(kind: FaultKind) -> &'static str {
@@ -72,14 +77,23 @@ fn rewrite(source: &Source, fault: &Fault<'_>) -> Option<Splice> {
         FaultKind::PrintStatement => print_statement(source, node),
         FaultKind::ExecStatement => {
             let mut cursor = node.walk();
-            let parts: Vec<&str> = node.named_children(&mut cursor).map(|part| source.slice(part)).collect();
-            Some(Splice::replace(node.byte_range(), format!("exec({})", parts.join(", "))))
+            let parts: Vec<&str> = node
+                .named_children(&mut cursor)
+                .map(|part| source.slice(part))
+                .collect();
+            Some(Splice::replace(
+                node.byte_range(),
+                format!("exec({})", parts.join(", ")),
+            ))
         }
         FaultKind::ExceptComma => {
             let mut cursor = node.walk();
             let values: Vec<_> = node.children_by_field_name("value", &mut cursor).collect();
-            let [first, second] = values.as_slice() else { return None };
-            (second.kind() == "identifier").then(|| Splice::replace(first.end_byte()..second.start_byte(), " as "))
+            let [first, second] = values.as_slice() else {
+                return None;
+            };
+            (second.kind() == "identifier")
+                .then(|| Splice::replace(first.end_byte()..second.start_byte(), " as "))
         }
         FaultKind::RaiseComma => raise_statement(source, node),
         FaultKind::Diamond => Some(Splice::replace(node.byte_range(), "!=")),
@@ -88,7 +102,8 @@ fn rewrite(source: &Source, fault: &Fault<'_>) -> Option<Splice> {
         FaultKind::UnicodeRaw => {
             // Python 2 read `\u` in it as an escape, which `r` does not.
             let literal = source.slice(node.parent()?);
-            (!literal.contains("\\u") && !literal.contains("\\U")).then(|| Splice::replace(node.start_byte()..node.start_byte() + 1, ""))
+            (!literal.contains("\\u") && !literal.contains("\\U"))
+                .then(|| Splice::replace(node.start_byte()..node.start_byte() + 1, ""))
         }
         FaultKind::Backticks => {
             let inner = source.slice(node).strip_prefix('`')?.strip_suffix('`')?;
@@ -120,8 +135,15 @@ fn print_statement(source: &Source, node: Node<'_>) -> Option<Splice> {
     }
     let mut text = arguments.join(", ");
     // `print ("a")` has its parentheses already.
-    if arguments.len() == 1 && node.named_child(0).is_some_and(|part| part.kind() == "parenthesized_expression") {
-        text = text.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')).map_or(text.clone(), str::to_owned);
+    if arguments.len() == 1
+        && node
+            .named_child(0)
+            .is_some_and(|part| part.kind() == "parenthesized_expression")
+    {
+        text = text
+            .strip_prefix('(')
+            .and_then(|rest| rest.strip_suffix(')'))
+            .map_or(text.clone(), str::to_owned);
     }
     Some(Splice::replace(node.byte_range(), format!("print({text})")))
 }
@@ -157,10 +179,17 @@ fn keyword(source: &Source, node: Node<'_>) -> Option<Splice> {
         return if before.ends_with("asyncio.") {
             Some(Splice::replace(node.byte_range(), "ensure_future"))
         } else {
-            before.ends_with("self.").then(|| Splice::insert(node.end_byte(), "_"))
+            before
+                .ends_with("self.")
+                .then(|| Splice::insert(node.end_byte(), "_"))
         };
     }
-    let imported = ancestors(node).any(|ancestor| matches!(ancestor.kind(), "import_statement" | "import_from_statement"));
+    let imported = ancestors(node).any(|ancestor| {
+        matches!(
+            ancestor.kind(),
+            "import_statement" | "import_from_statement"
+        )
+    });
     (!imported).then(|| Splice::insert(node.end_byte(), "_"))
 }
 
@@ -170,7 +199,11 @@ fn bare_prints(text: &str) -> Option<String> {
     let splices: Vec<Splice> = source
         .nodes()
         .filter(|node| node.kind() == "identifier" && source.slice(*node) == "print")
-        .filter(|node| node.parent().is_some_and(|parent| parent.kind() == "expression_statement" && parent.named_child_count() == 1))
+        .filter(|node| {
+            node.parent().is_some_and(|parent| {
+                parent.kind() == "expression_statement" && parent.named_child_count() == 1
+            })
+        })
         .map(|node| Splice::insert(node.end_byte(), "()"))
         .collect();
     edit::apply(text, &splices)

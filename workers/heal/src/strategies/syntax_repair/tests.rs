@@ -8,7 +8,10 @@ fn python2(text: &str) -> Option<String> {
 }
 
 fn guesses(text: &str, line: u32) -> Vec<String> {
-    one_character::repairs(text, Some(line)).into_iter().map(|repaired| repaired.text).collect()
+    one_character::repairs(text, Some(line))
+        .into_iter()
+        .map(|repaired| repaired.text)
+        .collect()
 }
 
 #[test]
@@ -29,20 +32,38 @@ fn a_name_that_became_a_keyword_gets_an_underscore_and_its_callers_too() {
 
 #[test]
 fn windows_line_endings_stay() {
-    assert_eq!(python2("print 'a'\r\nx = 1\r\n").as_deref(), Some("print('a')\r\nx = 1\r\n"));
+    assert_eq!(
+        python2("print 'a'\r\nx = 1\r\n").as_deref(),
+        Some("print('a')\r\nx = 1\r\n")
+    );
 }
 
 #[test]
 fn a_missing_colon_bracket_or_quote_is_written() {
     let class = "class A(B):\n    def f(self)\n        return g(1)\n";
-    assert_eq!(guesses(class, 2), ["class A(B):\n    def f(self):\n        return g(1)\n"]);
+    assert_eq!(
+        guesses(class, 2),
+        ["class A(B):\n    def f(self):\n        return g(1)\n"]
+    );
     assert_eq!(guesses("x = f(1\ny = 2\n", 1), ["x = f(1)\ny = 2\n"]);
     assert_eq!(guesses("x = [1, 2\ny = 2\n", 2)[0], "x = [1, 2]\ny = 2\n");
-    assert_eq!(guesses("def f(a:\n    pass\n", 1)[0], "def f(a):\n    pass\n");
-    assert_eq!(guesses("self.assertEqual(a, 'b)\nx = 1\n", 1), ["self.assertEqual(a, 'b')\nx = 1\n"]);
+    assert_eq!(
+        guesses("def f(a:\n    pass\n", 1)[0],
+        "def f(a):\n    pass\n"
+    );
+    assert_eq!(
+        guesses("self.assertEqual(a, 'b)\nx = 1\n", 1),
+        ["self.assertEqual(a, 'b')\nx = 1\n"]
+    );
     assert_eq!(guesses("x = f(1))\n", 1), ["x = f(1)\n"]);
-    assert_eq!(guesses("if a = 1:\n    pass\n", 1), ["if a == 1:\n    pass\n"]);
-    assert_eq!(guesses("x = [\n    a\n    b,\n]\n", 2), ["x = [\n    a,\n    b,\n]\n"]);
+    assert_eq!(
+        guesses("if a = 1:\n    pass\n", 1),
+        ["if a == 1:\n    pass\n"]
+    );
+    assert_eq!(
+        guesses("x = [\n    a\n    b,\n]\n", 2),
+        ["x = [\n    a,\n    b,\n]\n"]
+    );
 }
 
 #[test]
@@ -54,32 +75,78 @@ fn mixed_tabs_become_the_spaces_that_python_2_read() {
 #[test]
 fn a_line_between_two_levels_goes_to_the_nearer() {
     let repaired = indentation::repair("def f():\n    x = 1\n     y = 2\n    return x\n", Some(3));
-    assert_eq!(repaired[0].text, "def f():\n    x = 1\n    y = 2\n    return x\n");
+    assert_eq!(
+        repaired[0].text,
+        "def f():\n    x = 1\n    y = 2\n    return x\n"
+    );
 }
 
 #[test]
 fn the_markers_of_a_merge_are_left_to_a_person() {
     let text = "<<<<<<< HEAD\ndef test_a():\n=======\ndef test_b():\n>>>>>>> topic\n    pass\n";
     let files = Files::new(&[("tests/test_a.py", text)]);
-    let mut failed = failure(Some("tests/test_a.py"), Phase::Collection, "SyntaxError: invalid syntax", &[]);
+    let mut failed = failure(
+        Some("tests/test_a.py"),
+        Phase::Collection,
+        "SyntaxError: invalid syntax",
+        &[],
+    );
     failed.text = "E     File \"/work/x/tests/test_a.py\", line 1\nE       <<<<<<< HEAD\nE       ^^\nE   SyntaxError: invalid syntax".into();
     let failures = [failed];
-    let found = SyntaxRepair.examine(&case(&failures, &files, &Installed::default(), &Index::default()));
-    assert!(matches!(found.as_slice(), [Finding::Refuse(reason)] if reason.contains("tests/test_a.py:1")));
+    let found = SyntaxRepair.examine(&case(
+        &failures,
+        &files,
+        &Installed::default(),
+        &Index::default(),
+    ));
+    assert!(
+        matches!(found.as_slice(), [Finding::Refuse(reason)] if reason.contains("tests/test_a.py:1"))
+    );
 }
 
 #[test]
 fn the_section_of_pytest_in_setup_cfg_is_renamed_and_nothing_else() {
-    let files = Files::new(&[("setup.cfg", "[metadata]\nx = [pytest]\n[pytest]\naddopts = -q\n")]);
-    let failures = [failure(None, Phase::Configuration, "Failed: [pytest] section in setup.cfg files is no longer supported, change to [tool:pytest] instead.", &[])];
-    let found = SyntaxRepair.examine(&case(&failures, &files, &Installed::default(), &Index::default()));
-    let [Finding::Try(candidate)] = found.as_slice() else { panic!("{found:?}") };
-    assert_eq!(candidate.edits[0].text, "[metadata]\nx = [pytest]\n[tool:pytest]\naddopts = -q\n");
+    let files = Files::new(&[(
+        "setup.cfg",
+        "[metadata]\nx = [pytest]\n[pytest]\naddopts = -q\n",
+    )]);
+    let failures = [failure(
+        None,
+        Phase::Configuration,
+        "Failed: [pytest] section in setup.cfg files is no longer supported, change to [tool:pytest] instead.",
+        &[],
+    )];
+    let found = SyntaxRepair.examine(&case(
+        &failures,
+        &files,
+        &Installed::default(),
+        &Index::default(),
+    ));
+    let [Finding::Try(candidate)] = found.as_slice() else {
+        panic!("{found:?}")
+    };
+    assert_eq!(
+        candidate.edits[0].text,
+        "[metadata]\nx = [pytest]\n[tool:pytest]\naddopts = -q\n"
+    );
 }
 
 #[test]
 fn what_parses_is_never_touched() {
     let files = Files::new(&[("tests/test_a.py", "def test():\n    assert 1 == 2\n")]);
-    let failures = [failure(Some("tests/test_a.py::test"), Phase::Call, "AssertionError: assert 1 == 2", &[("tests/test_a.py", 2)])];
-    assert_eq!(SyntaxRepair.examine(&case(&failures, &files, &Installed::default(), &Index::default())), []);
+    let failures = [failure(
+        Some("tests/test_a.py::test"),
+        Phase::Call,
+        "AssertionError: assert 1 == 2",
+        &[("tests/test_a.py", 2)],
+    )];
+    assert_eq!(
+        SyntaxRepair.examine(&case(
+            &failures,
+            &files,
+            &Installed::default(),
+            &Index::default()
+        )),
+        []
+    );
 }
