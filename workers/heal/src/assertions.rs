@@ -7,7 +7,10 @@ use tree_sitter::{Node, Parser};
 /// as far as its tree reaches.
 pub fn count(source: &str) -> u32 {
     let mut parser = Parser::new();
-    if parser.set_language(&tree_sitter_python::LANGUAGE.into()).is_err() {
+    if parser
+        .set_language(&tree_sitter_python::LANGUAGE.into())
+        .is_err()
+    {
         return 0;
     }
     let Some(tree) = parser.parse(source, None) else {
@@ -33,7 +36,10 @@ fn is_check(node: Node<'_>, source: &str) -> bool {
                 let last = name.rsplit('.').next().unwrap_or(name);
                 last.starts_with("assert")
                     || last.starts_with("fail") && name.contains('.')
-                    || matches!(last, "raises" | "warns" | "deprecated_call" | "eq_" | "ok_" | "approx")
+                    || matches!(
+                        last,
+                        "raises" | "warns" | "deprecated_call" | "eq_" | "ok_" | "approx"
+                    )
             }),
         _ => false,
     }

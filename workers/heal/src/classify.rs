@@ -4,6 +4,7 @@
 
 pub mod subject;
 
+use std::fmt::Write as _;
 use crate::case::{Case, Installed};
 use crate::failure::{Failure, Phase};
 use crate::roles::{Role, Roles};
@@ -211,13 +212,13 @@ fn leaning(
 /// What a failed assertion says to a person.
 fn assertion(case: &Case<'_>, said: &Said, failure: &Failure, roles: &Roles) -> String {
     let test = failure.test.as_deref().unwrap_or("the test");
-    let claim = first_line(&said.message);
+    let claimed = first_line(&said.message);
     let mut text = match failure.innermost_own() {
         Some(frame) => format!(
-            "{test} asserts at {}:{} what does not hold: {claim}",
+            "{test} asserts at {}:{} what does not hold: {claimed}",
             frame.path, frame.line
         ),
-        None => format!("{test} asserts what does not hold: {claim}"),
+        None => format!("{test} asserts what does not hold: {claimed}"),
     };
     let product = failure
         .frames
@@ -225,15 +226,15 @@ fn assertion(case: &Case<'_>, said: &Said, failure: &Failure, roles: &Roles) -> 
         .rev()
         .find(|frame| !frame.path.starts_with('/') && roles.of(&frame.path) == Role::Product);
     if let Some(frame) = product {
-        text.push_str(&format!(
+        let _ = write!(text, 
             "; most probably at fault is {}:{}",
             frame.path, frame.line
-        ));
+        );
         if !frame.function.is_empty() && frame.function != "<module>" {
-            text.push_str(&format!(" (`{}`)", frame.function));
+            let _ = write!(text, " (`{}`)", frame.function);
         }
     } else if let Some((path, line, name)) = called_product(case, failure, roles) {
-        text.push_str(&format!("; the value comes from `{name}` ({path}:{line})"));
+        let _ = write!(text, "; the value comes from `{name}` ({path}:{line})");
     }
     text.push_str(". Nothing shows that the expectation is what is out of date, so no change of the test is offered");
     text

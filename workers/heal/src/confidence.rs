@@ -29,7 +29,11 @@ pub struct Counted<'a> {
 pub fn confidence(counted: &Counted<'_>) -> f64 {
     let neighbours = f64::from(counted.neighbours.passed) / 8.0;
     let links = i32::try_from(counted.strategies.len().saturating_sub(1)).unwrap_or(i32::MAX);
-    let product = if counted.touches.contains(&Touch::Product) { 0.95 } else { 1.0 };
+    let product = if counted.touches.contains(&Touch::Product) {
+        0.95
+    } else {
+        1.0
+    };
     let teeth = match counted.teeth {
         Some((caught, planted)) => (f64::from(caught) + 1.0) / (f64::from(planted) + 1.0),
         None => 0.95,
@@ -37,8 +41,7 @@ pub fn confidence(counted: &Counted<'_>) -> f64 {
     // The runs are deterministic programs on the same input: each counts for four independent trials.
     let figure = succession(4.0 * f64::from(counted.reproduced))
         * succession(4.0 * f64::from(counted.passed))
-        * succession(2.0 + neighbours)
-            .max(0.8)
+        * succession(2.0 + neighbours).max(0.8)
         * 0.98_f64.powi(links)
         * product
         * teeth;
@@ -57,7 +60,10 @@ mod tests {
         confidence(&Counted {
             reproduced: 2,
             passed,
-            neighbours: Counts { passed: neighbours, ..Counts::default() },
+            neighbours: Counts {
+                passed: neighbours,
+                ..Counts::default()
+            },
             strategies: &[Strategy::SyntaxRepair],
             touches: &[Touch::Test],
             teeth: None,

@@ -4,7 +4,8 @@
 use std::time::{Duration, Instant};
 
 use maestro_protocol::heal::{
-    BeforeAfter, Counts, Evidence, HealCompleted, HealRequested, RuntimeChanges, Strategy, Timing, Touch, Verdict,
+    BeforeAfter, Counts, Evidence, HealCompleted, HealRequested, RuntimeChanges, Strategy, Timing,
+    Touch, Verdict,
 };
 
 use crate::assertions;
@@ -45,9 +46,15 @@ pub struct Order<'a> {
 }
 
 /// Heals.
-pub async fn heal<L: Laboratory>(laboratory: &L, order: Order<'_>) -> Result<HealCompleted, AttemptError> {
+pub async fn heal<L: Laboratory>(
+    laboratory: &L,
+    order: Order<'_>,
+) -> Result<HealCompleted, AttemptError> {
     let mut budget = order.budget;
-    let mut timing = Timing { checkout: millis(order.checkout), ..Timing::default() };
+    let mut timing = Timing {
+        checkout: millis(order.checkout),
+        ..Timing::default()
+    };
     let reproduced = reproduce(laboratory, &order, &mut budget, &mut timing).await?;
     let mut answer = Answer::new(&order, &reproduced, timing);
     if reproduced.shown == 0 {
@@ -65,8 +72,18 @@ pub async fn heal<L: Laboratory>(laboratory: &L, order: Order<'_>) -> Result<Hea
         attempt: first.clone(),
     };
     let diagnosis = explain(laboratory, &start, &order.target);
-    diagnosis.class().clone_into(&mut answer.completed.evidence.error_class);
-    let mut found = search(laboratory, start, &order.target, &order.guard, &mut budget, order.repairs).await?;
+    diagnosis
+        .class()
+        .clone_into(&mut answer.completed.evidence.error_class);
+    let mut found = search(
+        laboratory,
+        start,
+        &order.target,
+        &order.guard,
+        &mut budget,
+        order.repairs,
+    )
+    .await?;
     answer.spent(&found);
     if !found.green {
         let behind = explain(laboratory, &found.state, &order.target);
@@ -83,7 +100,9 @@ struct Explained(Option<Diagnosis>);
 
 impl Explained {
     fn class(&self) -> &'static str {
-        self.0.as_ref().map_or("unknown", |diagnosis| diagnosis.class.name())
+        self.0
+            .as_ref()
+            .map_or("unknown", |diagnosis| diagnosis.class.name())
     }
 
     fn refusal(&self) -> Option<&String> {
@@ -130,7 +149,8 @@ async fn reproduce<L: Laboratory>(
         timing.install += millis(attempt.install);
         timing.reproduce += millis(attempt.run);
         let same = |kept: &Attempt| {
-            signature(&primary(&kept.report, &order.target)) == signature(&primary(&attempt.report, &order.target))
+            signature(&primary(&kept.report, &order.target))
+                == signature(&primary(&attempt.report, &order.target))
         };
         let failed = !order.target.is_green(&attempt.report);
         // A test that fails in another way each time was not reproduced, it is unsteady.
@@ -148,7 +168,11 @@ async fn reproduce<L: Laboratory>(
     }
     budget.runs = budget.runs.saturating_sub(runs);
     match kept {
-        Some(attempt) => Ok(Reproduced { attempt, shown, runs }),
+        Some(attempt) => Ok(Reproduced {
+            attempt,
+            shown,
+            runs,
+        }),
         None => Err(AttemptError::Machine("no run was made".to_owned())),
     }
 }
@@ -163,13 +187,19 @@ async fn confirm<L: Laboratory>(
     let (mut passed, mut runs) = (1, 1);
     while runs < CONFIRMATIONS && budget.runs > 0 && Instant::now() < budget.deadline {
         budget.runs -= 1;
-        let attempt = laboratory.attempt(&found.state.tree, &found.state.runtime).await?;
+        let attempt = laboratory
+            .attempt(&found.state.tree, &found.state.runtime)
+            .await?;
         runs += 1;
         let worse = regression(&found.state.attempt.report, &attempt.report);
         if order.target.is_green(&attempt.report) && worse.is_none() {
             passed += 1;
         } else {
-            found.rejected.push(worse.unwrap_or_else(|| "the repaired test passed once and failed again".to_owned()));
+            found
+                .rejected
+                .push(worse.unwrap_or_else(|| {
+                    "the repaired test passed once and failed again".to_owned()
+                }));
             break;
         }
     }
@@ -178,14 +208,18 @@ async fn confirm<L: Laboratory>(
 
 /// The failure to explain: the target's first.
 fn primary(report: &Report, target: &Target) -> Failure {
-    report.failures_of(target.id()).into_iter().next().unwrap_or_else(|| Failure {
-        test: target.id().map(str::to_owned),
-        phase: crate::failure::Phase::Configuration,
-        exception: None,
-        message: "the test was not run".to_owned(),
-        frames: Vec::new(),
-        text: String::new(),
-    })
+    report
+        .failures_of(target.id())
+        .into_iter()
+        .next()
+        .unwrap_or_else(|| Failure {
+            test: target.id().map(str::to_owned),
+            phase: crate::failure::Phase::Configuration,
+            exception: None,
+            message: "the test was not run".to_owned(),
+            frames: Vec::new(),
+            text: String::new(),
+        })
 }
 
 /// The answer in the making.
@@ -214,8 +248,14 @@ impl Answer {
                 evidence: Evidence {
                     reproduced: format!("{}/{}", reproduced.shown, reproduced.runs),
                     after: "0/0".to_owned(),
-                    neighbours: BeforeAfter { before, after: before },
-                    collected: BeforeAfter { before: collected, after: collected },
+                    neighbours: BeforeAfter {
+                        before,
+                        after: before,
+                    },
+                    collected: BeforeAfter {
+                        before: collected,
+                        after: collected,
+                    },
                     assertions: BeforeAfter::default(),
                     teeth: None,
                     error_class: String::new(),
@@ -240,7 +280,8 @@ impl Answer {
         self.completed.confidence = 0.9;
         "none".clone_into(&mut self.completed.evidence.error_class);
         self.completed.evidence.after = format!("{0}/{0}", reproduced.runs);
-        self.completed.reason = "the test passes here: it was run in a fresh environment and did not fail".to_owned();
+        self.completed.reason =
+            "the test passes here: it was run in a fresh environment and did not fail".to_owned();
         self.completed
     }
 
@@ -275,11 +316,20 @@ impl Answer {
         } else {
             completed.verdict = Verdict::NoFix;
             completed.reason = match found.rejected.first() {
-                Some(first) => format!("{} candidates were tried and none holds; the first: {first}", found.rejected.len()),
-                None => format!("no strategy of this version repairs this failure ({})", diagnosis.class()),
+                Some(first) => format!(
+                    "{} candidates were tried and none holds; the first: {first}",
+                    found.rejected.len()
+                ),
+                None => format!(
+                    "no strategy of this version repairs this failure ({})",
+                    diagnosis.class()
+                ),
             };
         }
-        completed.evidence.caveats.extend(found.rejected.iter().take(5).cloned());
+        completed
+            .evidence
+            .caveats
+            .extend(found.rejected.iter().take(5).cloned());
         Ok(self.completed)
     }
 
@@ -293,13 +343,27 @@ impl Answer {
     ) -> Result<(), AttemptError> {
         let report = &found.state.attempt.report;
         let shown = primary(report, &order.target).message;
-        let bad = report.outcomes.values().filter(|outcome| is_bad(**outcome)).count();
-        let good = report.outcomes.values().filter(|outcome| **outcome == TestOutcome::Passed).count();
+        let bad = report
+            .outcomes
+            .values()
+            .filter(|outcome| is_bad(**outcome))
+            .count();
+        let good = report
+            .outcomes
+            .values()
+            .filter(|outcome| **outcome == TestOutcome::Passed)
+            .count();
         let unblocked = order.target == Target::Command && bad > 0 && bad * 10 <= good;
         let shown = shown.lines().next().unwrap_or_default();
         self.describe(order, found)?;
         let completed = &mut self.completed;
-        let done = found.state.steps.iter().map(|step| step.description.as_str()).collect::<Vec<_>>().join("; ");
+        let done = found
+            .state
+            .steps
+            .iter()
+            .map(|step| step.description.as_str())
+            .collect::<Vec<_>>()
+            .join("; ");
         if unblocked {
             completed.verdict = Verdict::Proposed;
             completed.confidence = 0.5;
@@ -308,16 +372,30 @@ impl Answer {
             );
         } else {
             let refused = found.refusals.last().or(behind.refusal());
-            completed.verdict = if refused.is_some() { Verdict::Refused } else { Verdict::NoFix };
+            completed.verdict = if refused.is_some() {
+                Verdict::Refused
+            } else {
+                Verdict::NoFix
+            };
             completed.reason = match refused {
-                Some(reason) => format!("one failure was repaired ({done}), and behind it stands another: {reason}"),
-                None => format!("one failure was repaired ({done}), and behind it stands another: {shown}"),
+                Some(reason) => format!(
+                    "one failure was repaired ({done}), and behind it stands another: {reason}"
+                ),
+                None => format!(
+                    "one failure was repaired ({done}), and behind it stands another: {shown}"
+                ),
             };
             completed.confidence = if refused.is_some() { 0.7 } else { 0.0 };
         }
         completed.evidence.after = format!("0/{}", found.state.steps.len());
-        completed.evidence.caveats.push("the repair is partial: the target still fails".to_owned());
-        completed.evidence.caveats.extend(found.rejected.iter().take(5).cloned());
+        completed
+            .evidence
+            .caveats
+            .push("the repair is partial: the target still fails".to_owned());
+        completed
+            .evidence
+            .caveats
+            .extend(found.rejected.iter().take(5).cloned());
         Ok(())
     }
 
@@ -340,7 +418,8 @@ impl Answer {
             return Ok(self.completed);
         }
         let touches = found.state.touches.clone();
-        let strategies: Vec<Strategy> = found.state.steps.iter().map(|step| step.strategy).collect();
+        let strategies: Vec<Strategy> =
+            found.state.steps.iter().map(|step| step.strategy).collect();
         completed.confidence = confidence(&Counted {
             reproduced,
             passed,
@@ -349,9 +428,20 @@ impl Answer {
             touches: &touches,
             teeth: None,
         });
-        let needs_person = touches.contains(&Touch::Product) || strategies.contains(&Strategy::AssertionUpdate);
-        completed.verdict = if needs_person { Verdict::Proposed } else { Verdict::Healed };
-        let what = found.state.steps.iter().map(|step| step.description.as_str()).collect::<Vec<_>>().join("; then ");
+        let needs_person =
+            touches.contains(&Touch::Product) || strategies.contains(&Strategy::AssertionUpdate);
+        completed.verdict = if needs_person {
+            Verdict::Proposed
+        } else {
+            Verdict::Healed
+        };
+        let what = found
+            .state
+            .steps
+            .iter()
+            .map(|step| step.description.as_str())
+            .collect::<Vec<_>>()
+            .join("; then ");
         completed.reason = if touches.contains(&Touch::Product) {
             format!("{what}; product code is touched, so a person decides")
         } else {
@@ -365,10 +455,13 @@ impl Answer {
         }
         if before.failures.iter().any(|failure| failure.test.is_none()) {
             completed.evidence.caveats.push(
-                "nothing could be collected before, so there are no neighbours to compare with".to_owned(),
+                "nothing could be collected before, so there are no neighbours to compare with"
+                    .to_owned(),
             );
         }
-        completed.evidence.caveats.push("the teeth check was not made: this version does not plant defects yet".to_owned());
+        completed.evidence.caveats.push(
+            "the teeth check was not made: this version does not plant defects yet".to_owned(),
+        );
         Ok(self.completed)
     }
 
@@ -379,30 +472,45 @@ impl Answer {
         completed.steps.clone_from(&state.steps);
         completed.strategy = state.steps.first().map(|step| step.strategy);
         completed.touches.clone_from(&state.touches);
-        completed.runtime_changes = Some(state.runtime.clone()).filter(|changes| *changes != RuntimeChanges::default());
+        completed.runtime_changes =
+            Some(state.runtime.clone()).filter(|changes| *changes != RuntimeChanges::default());
         let changes = state.tree.changes();
         if !changes.is_empty() {
-            completed.patch = Some(patch::unified(&changes, order.request.project.directory.as_deref())?);
+            completed.patch = Some(patch::unified(
+                &changes,
+                order.request.project.directory.as_deref(),
+            )?);
         }
         let report = &state.attempt.report;
         completed.evidence.neighbours.after = neighbours(report, &order.target);
         completed.evidence.collected.after = collected(report);
-        completed.evidence.assertions = changes.iter().filter(|(path, ..)| path.ends_with(".py")).fold(
-            BeforeAfter::default(),
-            |sum, (_, before, after)| BeforeAfter {
-                before: sum.before + assertions::count(before),
-                after: sum.after + assertions::count(after),
-            },
-        );
+        completed.evidence.assertions = changes
+            .iter()
+            .filter(|(path, ..)| path.ends_with(".py"))
+            .fold(BeforeAfter::default(), |sum, (_, before, after)| {
+                BeforeAfter {
+                    before: sum.before + assertions::count(before),
+                    after: sum.after + assertions::count(after),
+                }
+            });
         Ok(())
     }
 }
 
 fn collected(report: &Report) -> u32 {
-    let Counts { passed, failed, errors, skipped } = neighbours(report, &Target::Command);
+    let Counts {
+        passed,
+        failed,
+        errors,
+        skipped,
+    } = neighbours(report, &Target::Command);
     // A file that could not be collected is no test.
-    let files = report.outcomes.keys().filter(|test| !test.contains("::") && test.contains('/') || test.ends_with(".py"));
-    (passed + failed + errors + skipped).saturating_sub(u32::try_from(files.count()).unwrap_or(u32::MAX))
+    let files = report
+        .outcomes
+        .keys()
+        .filter(|test| !test.contains("::") && test.contains('/') || test.ends_with(".py"));
+    (passed + failed + errors + skipped)
+        .saturating_sub(u32::try_from(files.count()).unwrap_or(u32::MAX))
 }
 
 fn is_bad(outcome: TestOutcome) -> bool {
@@ -411,9 +519,21 @@ fn is_bad(outcome: TestOutcome) -> bool {
 
 /// The lines of a traceback that say what happened: the exception's own, and the last of the frames.
 fn excerpt(failure: &Failure) -> String {
-    let marked: Vec<&str> = failure.text.lines().filter(|line| line.starts_with("E  ") || line.starts_with('>')).collect();
-    let text = if marked.is_empty() { failure.text.trim() } else { &marked.join("\n") };
-    let text = if text.is_empty() { failure.message.as_str() } else { text };
+    let marked: Vec<&str> = failure
+        .text
+        .lines()
+        .filter(|line| line.starts_with("E  ") || line.starts_with('>'))
+        .collect();
+    let text = if marked.is_empty() {
+        failure.text.trim()
+    } else {
+        &marked.join("\n")
+    };
+    let text = if text.is_empty() {
+        failure.message.as_str()
+    } else {
+        text
+    };
     let mut end = text.len().min(EXCERPT);
     while !text.is_char_boundary(end) {
         end -= 1;

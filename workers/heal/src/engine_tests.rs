@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use maestro_protocol::heal::{HealCompleted, HealRequested, RuntimeChanges, Strategy, Touch, Verdict};
+use maestro_protocol::heal::{
+    HealCompleted, HealRequested, RuntimeChanges, Strategy, Touch, Verdict,
+};
 
 use super::{Order, heal};
 use crate::case::{Candidate, Case, Edit, Finding, Installed, PackageIndex, Repair, Tree as _};
@@ -27,7 +29,10 @@ struct Script {
 
 impl Script {
     fn new() -> Self {
-        Self { runs: AtomicU32::new(0), flaps: None }
+        Self {
+            runs: AtomicU32::new(0),
+            flaps: None,
+        }
     }
 }
 
@@ -40,16 +45,30 @@ impl PackageIndex for NoIndex {
 }
 
 impl Laboratory for Script {
-    async fn attempt(&self, tree: &Overlay, changes: &RuntimeChanges) -> Result<Attempt, AttemptError> {
+    async fn attempt(
+        &self,
+        tree: &Overlay,
+        changes: &RuntimeChanges,
+    ) -> Result<Attempt, AttemptError> {
         let run = self.runs.fetch_add(1, Ordering::Relaxed) + 1;
-        if changes.install.iter().any(|requirement| requirement == "nowhere") {
-            return Err(AttemptError::Environment("the package index has nothing that satisfies `nowhere`".into()));
+        if changes
+            .install
+            .iter()
+            .any(|requirement| requirement == "nowhere")
+        {
+            return Err(AttemptError::Environment(
+                "the package index has nothing that satisfies `nowhere`".into(),
+            ));
         }
         let mut report = Report::default();
         for file in ["test_a.py", "test_b.py"] {
             let text = tree.read(file).unwrap_or_default();
-            let needs = text.contains("# needs plugin") && !changes.install.contains(&"plugin".to_owned());
-            let fails = text.lines().find_map(|line| line.strip_prefix("# fails: ")).map(str::to_owned);
+            let needs =
+                text.contains("# needs plugin") && !changes.install.contains(&"plugin".to_owned());
+            let fails = text
+                .lines()
+                .find_map(|line| line.strip_prefix("# fails: "))
+                .map(str::to_owned);
             let fails = fails.or(needs.then(|| "no plugin".to_owned()));
             let fails = fails.or((self.flaps == Some(run)).then(|| "now and then".to_owned()));
             let outcome = match &fails {
@@ -97,7 +116,10 @@ fn edit(path: &str, text: &str) -> Finding {
     Finding::Try(Candidate {
         strategy: Strategy::SyntaxRepair,
         description: format!("{path} becomes {text:?}"),
-        edits: vec![Edit { path: path.into(), text: text.into() }],
+        edits: vec![Edit {
+            path: path.into(),
+            text: text.into(),
+        }],
         runtime: RuntimeChanges::default(),
         rank: 1,
     })
@@ -108,7 +130,10 @@ fn install(requirement: &str) -> Finding {
         strategy: Strategy::DependencyFix,
         description: format!("install {requirement}"),
         edits: Vec::new(),
-        runtime: RuntimeChanges { install: vec![requirement.into()], ..RuntimeChanges::default() },
+        runtime: RuntimeChanges {
+            install: vec![requirement.into()],
+            ..RuntimeChanges::default()
+        },
         rank: 2,
     })
 }
@@ -127,7 +152,10 @@ async fn run(script: Script, test: &str, product: bool, repairs: Repairs) -> (He
         tree: Overlay::new(base.path()).unwrap(),
         target: Target::Test("test_a.py::t".into()),
         guard: Guard::new(&[], product, Roles::default()).unwrap(),
-        budget: Budget { runs: 20, deadline: Instant::now() + Duration::from_secs(60) },
+        budget: Budget {
+            runs: 20,
+            deadline: Instant::now() + Duration::from_secs(60),
+        },
         repairs,
         checkout: Duration::ZERO,
     };
@@ -140,7 +168,13 @@ async fn a_repair_that_holds_is_healed_with_its_counted_evidence() {
     static REPAIRS: Repairs = &[&Says(|_| vec![edit("test_a.py", "fine\n")])];
     let (answer, runs) = run(Script::new(), "# fails: boom\n", true, REPAIRS).await;
     assert_eq!(answer.verdict, Verdict::Healed);
-    assert_eq!((answer.evidence.reproduced.as_str(), answer.evidence.after.as_str()), ("2/2", "3/3"));
+    assert_eq!(
+        (
+            answer.evidence.reproduced.as_str(),
+            answer.evidence.after.as_str()
+        ),
+        ("2/2", "3/3")
+    );
     assert_eq!(answer.touches, [Touch::Test]);
     assert_eq!(answer.evidence.neighbours.after.passed, 1);
     assert!(answer.patch.unwrap().contains("-# fails: boom\n+fine\n"));
@@ -151,8 +185,13 @@ async fn a_repair_that_holds_is_healed_with_its_counted_evidence() {
 #[tokio::test]
 async fn a_repair_of_the_product_is_proposed_and_never_healed() {
     static REPAIRS: Repairs = &[&Says(|_| {
-        let Finding::Try(mut both) = edit("test_a.py", "fine\n") else { return Vec::new() };
-        both.edits.push(Edit { path: "product.py".into(), text: "y\n".into() });
+        let Finding::Try(mut both) = edit("test_a.py", "fine\n") else {
+            return Vec::new();
+        };
+        both.edits.push(Edit {
+            path: "product.py".into(),
+            text: "y\n".into(),
+        });
         vec![Finding::Try(both)]
     })];
     let (answer, _) = run(Script::new(), "# fails: boom\n", true, REPAIRS).await;
@@ -166,8 +205,13 @@ async fn a_repair_of_the_product_is_proposed_and_never_healed() {
 #[tokio::test]
 async fn a_repair_that_breaks_a_neighbour_is_rejected_and_the_next_is_tried() {
     static REPAIRS: Repairs = &[&Says(|_| {
-        let Finding::Try(mut bad) = edit("test_a.py", "fine\n") else { return Vec::new() };
-        bad.edits.push(Edit { path: "test_b.py".into(), text: "# fails: now b\n".into() });
+        let Finding::Try(mut bad) = edit("test_a.py", "fine\n") else {
+            return Vec::new();
+        };
+        bad.edits.push(Edit {
+            path: "test_b.py".into(),
+            text: "# fails: now b\n".into(),
+        });
         bad.rank = 0;
         vec![Finding::Try(bad), edit("test_a.py", "also fine\n")]
     })];
@@ -180,7 +224,10 @@ async fn a_repair_that_breaks_a_neighbour_is_rejected_and_the_next_is_tried() {
 async fn a_failure_behind_a_failure_is_followed_and_dead_ends_are_left() {
     static REPAIRS: Repairs = &[&Says(|message| match message {
         // The first way leads to a failure that nothing repairs.
-        "one" => vec![edit("test_a.py", "# fails: dead end\n"), edit("test_a.py", "# needs plugin\n")],
+        "one" => vec![
+            edit("test_a.py", "# fails: dead end\n"),
+            edit("test_a.py", "# needs plugin\n"),
+        ],
         "no plugin" => vec![install("nowhere"), install("plugin")],
         _ => Vec::new(),
     })];
@@ -199,13 +246,21 @@ async fn a_partial_repair_is_reported_as_such() {
     })];
     let (answer, _) = run(Script::new(), "# fails: one\n", true, REPAIRS).await;
     assert!(matches!(answer.verdict, Verdict::NoFix | Verdict::Refused));
-    assert!(answer.reason.contains("behind it stands another"), "{}", answer.reason);
+    assert!(
+        answer.reason.contains("behind it stands another"),
+        "{}",
+        answer.reason
+    );
     assert_eq!(answer.steps.len(), 1);
 }
 
 #[tokio::test]
 async fn a_reason_why_a_person_must_decide_is_a_refusal() {
-    static REPAIRS: Repairs = &[&Says(|_| vec![Finding::Refuse("choosing a side is a person's decision".into())])];
+    static REPAIRS: Repairs = &[&Says(|_| {
+        vec![Finding::Refuse(
+            "choosing a side is a person's decision".into(),
+        )]
+    })];
     let (answer, _) = run(Script::new(), "# fails: boom\n", true, REPAIRS).await;
     assert_eq!(answer.verdict, Verdict::Refused);
     assert!(answer.reason.contains("a person's decision"));
@@ -221,11 +276,29 @@ async fn a_green_test_is_not_reproduced_after_one_run() {
 #[tokio::test]
 async fn a_failure_that_comes_and_goes_is_not_healed_by_luck() {
     static REPAIRS: Repairs = &[&Says(|_| vec![edit("test_a.py", "fine\n")])];
-    let (answer, _) = run(Script { flaps: Some(1), ..Script::new() }, "fine\n", true, REPAIRS).await;
+    let (answer, _) = run(
+        Script {
+            flaps: Some(1),
+            ..Script::new()
+        },
+        "fine\n",
+        true,
+        REPAIRS,
+    )
+    .await;
     assert_eq!(answer.verdict, Verdict::NoFix);
     assert_eq!(answer.evidence.reproduced, "1/2");
     // It passes when it is tried, and fails once while it is confirmed.
-    let (answer, _) = run(Script { flaps: Some(4), ..Script::new() }, "# fails: boom\n", true, REPAIRS).await;
+    let (answer, _) = run(
+        Script {
+            flaps: Some(4),
+            ..Script::new()
+        },
+        "# fails: boom\n",
+        true,
+        REPAIRS,
+    )
+    .await;
     assert_eq!(answer.verdict, Verdict::NoFix);
     assert_eq!(answer.evidence.after, "1/2");
     assert!(answer.patch.is_none());

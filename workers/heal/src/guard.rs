@@ -41,13 +41,21 @@ impl Guard {
     pub fn new(never: &[String], product: bool, roles: Roles) -> Result<Self, BadGlob> {
         let mut set = GlobSetBuilder::new();
         for glob in never {
-            let bad = |error: globset::Error| BadGlob { glob: glob.clone(), detail: error.kind().to_string() };
+            let bad = |error: globset::Error| BadGlob {
+                glob: glob.clone(),
+                detail: error.kind().to_string(),
+            };
             set.add(Glob::new(glob).map_err(bad)?);
         }
-        let never = set
-            .build()
-            .map_err(|error| BadGlob { glob: never.join(", "), detail: error.kind().to_string() })?;
-        Ok(Self { never, product, roles })
+        let never = set.build().map_err(|error| BadGlob {
+            glob: never.join(", "),
+            detail: error.kind().to_string(),
+        })?;
+        Ok(Self {
+            never,
+            product,
+            roles,
+        })
     }
 
     /// What the candidate touches, with the whole of `tree`'s changes in view; or the reason why it may not.
@@ -61,15 +69,25 @@ impl Guard {
                 Role::Test => Touch::Test,
                 Role::Config => Touch::Config,
                 Role::Product if self.product => Touch::Product,
-                Role::Product => return Err(format!("{} is product code, which the policy keeps as it is", edit.path)),
+                Role::Product => {
+                    return Err(format!(
+                        "{} is product code, which the policy keeps as it is",
+                        edit.path
+                    ));
+                }
             });
         }
         for (path, before, after) in tree.changes() {
             let (had, has) = (assertions::count(&before), assertions::count(&after));
             if has < had {
-                return Err(format!("{path} would lose assertions: {had} before, {has} after"));
+                return Err(format!(
+                    "{path} would lose assertions: {had} before, {has} after"
+                ));
             }
-            if let Some(mark) = HIDING.iter().find(|mark| after.matches(**mark).count() > before.matches(**mark).count()) {
+            if let Some(mark) = HIDING
+                .iter()
+                .find(|mark| after.matches(**mark).count() > before.matches(**mark).count())
+            {
                 return Err(format!("{path} would gain `{mark}`"));
             }
         }
@@ -96,14 +114,23 @@ mod tests {
     use crate::case::Edit;
     use maestro_protocol::heal::{RuntimeChanges, Strategy};
 
-    fn admit(never: &[&str], product: bool, path: &str, before: &str, after: &str) -> Result<Vec<Touch>, String> {
+    fn admit(
+        never: &[&str],
+        product: bool,
+        path: &str,
+        before: &str,
+        after: &str,
+    ) -> Result<Vec<Touch>, String> {
         let base = tempfile::tempdir().unwrap();
         let file = base.path().join(path);
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         std::fs::write(file, before).unwrap();
         let never: Vec<String> = never.iter().map(|glob| (*glob).to_owned()).collect();
         let guard = Guard::new(&never, product, Roles::default()).unwrap();
-        let edits = vec![Edit { path: path.to_owned(), text: after.to_owned() }];
+        let edits = vec![Edit {
+            path: path.to_owned(),
+            text: after.to_owned(),
+        }];
         let tree = Overlay::new(base.path()).unwrap().with(&edits);
         let candidate = Candidate {
             strategy: Strategy::SyntaxRepair,
@@ -118,20 +145,41 @@ mod tests {
     #[test]
     fn dropping_an_assertion_or_hiding_a_test_is_not_admitted() {
         let before = "def test():\n    assert f()\n";
-        assert!(admit(&[], true, "tests/test_a.py", before, "def test():\n    f()\n").is_err());
+        assert!(
+            admit(
+                &[],
+                true,
+                "tests/test_a.py",
+                before,
+                "def test():\n    f()\n"
+            )
+            .is_err()
+        );
         let hidden = format!("import pytest\n@pytest.mark.skip\n{before}");
         assert!(admit(&[], true, "tests/test_a.py", before, &hidden).is_err());
     }
 
     #[test]
     fn product_code_is_touched_only_where_the_policy_lets_it() {
-        assert_eq!(admit(&[], true, "pkg/a.py", "x\n", "y\n"), Ok(vec![Touch::Product]));
+        assert_eq!(
+            admit(&[], true, "pkg/a.py", "x\n", "y\n"),
+            Ok(vec![Touch::Product])
+        );
         assert!(admit(&[], false, "pkg/a.py", "x\n", "y\n").is_err());
     }
 
     #[test]
     fn a_path_that_is_never_to_be_touched_is_not() {
-        assert!(admit(&["tests/vectors/**"], true, "tests/vectors/test_a.py", "x\n", "y\n").is_err());
+        assert!(
+            admit(
+                &["tests/vectors/**"],
+                true,
+                "tests/vectors/test_a.py",
+                "x\n",
+                "y\n"
+            )
+            .is_err()
+        );
     }
 
     #[test]

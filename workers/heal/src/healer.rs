@@ -7,8 +7,8 @@ use maestro_protocol::heal::{HealCompleted, HealRequested, ProductChanges};
 use tokio_util::sync::CancellationToken;
 
 use crate::edge::{
-    Checkout, CheckoutLimits, Environments, IndexSettings, Interpreters, Limits, Sandbox, SandboxChoice, SandboxError,
-    checkout,
+    Checkout, CheckoutLimits, Environments, IndexSettings, Interpreters, Limits, Sandbox,
+    SandboxChoice, SandboxError, checkout,
 };
 use crate::engine::{self, Order};
 use crate::guard::Guard;
@@ -111,28 +111,39 @@ impl Healer {
     /// Finds out whether strangers' code can be confined here, and makes the directories.
     pub fn new(settings: Settings) -> Result<Self, SetupError> {
         let sandbox = Sandbox::detect(settings.sandbox)?;
-        let probes = settings.cache.join(concat!("probes-", env!("CARGO_PKG_VERSION")));
+        let probes = settings
+            .cache
+            .join(concat!("probes-", env!("CARGO_PKG_VERSION")));
         for path in [&settings.work, &settings.cache, &probes] {
-            let bad = |source| SetupError::Directory { path: path.clone(), source };
+            let bad = |source| SetupError::Directory {
+                path: path.clone(),
+                source,
+            };
             std::fs::create_dir_all(path).map_err(bad)?;
         }
         for (name, text) in PROBES {
             // Several workers may start at once: a reader sees the whole file or none.
-            let bad = |source| SetupError::Directory { path: probes.clone(), source };
+            let bad = |source| SetupError::Directory {
+                path: probes.clone(),
+                source,
+            };
             let mut file = tempfile::NamedTempFile::new_in(&probes).map_err(bad)?;
             std::io::Write::write_all(&mut file, text.as_bytes()).map_err(bad)?;
             let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
             file.as_file().set_permissions(readable).map_err(bad)?;
-            file.persist(probes.join(name)).map_err(|error| bad(error.error))?;
+            file.persist(probes.join(name))
+                .map_err(|error| bad(error.error))?;
         }
         let index = match &settings.index {
             // What the worker's own environment says of certificates and proxies holds for any index.
-            Some(index) => IndexSettings::with(
-                std::env::vars().chain([("PIP_INDEX_URL".to_owned(), index.clone()), ("UV_INDEX_URL".to_owned(), index.clone())]),
-            ),
+            Some(index) => IndexSettings::with(std::env::vars().chain([
+                ("PIP_INDEX_URL".to_owned(), index.clone()),
+                ("UV_INDEX_URL".to_owned(), index.clone()),
+            ])),
             None => IndexSettings::of_this_process(),
         };
-        let environments = Environments::new(&settings.cache, sandbox.clone(), Interpreters::new(), index);
+        let environments =
+            Environments::new(&settings.cache, sandbox.clone(), Interpreters::new(), index);
         let facilities = Facilities {
             sandbox,
             environments,
@@ -140,26 +151,39 @@ impl Healer {
             probes,
             limits: settings.limits.clone(),
         };
-        Ok(Self { settings, facilities })
+        Ok(Self {
+            settings,
+            facilities,
+        })
     }
 
     /// Heals the failing test that a message names, or says why not.
     ///
     /// # Errors
     /// When the message cannot come to a verdict here; a failing test that nothing repairs is a verdict.
-    pub async fn heal(&self, request: &HealRequested, cancel: CancellationToken) -> Result<HealCompleted, HealError> {
+    pub async fn heal(
+        &self,
+        request: &HealRequested,
+        cancel: CancellationToken,
+    ) -> Result<HealCompleted, HealError> {
         let began = Instant::now();
         let limits = CheckoutLimits::default();
-        let checkout = checkout(&request.project, &self.settings.roots, &self.settings.work, &limits, &cancel)
-            .await
-            .map_err(|error| match error {
-                _ if cancel.is_cancelled() => HealError::Cancelled,
-                error if !error.is_transient() => HealError::Refused(error.to_string()),
-                error => HealError::Unavailable {
-                    dependency: "the repository host".to_owned(),
-                    detail: error.to_string(),
-                },
-            })?;
+        let checkout = checkout(
+            &request.project,
+            &self.settings.roots,
+            &self.settings.work,
+            &limits,
+            &cancel,
+        )
+        .await
+        .map_err(|error| match error {
+            _ if cancel.is_cancelled() => HealError::Cancelled,
+            error if !error.is_transient() => HealError::Refused(error.to_string()),
+            error => HealError::Unavailable {
+                dependency: "the repository host".to_owned(),
+                detail: error.to_string(),
+            },
+        })?;
         let file = project_file(&checkout)?;
         let runtime = file.runtime(request);
         let policy = file.policy(request);
@@ -171,15 +195,24 @@ impl Healer {
             runtime.variables.clone().unwrap_or_default(),
         )
         .map_err(|error| HealError::Refused(error.to_string()))?;
-        let roles = Roles::naming(plan.operands().into_iter().chain(test.map(|test| test.id.as_str())));
+        let roles = Roles::naming(
+            plan.operands()
+                .into_iter()
+                .chain(test.map(|test| test.id.as_str())),
+        );
         let product = policy.product_changes != Some(ProductChanges::Refuse);
         let guard = Guard::new(&policy.never.unwrap_or_default(), product, roles)
             .map_err(|error| HealError::Refused(error.to_string()))?;
         let tree = Overlay::new(&checkout.project())
             .map_err(|error| HealError::Failed(format!("unable to list the checkout: {error}")))?;
-        let time = policy.time_limit_s.map_or(self.settings.time_limit, |s| Duration::from_secs(s.into()));
+        let time = policy
+            .time_limit_s
+            .map_or(self.settings.time_limit, |s| Duration::from_secs(s.into()));
         let budget = Budget {
-            runs: policy.max_runs.unwrap_or(self.settings.max_runs).clamp(1, MOST_RUNS),
+            runs: policy
+                .max_runs
+                .unwrap_or(self.settings.max_runs)
+                .clamp(1, MOST_RUNS),
             deadline: began + time.min(MOST_TIME),
         };
         let order = Order {
@@ -191,24 +224,40 @@ impl Healer {
             repairs: strategies::all(),
             checkout: began.elapsed(),
         };
-        let workbench =
-            Workbench::new(self.facilities.clone(), checkout, plan, &runtime, budget.deadline, cancel.clone());
-        engine::heal(&workbench, order).await.map_err(|error| match error {
-            _ if cancel.is_cancelled() => HealError::Cancelled,
-            AttemptError::Environment(detail) => HealError::Refused(format!("`runtime.install`: {detail}")),
-            AttemptError::Unavailable { dependency, detail } => HealError::Unavailable { dependency, detail },
-            error @ (AttemptError::Stopped(_) | AttemptError::Patch(_)) => HealError::Refused(error.to_string()),
-            AttemptError::Cancelled => HealError::Cancelled,
-            AttemptError::Machine(detail) => HealError::Failed(detail),
-        })
+        let workbench = Workbench::new(
+            self.facilities.clone(),
+            checkout,
+            plan,
+            &runtime,
+            budget.deadline,
+            cancel.clone(),
+        );
+        engine::heal(&workbench, order)
+            .await
+            .map_err(|error| match error {
+                _ if cancel.is_cancelled() => HealError::Cancelled,
+                AttemptError::Environment(detail) => {
+                    HealError::Refused(format!("`runtime.install`: {detail}"))
+                }
+                AttemptError::Unavailable { dependency, detail } => {
+                    HealError::Unavailable { dependency, detail }
+                }
+                error @ (AttemptError::Stopped(_) | AttemptError::Patch(_)) => {
+                    HealError::Refused(error.to_string())
+                }
+                AttemptError::Cancelled => HealError::Cancelled,
+                AttemptError::Machine(detail) => HealError::Failed(detail),
+            })
     }
 
     /// A message may name the index that this worker reaches anyway; it may not send the worker elsewhere.
     fn permits(&self, index: Option<&str>) -> Result<(), HealError> {
         match index {
-            Some(asked) if self.settings.index.as_deref() != Some(asked) => Err(HealError::Refused(format!(
-                "`policy.index` names {asked}, which is not the package index of this worker; start one with --index"
-            ))),
+            Some(asked) if self.settings.index.as_deref() != Some(asked) => {
+                Err(HealError::Refused(format!(
+                    "`policy.index` names {asked}, which is not the package index of this worker; start one with --index"
+                )))
+            }
             _ => Ok(()),
         }
     }
@@ -217,7 +266,11 @@ impl Healer {
 /// The project's own `maestro.yaml`, empty where there is none.
 fn project_file(checkout: &Checkout) -> Result<ProjectFile, HealError> {
     let path = checkout.project().join(project_file::NAME);
-    let Some(size) = std::fs::symlink_metadata(&path).ok().filter(std::fs::Metadata::is_file).map(|of| of.len()) else {
+    let Some(size) = std::fs::symlink_metadata(&path)
+        .ok()
+        .filter(std::fs::Metadata::is_file)
+        .map(|of| of.len())
+    else {
         return Ok(ProjectFile::default());
     };
     if size > project_file::LARGEST {
@@ -227,7 +280,11 @@ fn project_file(checkout: &Checkout) -> Result<ProjectFile, HealError> {
             project_file::LARGEST
         )));
     }
-    let text = std::fs::read_to_string(&path)
-        .map_err(|error| HealError::Refused(format!("{} of the project cannot be read: {error}", project_file::NAME)))?;
+    let text = std::fs::read_to_string(&path).map_err(|error| {
+        HealError::Refused(format!(
+            "{} of the project cannot be read: {error}",
+            project_file::NAME
+        ))
+    })?;
     ProjectFile::parse(&text).map_err(|error| HealError::Refused(error.to_string()))
 }

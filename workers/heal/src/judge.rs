@@ -35,7 +35,10 @@ impl Target {
             Self::Test(id) => report.passed(id),
             Self::Command => {
                 report.failures.is_empty()
-                    && report.outcomes.values().any(|outcome| *outcome == TestOutcome::Passed)
+                    && report
+                        .outcomes
+                        .values()
+                        .any(|outcome| *outcome == TestOutcome::Passed)
                     && !report.outcomes.values().any(|outcome| is_bad(*outcome))
             }
         }
@@ -56,14 +59,24 @@ pub enum Assessment {
 }
 
 /// Judges the run of a candidate against the run before it and the run on the original code.
-pub fn assess(original: &Report, current: &Report, candidate: &Report, target: &Target) -> Assessment {
-    if let Some(reason) = regression(original, candidate).or_else(|| regression(current, candidate)) {
+pub fn assess(
+    original: &Report,
+    current: &Report,
+    candidate: &Report,
+    target: &Target,
+) -> Assessment {
+    if let Some(reason) = regression(original, candidate).or_else(|| regression(current, candidate))
+    {
         return Assessment::Worse(reason);
     }
     if target.is_green(candidate) {
         return Assessment::Green;
     }
-    if advanced(current, candidate, target) { Assessment::Progress } else { Assessment::Same }
+    if advanced(current, candidate, target) {
+        Assessment::Progress
+    } else {
+        Assessment::Same
+    }
 }
 
 /// The first thing that was fine before and is not any more.
@@ -95,14 +108,23 @@ fn advanced(before: &Report, after: &Report, target: &Target) -> bool {
     if blocked(before) && !blocked(after) && !after.outcomes.is_empty() {
         return true;
     }
-    if !blocked(after) && !bad_after.is_empty() && bad_after.len() < bad_before.len() && bad_after.is_subset(&bad_before) {
+    if !blocked(after)
+        && !bad_after.is_empty()
+        && bad_after.len() < bad_before.len()
+        && bad_after.is_subset(&bad_before)
+    {
         return true;
     }
     let signatures = |report: &Report| -> BTreeSet<String> {
         report
             .failures
             .iter()
-            .filter(|failure| failure.test.as_deref().is_none_or(|test| target.covers(test)))
+            .filter(|failure| {
+                failure
+                    .test
+                    .as_deref()
+                    .is_none_or(|test| target.covers(test))
+            })
             .map(signature)
             .collect()
     };
@@ -137,7 +159,10 @@ pub fn signature(failure: &Failure) -> String {
         Phase::Collection => "collect",
         _ => "run",
     };
-    format!("{phase} {} {message}", failure.exception.as_deref().unwrap_or_default())
+    format!(
+        "{phase} {} {message}",
+        failure.exception.as_deref().unwrap_or_default()
+    )
 }
 
 /// How many tests of a run ended how, without those of the target.
@@ -163,7 +188,10 @@ mod tests {
 
     fn report(outcomes: &[(&str, TestOutcome)], failures: &[(&str, Phase, &str)]) -> Report {
         Report {
-            outcomes: outcomes.iter().map(|(test, outcome)| ((*test).to_owned(), *outcome)).collect(),
+            outcomes: outcomes
+                .iter()
+                .map(|(test, outcome)| ((*test).to_owned(), *outcome))
+                .collect(),
             failures: failures
                 .iter()
                 .map(|(test, phase, message)| Failure {
@@ -185,7 +213,10 @@ mod tests {
         let before = report(&[("t::a", Failed), ("t::b", Passed)], &[]);
         let after = report(&[("t::a", Passed), ("t::b", Failed)], &[]);
         let target = Target::Test("t::a".into());
-        assert!(matches!(assess(&before, &before, &after, &target), Assessment::Worse(_)));
+        assert!(matches!(
+            assess(&before, &before, &after, &target),
+            Assessment::Worse(_)
+        ));
     }
 
     #[test]
@@ -197,7 +228,13 @@ mod tests {
             report(&[("t::a", Passed), ("t::b", Skipped)], &[]),
             report(&[("t::a", Passed)], &[]),
         ] {
-            assert!(matches!(assess(&before, &before, &after, &target), Assessment::Worse(_)), "{after:?}");
+            assert!(
+                matches!(
+                    assess(&before, &before, &after, &target),
+                    Assessment::Worse(_)
+                ),
+                "{after:?}"
+            );
         }
     }
 
@@ -205,15 +242,24 @@ mod tests {
     fn a_failure_behind_a_failure_is_progress() {
         let before = report(&[], &[("", Phase::Configuration, "no module a")]);
         let after = report(&[("t", Error)], &[("t", Phase::Collection, "no module b")]);
-        assert_eq!(assess(&before, &before, &after, &Target::Command), Assessment::Progress);
-        assert_eq!(assess(&before, &before, &before, &Target::Command), Assessment::Same);
+        assert_eq!(
+            assess(&before, &before, &after, &Target::Command),
+            Assessment::Progress
+        );
+        assert_eq!(
+            assess(&before, &before, &before, &Target::Command),
+            Assessment::Same
+        );
     }
 
     #[test]
     fn breaking_the_configuration_to_be_rid_of_a_failure_is_no_progress() {
         let before = report(&[("t", Error)], &[("t", Phase::Collection, "no module a")]);
         let after = report(&[], &[("", Phase::Usage, "bad option")]);
-        assert_eq!(assess(&before, &before, &after, &Target::Command), Assessment::Same);
+        assert_eq!(
+            assess(&before, &before, &after, &Target::Command),
+            Assessment::Same
+        );
     }
 
     #[test]

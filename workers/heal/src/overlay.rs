@@ -12,8 +12,17 @@ const LARGEST_SOURCE: u64 = 2 * 1024 * 1024;
 const MOST_PATHS: usize = 50_000;
 
 /// Directories that hold nothing of the project's own.
-const FOREIGN: [&str; 9] =
-    [".git", ".hg", "__pycache__", "node_modules", ".venv", "venv", ".tox", ".eggs", ".mypy_cache"];
+const FOREIGN: [&str; 9] = [
+    ".git",
+    ".hg",
+    "__pycache__",
+    "node_modules",
+    ".venv",
+    "venv",
+    ".tox",
+    ".eggs",
+    ".mypy_cache",
+];
 
 /// The tree.
 #[derive(Debug, Clone)]
@@ -44,7 +53,11 @@ impl Overlay {
             }
         }
         paths.sort_unstable();
-        Ok(Self { base: base.to_owned(), paths: Arc::new(paths), edits: BTreeMap::new() })
+        Ok(Self {
+            base: base.to_owned(),
+            paths: Arc::new(paths),
+            edits: BTreeMap::new(),
+        })
     }
 
     /// The tree with more edits over it. An edit of a path that is not in the tree is dropped: strategies repair
@@ -72,9 +85,14 @@ impl Overlay {
     }
 
     fn original(&self, path: &str) -> Option<String> {
-        self.paths.binary_search_by(|known| known.as_str().cmp(path)).ok()?;
+        self.paths
+            .binary_search_by(|known| known.as_str().cmp(path))
+            .ok()?;
         let file = self.base.join(path);
-        let size = std::fs::symlink_metadata(&file).ok().filter(std::fs::Metadata::is_file)?.len();
+        let size = std::fs::symlink_metadata(&file)
+            .ok()
+            .filter(std::fs::Metadata::is_file)?
+            .len();
         if size > LARGEST_SOURCE {
             return None;
         }
@@ -88,7 +106,10 @@ impl Tree for Overlay {
     }
 
     fn read(&self, path: &str) -> Option<String> {
-        self.edits.get(path).cloned().or_else(|| self.original(path))
+        self.edits
+            .get(path)
+            .cloned()
+            .or_else(|| self.original(path))
     }
 }
 
@@ -102,12 +123,21 @@ mod tests {
         std::fs::write(base.path().join("a.py"), "x = 1\n").unwrap();
         let tree = Overlay::new(base.path()).unwrap();
         let edited = tree.with(&[
-            Edit { path: "a.py".into(), text: "x = 2\n".into() },
-            Edit { path: "../b.py".into(), text: "y\n".into() },
+            Edit {
+                path: "a.py".into(),
+                text: "x = 2\n".into(),
+            },
+            Edit {
+                path: "../b.py".into(),
+                text: "y\n".into(),
+            },
         ]);
         assert_eq!(edited.read("a.py").as_deref(), Some("x = 2\n"));
         assert_eq!(edited.changes().len(), 1);
-        assert_eq!(std::fs::read_to_string(base.path().join("a.py")).unwrap(), "x = 1\n");
+        assert_eq!(
+            std::fs::read_to_string(base.path().join("a.py")).unwrap(),
+            "x = 1\n"
+        );
     }
 
     #[test]

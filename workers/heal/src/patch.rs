@@ -18,10 +18,16 @@ pub enum PatchError {
 
 /// A unified diff of `(path, before, after)`, paths below `directory` in the repository, in the form that
 /// `git apply` reads.
-pub fn unified(changes: &[(String, String, String)], directory: Option<&str>) -> Result<String, PatchError> {
+pub fn unified(
+    changes: &[(String, String, String)],
+    directory: Option<&str>,
+) -> Result<String, PatchError> {
     let mut patch = String::new();
     for (path, before, after) in changes {
-        let full = match directory.map(|directory| directory.trim_matches('/')).filter(|directory| !directory.is_empty()) {
+        let full = match directory
+            .map(|directory| directory.trim_matches('/'))
+            .filter(|directory| !directory.is_empty())
+        {
             Some(directory) => format!("{directory}/{path}"),
             None => path.clone(),
         };
@@ -50,12 +56,19 @@ mod tests {
     fn paths_are_relative_to_the_repository() {
         let changes = [("a.py".to_owned(), "x\n".to_owned(), "y\n".to_owned())];
         let patch = unified(&changes, Some("sub/dir/")).unwrap();
-        assert!(patch.starts_with("--- a/sub/dir/a.py\n+++ b/sub/dir/a.py\n@@ -1 +1 @@\n-x\n+y\n"), "{patch}");
+        assert!(
+            patch.starts_with("--- a/sub/dir/a.py\n+++ b/sub/dir/a.py\n@@ -1 +1 @@\n-x\n+y\n"),
+            "{patch}"
+        );
     }
 
     #[test]
     fn a_missing_newline_at_the_end_and_carriage_returns_survive() {
-        for (before, after) in [("a\nb", "a\nc"), ("a\r\nb\r\n", "a\r\nc\r\n"), ("a\nb", "a\nb\n")] {
+        for (before, after) in [
+            ("a\nb", "a\nc"),
+            ("a\r\nb\r\n", "a\r\nc\r\n"),
+            ("a\nb", "a\nb\n"),
+        ] {
             let changes = [("a.py".to_owned(), before.to_owned(), after.to_owned())];
             unified(&changes, None).unwrap();
         }
@@ -65,6 +78,9 @@ mod tests {
     fn a_patch_bomb_is_refused() {
         let after = "x\n".repeat(LARGEST);
         let changes = [("a.py".to_owned(), String::new(), after)];
-        assert!(matches!(unified(&changes, None), Err(PatchError::TooLarge(_))));
+        assert!(matches!(
+            unified(&changes, None),
+            Err(PatchError::TooLarge(_))
+        ));
     }
 }

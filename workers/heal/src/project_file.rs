@@ -123,15 +123,26 @@ mod tests {
         assert_eq!(runtime.python.as_deref(), Some("3.12"));
         assert_eq!(runtime.install, Some(vec!["pytest".to_owned()]));
         let variables = runtime.variables.unwrap();
-        assert_eq!((variables["A"].as_str(), variables["B"].as_str()), ("message", "file"));
+        assert_eq!(
+            (variables["A"].as_str(), variables["B"].as_str()),
+            ("message", "file")
+        );
         let policy = file.policy(&request());
-        assert_eq!(policy.never, Some(vec!["a/**".to_owned(), "b/**".to_owned()]));
+        assert_eq!(
+            policy.never,
+            Some(vec!["a/**".to_owned(), "b/**".to_owned()])
+        );
         assert_eq!(policy.max_runs, Some(7));
     }
 
     #[test]
     fn an_unknown_key_is_an_error_with_line_and_column() {
-        let error = ProjectFile::parse("runtime:\n  pyton: \"3.9\"\n").unwrap_err().to_string();
-        assert!(error.contains("pyton") && error.contains("line 2"), "{error}");
+        let error = ProjectFile::parse("runtime:\n  pyton: \"3.9\"\n")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("pyton") && error.contains("line 2"),
+            "{error}"
+        );
     }
 }

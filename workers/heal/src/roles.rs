@@ -115,7 +115,7 @@ fn is_config(directory: &str, name: &str) -> bool {
             | ".coveragerc"
             | "Pipfile"
             | "MANIFEST.in"
-    ) || (requirements && (name.ends_with(".txt") || name.ends_with(".in")))
+    ) || (requirements && [".txt", ".in"].iter().any(|end| name.ends_with(end)))
 }
 
 #[cfg(test)]

@@ -101,7 +101,10 @@ pub async fn search<L: Laboratory>(
     };
     let mut tried = HashSet::new();
     let first = candidates(laboratory, repairs, &start, target, &mut found).await;
-    let mut open = vec![Open { state: start, candidates: first }];
+    let mut open = vec![Open {
+        state: start,
+        candidates: first,
+    }];
     while let Some(top) = open.last_mut() {
         let Some(candidate) = top.candidates.next() else {
             open.pop();
@@ -114,12 +117,20 @@ pub async fn search<L: Laboratory>(
             continue;
         }
         if !budget.spend() {
-            found.rejected.push("the budget of runs or time is spent".to_owned());
+            found
+                .rejected
+                .push("the budget of runs or time is spent".to_owned());
             break;
         }
         match laboratory.attempt(&next.tree, &next.runtime).await {
-            Ok(Attempt { stopped: Some(detail), .. }) | Err(AttemptError::Environment(detail)) => {
-                found.rejected.push(format!("{}: {detail}", candidate.description));
+            Ok(Attempt {
+                stopped: Some(detail),
+                ..
+            })
+            | Err(AttemptError::Environment(detail)) => {
+                found
+                    .rejected
+                    .push(format!("{}: {detail}", candidate.description));
                 continue;
             }
             Ok(attempt) => next.attempt = attempt,
@@ -127,7 +138,12 @@ pub async fn search<L: Laboratory>(
         }
         found.install += next.attempt.install;
         found.validate += next.attempt.run;
-        match assess(&original, &top.state.attempt.report, &next.attempt.report, target) {
+        match assess(
+            &original,
+            &top.state.attempt.report,
+            &next.attempt.report,
+            target,
+        ) {
             Assessment::Green => {
                 found.state = next;
                 found.green = true;
@@ -138,16 +154,26 @@ pub async fn search<L: Laboratory>(
                     found.state = next.clone();
                 }
                 let more = candidates(laboratory, repairs, &next, target, &mut found).await;
-                open.push(Open { state: next, candidates: more });
+                open.push(Open {
+                    state: next,
+                    candidates: more,
+                });
             }
-            Assessment::Worse(reason) => found.rejected.push(format!("{}: {reason}", candidate.description)),
+            Assessment::Worse(reason) => found
+                .rejected
+                .push(format!("{}: {reason}", candidate.description)),
             Assessment::Progress | Assessment::Same => {
-                found.rejected.push(format!("{}: the failure stays", candidate.description));
+                found
+                    .rejected
+                    .push(format!("{}: the failure stays", candidate.description));
             }
         }
     }
     if found.green {
-        follow_up(laboratory, repairs, &original, target, guard, budget, &mut found).await?;
+        follow_up(
+            laboratory, repairs, &original, target, guard, budget, &mut found,
+        )
+        .await?;
     }
     Ok(found)
 }
@@ -169,7 +195,10 @@ async fn follow_up<L: Laboratory>(
         let report = &found.state.attempt.report;
         let uncovered = report.failures.iter().any(|failure| {
             failure.test.as_ref().is_none_or(|test| {
-                original.outcomes.get(test).is_none_or(|outcome| *outcome == TestOutcome::Error)
+                original
+                    .outcomes
+                    .get(test)
+                    .is_none_or(|outcome| *outcome == TestOutcome::Error)
             })
         });
         if !uncovered {
@@ -194,7 +223,12 @@ async fn follow_up<L: Laboratory>(
             found.install += next.attempt.install;
             found.validate += next.attempt.run;
             let keeps = target.is_green(&next.attempt.report);
-            let judged = assess(original, &state.attempt.report, &next.attempt.report, &Target::Command);
+            let judged = assess(
+                original,
+                &state.attempt.report,
+                &next.attempt.report,
+                &Target::Command,
+            );
             if keeps && matches!(judged, Assessment::Green | Assessment::Progress) {
                 found.state = next;
                 continue 'links;
@@ -220,8 +254,16 @@ async fn candidates<L: Laboratory>(
     let index = laboratory.index();
     // Parsing a tree and asking an index block; the reactor must not.
     let findings = tokio::task::spawn_blocking(move || {
-        let case = Case { failures: &failures, tree: &tree, installed: &installed, index: index.as_ref() };
-        repairs.iter().flat_map(|repair| repair.examine(&case)).collect::<Vec<_>>()
+        let case = Case {
+            failures: &failures,
+            tree: &tree,
+            installed: &installed,
+            index: index.as_ref(),
+        };
+        repairs
+            .iter()
+            .flat_map(|repair| repair.examine(&case))
+            .collect::<Vec<_>>()
     })
     .await
     .unwrap_or_else(|panic| {
@@ -232,7 +274,9 @@ async fn candidates<L: Laboratory>(
     for finding in findings {
         match finding {
             Finding::Try(candidate) => candidates.push(candidate),
-            Finding::Refuse(reason) if !found.refusals.contains(&reason) => found.refusals.push(reason),
+            Finding::Refuse(reason) if !found.refusals.contains(&reason) => {
+                found.refusals.push(reason)
+            }
             Finding::Refuse(_) => {}
         }
     }
@@ -243,7 +287,12 @@ async fn candidates<L: Laboratory>(
 }
 
 /// The state after a candidate, not yet run; `None` where the guard forbids it.
-fn advance(state: &State, candidate: &Candidate, guard: &Guard, rejected: &mut Vec<String>) -> Option<State> {
+fn advance(
+    state: &State,
+    candidate: &Candidate,
+    guard: &Guard,
+    rejected: &mut Vec<String>,
+) -> Option<State> {
     let tree = state.tree.with(&candidate.edits);
     let touches = match guard.admit(&tree, candidate) {
         Ok(touches) => touches,
@@ -258,7 +307,10 @@ fn advance(state: &State, candidate: &Candidate, guard: &Guard, rejected: &mut V
     next.touches.sort_unstable();
     next.touches.dedup();
     merge(&mut next.runtime, &candidate.runtime);
-    next.steps.push(Step { strategy: candidate.strategy, description: candidate.description.clone() });
+    next.steps.push(Step {
+        strategy: candidate.strategy,
+        description: candidate.description.clone(),
+    });
     Some(next)
 }
 
@@ -300,14 +352,27 @@ mod tests {
 
     #[test]
     fn a_later_requirement_of_the_same_distribution_replaces_the_earlier() {
-        let mut changes = RuntimeChanges { install: vec!["html5lib".into(), "six".into()], ..RuntimeChanges::default() };
-        merge(&mut changes, &RuntimeChanges { install: vec!["HTML5lib==1.0.1".into()], ..RuntimeChanges::default() });
+        let mut changes = RuntimeChanges {
+            install: vec!["html5lib".into(), "six".into()],
+            ..RuntimeChanges::default()
+        };
+        merge(
+            &mut changes,
+            &RuntimeChanges {
+                install: vec!["HTML5lib==1.0.1".into()],
+                ..RuntimeChanges::default()
+            },
+        );
         assert_eq!(changes.install, ["six", "HTML5lib==1.0.1"]);
     }
 
     #[test]
     fn the_name_in_front_of_a_requirement_is_normalised() {
-        for (requirement, name) in [("Pytest_Mock>=3", "pytest-mock"), ("a.b[x]; python_version<'3'", "a-b"), (".", "-")] {
+        for (requirement, name) in [
+            ("Pytest_Mock>=3", "pytest-mock"),
+            ("a.b[x]; python_version<'3'", "a-b"),
+            (".", "-"),
+        ] {
             assert_eq!(distribution(requirement), name);
         }
     }

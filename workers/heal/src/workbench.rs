@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::case::{Installed, PackageIndex};
 use crate::edge::{
-    Checkout, CheckoutError, Command, Ended, Environment, EnvironmentError, EnvironmentSpec, Environments, Finished,
-    Index, Limits, Network, PipIndex, Sandbox, SandboxError, WorkCopy,
+    Checkout, CheckoutError, Command, Ended, Environment, EnvironmentError, EnvironmentSpec,
+    Environments, Finished, Index, Limits, Network, PipIndex, Sandbox, SandboxError, WorkCopy,
 };
 use crate::laboratory::{Attempt, AttemptError, Laboratory};
 use crate::overlay::Overlay;
@@ -68,7 +68,10 @@ impl Workbench {
             checkout: Arc::new(checkout),
             plan,
             python: runtime.python.clone(),
-            install: runtime.install.clone().unwrap_or_else(|| vec![DEFAULT_INSTALL.to_owned()]),
+            install: runtime
+                .install
+                .clone()
+                .unwrap_or_else(|| vec![DEFAULT_INSTALL.to_owned()]),
             index,
             deadline,
             cancel,
@@ -76,9 +79,17 @@ impl Workbench {
     }
 
     /// The request's environment with the changes made to it.
-    async fn environment(&self, changes: &RuntimeChanges) -> Result<(Environment, Vec<String>), AttemptError> {
+    async fn environment(
+        &self,
+        changes: &RuntimeChanges,
+    ) -> Result<(Environment, Vec<String>), AttemptError> {
         let mut install = self.install.clone();
-        for name in changes.uninstall.iter().chain(&changes.install).map(|requirement| distribution(requirement)) {
+        for name in changes
+            .uninstall
+            .iter()
+            .chain(&changes.install)
+            .map(|requirement| distribution(requirement))
+        {
             install.retain(|requirement| distribution(requirement) != name);
         }
         install.extend(changes.install.iter().cloned());
@@ -86,19 +97,34 @@ impl Workbench {
         let spec = EnvironmentSpec::from_install(python, &install, &self.checkout.project());
         let mut limits = Limits::for_installation();
         limits.wall = limits.wall.min(self.time_left());
-        let environment = self.facilities.environments.prepare(&spec, &limits, &self.cancel).await.map_err(environment_error)?;
+        let environment = self
+            .facilities
+            .environments
+            .prepare(&spec, &limits, &self.cancel)
+            .await
+            .map_err(environment_error)?;
         Ok((environment, install))
     }
 
     /// A fresh copy with the tree's changes in it, and a directory for the probe's file.
     async fn copy(&self, tree: &Overlay) -> Result<(WorkCopy, TempDir), AttemptError> {
-        let (checkout, changes, work) = (Arc::clone(&self.checkout), tree.changes(), self.facilities.work.clone());
+        let (checkout, changes, work) = (
+            Arc::clone(&self.checkout),
+            tree.changes(),
+            self.facilities.work.clone(),
+        );
         let copying = move || {
-            let copy = checkout.fresh().map_err(|error: CheckoutError| error.to_string())?;
+            let copy = checkout
+                .fresh()
+                .map_err(|error: CheckoutError| error.to_string())?;
             for (path, _, after) in changes {
-                copy.write(&path, after.as_bytes()).map_err(|error| format!("unable to write {path} of the copy: {error}"))?;
+                copy.write(&path, after.as_bytes())
+                    .map_err(|error| format!("unable to write {path} of the copy: {error}"))?;
             }
-            let records = tempfile::Builder::new().prefix("records-").tempdir_in(&work).map_err(|error| error.to_string())?;
+            let records = tempfile::Builder::new()
+                .prefix("records-")
+                .tempdir_in(&work)
+                .map_err(|error| error.to_string())?;
             Ok((copy, records))
         };
         tokio::task::spawn_blocking(copying)
@@ -109,16 +135,23 @@ impl Workbench {
 
     fn time_left(&self) -> Duration {
         // Never nothing: a run that may take no time would be reported as one that takes too long.
-        self.deadline.saturating_duration_since(Instant::now()).max(Duration::from_secs(1))
+        self.deadline
+            .saturating_duration_since(Instant::now())
+            .max(Duration::from_secs(1))
     }
 
     fn command(&self, environment: &Environment, copy: &WorkCopy, records: &Path) -> Command {
         let python = environment.python.display().to_string();
-        let mut command = Command::new(std::iter::once(python).chain(self.plan.arguments()), copy.project());
+        let mut command = Command::new(
+            std::iter::once(python).chain(self.plan.arguments()),
+            copy.project(),
+        );
         command.writable = vec![copy.root(), records.to_owned()];
         command.readable = environment.readable();
         command.readable.push(self.facilities.probes.clone());
-        command.variables = self.plan.variables(&self.facilities.probes, &records.join(RECORDS));
+        command.variables = self
+            .plan
+            .variables(&self.facilities.probes, &records.join(RECORDS));
         command.network = Network::None;
         command.limits = self.facilities.limits.clone();
         command.limits.wall = command.limits.wall.min(self.time_left());
@@ -127,7 +160,10 @@ impl Workbench {
 
     fn installed(&self, environment: &Environment, requested: Vec<String>) -> Installed {
         let interpreters = self.facilities.environments.interpreters().list();
-        let mut versions: Vec<(u8, u8)> = interpreters.iter().map(|interpreter| interpreter.version).collect();
+        let mut versions: Vec<(u8, u8)> = interpreters
+            .iter()
+            .map(|interpreter| interpreter.version)
+            .collect();
         versions.sort_unstable();
         versions.dedup();
         Installed {
@@ -146,14 +182,23 @@ impl Workbench {
 }
 
 impl Laboratory for Workbench {
-    async fn attempt(&self, tree: &Overlay, changes: &RuntimeChanges) -> Result<Attempt, AttemptError> {
+    async fn attempt(
+        &self,
+        tree: &Overlay,
+        changes: &RuntimeChanges,
+    ) -> Result<Attempt, AttemptError> {
         let began = Instant::now();
         let (environment, requested) = self.environment(changes).await?;
         let install = began.elapsed();
         let (copy, records) = self.copy(tree).await?;
         let mut command = self.command(&environment, &copy, records.path());
         command.variables.extend(changes.variables.clone());
-        let finished = self.facilities.sandbox.run(&command, &self.cancel).await.map_err(sandbox_error)?;
+        let finished = self
+            .facilities
+            .sandbox
+            .run(&command, &self.cancel)
+            .await
+            .map_err(sandbox_error)?;
         if finished.ended == Ended::Cancelled {
             return Err(AttemptError::Cancelled);
         }
@@ -162,7 +207,13 @@ impl Laboratory for Workbench {
             Ended::Exited(code) => Some(code),
             _ => None,
         };
-        let report = self.plan.read(&copy.project(), &written, &finished.stdout, &finished.stderr, status);
+        let report = self.plan.read(
+            &copy.project(),
+            &written,
+            &finished.stdout,
+            &finished.stderr,
+            status,
+        );
         Ok(Attempt {
             report,
             installed: Arc::new(self.installed(&environment, requested)),
@@ -196,7 +247,9 @@ fn read_records(path: &Path) -> Vec<u8> {
         return Vec::new();
     };
     let mut bytes = Vec::new();
-    if file.metadata().is_ok_and(|of| of.is_file()) && file.take(LARGEST_REPORT).read_to_end(&mut bytes).is_err() {
+    if file.metadata().is_ok_and(|of| of.is_file())
+        && file.take(LARGEST_REPORT).read_to_end(&mut bytes).is_err()
+    {
         bytes.clear();
     }
     bytes
@@ -216,15 +269,19 @@ fn stopped(finished: &Finished, limits: &Limits) -> Option<String> {
 fn environment_error(error: EnvironmentError) -> AttemptError {
     match error {
         EnvironmentError::Cancelled => AttemptError::Cancelled,
-        EnvironmentError::Unreachable { excerpt } => {
-            AttemptError::Unavailable { dependency: "the package index".to_owned(), detail: excerpt }
-        }
+        EnvironmentError::Unreachable { excerpt } => AttemptError::Unavailable {
+            dependency: "the package index".to_owned(),
+            detail: excerpt,
+        },
         error if error.is_transient() => AttemptError::Machine(error.to_string()),
         error => AttemptError::Environment(error.to_string()),
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it is the argument of map_err")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it is the argument of map_err"
+)]
 fn sandbox_error(error: SandboxError) -> AttemptError {
     AttemptError::Machine(error.to_string())
 }

@@ -25,7 +25,11 @@ impl Worker for HealWorker {
     const NAME: &'static str = "heal";
 
     async fn handle(&self, message: Decoded<HealRequested>, context: Context) -> Outcome {
-        match self.healer.heal(&message.payload, context.cancelled().clone()).await {
+        match self
+            .healer
+            .heal(&message.payload, context.cancelled().clone())
+            .await
+        {
             Ok(completed) => {
                 let test = completed.test.as_ref().map(|test| test.id.clone());
                 let reply = Reply::new(completed);
@@ -35,8 +39,12 @@ impl Worker for HealWorker {
                 }])
             }
             Err(HealError::Refused(detail)) => Outcome::Refuse { detail },
-            Err(HealError::Unavailable { dependency, detail }) => Outcome::Unavailable { dependency, detail },
-            Err(error @ (HealError::Failed(_) | HealError::Cancelled)) => Outcome::Retry { reason: error.to_string() },
+            Err(HealError::Unavailable { dependency, detail }) => {
+                Outcome::Unavailable { dependency, detail }
+            }
+            Err(error @ (HealError::Failed(_) | HealError::Cancelled)) => Outcome::Retry {
+                reason: error.to_string(),
+            },
         }
     }
 }

@@ -207,9 +207,7 @@ fn attributes(exception: &str, message: &str) -> Option<Subject> {
                     name,
                 });
             }
-            let class = after(message, "type object ")
-                .map(first_word)
-                .unwrap_or_else(|| first_word(message));
+            let class = after(message, "type object ").map_or_else(|| first_word(message), first_word);
             Some(Subject::AttributeMissing { class, name })
         }
         "NameError" => after(message, "name ").map(|rest| Subject::NameUndefined(first_word(rest))),

@@ -17,7 +17,10 @@ pub fn read(printed: &str, directory: &Path) -> Failure {
     let mut raised: Option<(String, String)> = None;
     for line in text.lines() {
         if let Some(frame) = long_frame(line).or_else(|| short_frame(line)) {
-            frames.push(Frame { path: relative_path(&frame.path, directory), ..frame });
+            frames.push(Frame {
+                path: relative_path(&frame.path, directory),
+                ..frame
+            });
         }
         // pytest marks the lines of an exception with `E`; Python writes it at the margin.
         let candidate = line.strip_prefix("E   ").unwrap_or(line);
@@ -26,13 +29,37 @@ pub fn read(printed: &str, directory: &Path) -> Failure {
         }
     }
     if let Some(message) = usage(text) {
-        return Failure { test: None, phase: Phase::Usage, exception: Some("UsageError".to_owned()), message, frames, text: text.to_owned() };
+        return Failure {
+            test: None,
+            phase: Phase::Usage,
+            exception: Some("UsageError".to_owned()),
+            message,
+            frames,
+            text: text.to_owned(),
+        };
     }
     let (exception, message) = raised.map_or_else(
-        || (None, text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default().trim().to_owned()),
+        || {
+            (
+                None,
+                text.lines()
+                    .rev()
+                    .find(|line| !line.trim().is_empty())
+                    .unwrap_or_default()
+                    .trim()
+                    .to_owned(),
+            )
+        },
         |(exception, message)| (Some(exception), message),
     );
-    Failure { test: None, phase: Phase::Configuration, exception, message, frames, text: text.to_owned() }
+    Failure {
+        test: None,
+        phase: Phase::Configuration,
+        exception,
+        message,
+        frames,
+        text: text.to_owned(),
+    }
 }
 
 /// `  File "x.py", line 3, in f`
@@ -40,7 +67,11 @@ fn long_frame(line: &str) -> Option<Frame> {
     let rest = line.trim_start().strip_prefix("File \"")?;
     let (path, rest) = rest.split_once("\", line ")?;
     let (line, function) = rest.split_once(", in ").unwrap_or((rest, "<module>"));
-    Some(Frame { path: path.to_owned(), line: line.trim().parse().ok()?, function: function.trim().to_owned() })
+    Some(Frame {
+        path: path.to_owned(),
+        line: line.trim().parse().ok()?,
+        function: function.trim().to_owned(),
+    })
 }
 
 /// `tests/conftest.py:3: in <module>`
@@ -49,19 +80,35 @@ fn short_frame(line: &str) -> Option<Frame> {
     let (path, line) = place.trim_start_matches("E   ").rsplit_once(':')?;
     let named = path.ends_with(".py") || path.starts_with('<');
     named.then_some(())?;
-    Some(Frame { path: path.trim().to_owned(), line: line.parse().ok()?, function: function.trim().to_owned() })
+    Some(Frame {
+        path: path.trim().to_owned(),
+        line: line.parse().ok()?,
+        function: function.trim().to_owned(),
+    })
 }
 
 /// `package.module.SomeError: text`, with nothing before the name.
 fn exception(line: &str) -> Option<(String, String)> {
-    let (name, message) = line.split_once(": ").unwrap_or((line.trim_end_matches(':'), ""));
+    let (name, message) = line
+        .split_once(": ")
+        .unwrap_or((line.trim_end_matches(':'), ""));
     let last = name.rsplit('.').next()?;
     let is_name = !name.is_empty()
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.')
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.')
         && last.starts_with(|c: char| c.is_ascii_uppercase());
-    let is_exception = ["Error", "Exception", "Warning", "Exit", "Failed", "Interrupt", "Failure"]
-        .iter()
-        .any(|ending| last.ends_with(ending))
+    let is_exception = [
+        "Error",
+        "Exception",
+        "Warning",
+        "Exit",
+        "Failed",
+        "Interrupt",
+        "Failure",
+    ]
+    .iter()
+    .any(|ending| last.ends_with(ending))
         || last == "DistributionNotFound"
         || last == "VersionConflict";
     (is_name && is_exception).then(|| (name.to_owned(), message.trim().to_owned()))
@@ -69,17 +116,21 @@ fn exception(line: &str) -> Option<(String, String)> {
 
 /// `…: error: unrecognized arguments: --cov`, and pytest's `ERROR: file or directory not found`.
 fn usage(text: &str) -> Option<String> {
-    text.lines().find_map(|line| {
-        let (program, message) = line.split_once(": error: ")?;
-        (program.contains("pytest") || program.contains("unittest") || program.ends_with(".py"))
-            .then(|| message.trim().to_owned())
-    })
-    .or_else(|| {
-        text.lines()
-            .find_map(|line| line.strip_prefix("ERROR: "))
-            .filter(|message| message.starts_with("file or directory not found") || message.starts_with("not found"))
-            .map(|message| message.trim().to_owned())
-    })
+    text.lines()
+        .find_map(|line| {
+            let (program, message) = line.split_once(": error: ")?;
+            (program.contains("pytest") || program.contains("unittest") || program.ends_with(".py"))
+                .then(|| message.trim().to_owned())
+        })
+        .or_else(|| {
+            text.lines()
+                .find_map(|line| line.strip_prefix("ERROR: "))
+                .filter(|message| {
+                    message.starts_with("file or directory not found")
+                        || message.starts_with("not found")
+                })
+                .map(|message| message.trim().to_owned())
+        })
 }
 
 fn tail(text: &str, most: usize) -> &str {
@@ -101,14 +152,25 @@ mod tests {
         assert_eq!(failure.phase, Phase::Configuration);
         assert_eq!(failure.exception.as_deref(), Some("ImportError"));
         assert!(failure.message.starts_with("cannot import name 'Mapping'"));
-        assert_eq!(failure.innermost_own().map(|frame| (frame.path.as_str(), frame.line)), Some(("pkg/__init__.py", 5)));
+        assert_eq!(
+            failure
+                .innermost_own()
+                .map(|frame| (frame.path.as_str(), frame.line)),
+            Some(("pkg/__init__.py", 5))
+        );
     }
 
     #[test]
     fn an_option_that_a_missing_plugin_would_know_is_a_usage_error() {
         let printed = "ERROR: usage: python -m pytest [options] [file_or_dir] [...]\npython -m pytest: error: unrecognized arguments: --cov-append --cov pkg\n  inifile: /w/setup.cfg\n  rootdir: /w\n";
         let failure = read(printed, Path::new("/w"));
-        assert_eq!((failure.phase, failure.message.as_str()), (Phase::Usage, "unrecognized arguments: --cov-append --cov pkg"));
+        assert_eq!(
+            (failure.phase, failure.message.as_str()),
+            (
+                Phase::Usage,
+                "unrecognized arguments: --cov-append --cov pkg"
+            )
+        );
     }
 
     #[test]
@@ -122,6 +184,9 @@ mod tests {
     #[test]
     fn a_run_that_printed_nothing_still_makes_a_failure() {
         let failure = read("", Path::new("/w"));
-        assert_eq!((failure.phase, failure.exception), (Phase::Configuration, None));
+        assert_eq!(
+            (failure.phase, failure.exception),
+            (Phase::Configuration, None)
+        );
     }
 }

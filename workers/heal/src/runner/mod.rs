@@ -17,7 +17,10 @@ use crate::failure::{Failure, Report, TestOutcome};
 /// The file names of the probes below the directory that is put on the run's `PYTHONPATH`.
 pub const PROBES: [(&str, &str); 2] = [
     ("maestro_pytest_probe.py", include_str!("pytest_probe.py")),
-    ("maestro_unittest_probe.py", include_str!("unittest_probe.py")),
+    (
+        "maestro_unittest_probe.py",
+        include_str!("unittest_probe.py"),
+    ),
 ];
 
 /// Why a request's tests cannot be run.
@@ -30,7 +33,9 @@ pub enum PlanError {
     #[error("`test.framework` {0} is not healed by this version; pytest and unittest are")]
     Framework(String),
     /// The command is none that runs Python's tests.
-    #[error("`runtime.command` starts with `{0}`; expected `python -m pytest …`, `pytest …` or `python -m unittest …`")]
+    #[error(
+        "`runtime.command` starts with `{0}`; expected `python -m pytest …`, `pytest …` or `python -m unittest …`"
+    )]
     Command(String),
 }
 
@@ -57,15 +62,25 @@ impl Plan {
             (Some(command), _) if !command.is_empty() => from_command(command)?,
             (_, Some((id, Framework::Pytest))) => {
                 let file = id.split("::").next().unwrap_or(id);
-                (Framework::Pytest, strings(&["-m", "pytest", "-q", "-rfE", "-p", "no:cacheprovider", file]))
+                (
+                    Framework::Pytest,
+                    strings(&["-m", "pytest", "-q", "-rfE", "-p", "no:cacheprovider", file]),
+                )
             }
-            (_, Some((id, Framework::Unittest))) => {
-                (Framework::Unittest, strings(&["-m", "unittest", module_of(id)]))
+            (_, Some((id, Framework::Unittest))) => (
+                Framework::Unittest,
+                strings(&["-m", "unittest", module_of(id)]),
+            ),
+            (_, Some((_, other))) => {
+                return Err(PlanError::Framework(format!("{other:?}").to_lowercase()));
             }
-            (_, Some((_, other))) => return Err(PlanError::Framework(format!("{other:?}").to_lowercase())),
             (_, None) => return Err(PlanError::Nothing),
         };
-        Ok(Self { framework, arguments, variables })
+        Ok(Self {
+            framework,
+            arguments,
+            variables,
+        })
     }
 
     /// The arguments with the probe in them.
@@ -74,7 +89,14 @@ impl Plan {
             Framework::Unittest => self
                 .arguments
                 .iter()
-                .map(|argument| if argument == "unittest" { "maestro_unittest_probe" } else { argument }.to_owned())
+                .map(|argument| {
+                    if argument == "unittest" {
+                        "maestro_unittest_probe"
+                    } else {
+                        argument
+                    }
+                    .to_owned()
+                })
                 .collect(),
             _ => self.arguments.clone(),
         }
@@ -86,14 +108,20 @@ impl Plan {
         let path = variables
             .get("PYTHONPATH")
             .filter(|path| !path.is_empty())
-            .map_or_else(|| probes.display().to_string(), |path| format!("{}:{path}", probes.display()));
+            .map_or_else(
+                || probes.display().to_string(),
+                |path| format!("{}:{path}", probes.display()),
+            );
         variables.insert("PYTHONPATH".to_owned(), path);
         variables.insert("MAESTRO_PROBE_FILE".to_owned(), file.display().to_string());
         if self.framework == Framework::Pytest {
             let options = variables
                 .get("PYTEST_ADDOPTS")
                 .map_or_else(String::new, |options| format!("{options} "));
-            variables.insert("PYTEST_ADDOPTS".to_owned(), format!("{options}-p maestro_pytest_probe"));
+            variables.insert(
+                "PYTEST_ADDOPTS".to_owned(),
+                format!("{options}-p maestro_pytest_probe"),
+            );
         }
         variables
     }
@@ -104,19 +132,32 @@ impl Plan {
             .iter()
             .skip(2)
             .map(|argument| argument.split("::").next().unwrap_or(argument))
-            .filter(|argument| !argument.starts_with('-') && (argument.contains('/') || argument.ends_with(".py")))
+            .filter(|argument| {
+                !argument.starts_with('-') && (argument.contains('/') || argument.ends_with(".py"))
+            })
             .collect()
     }
 
     /// Reads what a run left behind: the probe's file, and what was printed. `root` is the project's directory
     /// as the run saw it. `status` is the runner's exit status, `None` where it did not exit by itself.
-    pub fn read(&self, root: &Path, records: &[u8], stdout: &[u8], stderr: &[u8], status: Option<i32>) -> Report {
+    pub fn read(
+        &self,
+        root: &Path,
+        records: &[u8],
+        stdout: &[u8],
+        stderr: &[u8],
+        status: Option<i32>,
+    ) -> Report {
         let mut report = probe::read(records, root);
         let succeeded = status == Some(0);
         // pytest's 5: no test was collected, or all were deselected.
         let empty = status == Some(5) && self.framework == Framework::Pytest;
         if report.failures.is_empty() && !succeeded && !empty {
-            let printed = format!("{}\n{}", String::from_utf8_lossy(stdout), String::from_utf8_lossy(stderr));
+            let printed = format!(
+                "{}\n{}",
+                String::from_utf8_lossy(stdout),
+                String::from_utf8_lossy(stderr)
+            );
             report.failures.push(console::read(&printed, root));
         }
         report
@@ -126,10 +167,17 @@ impl Plan {
 impl Report {
     /// Whether a test, or a file of tests, has passed: it is there, and nothing of it failed.
     pub fn passed(&self, id: &str) -> bool {
-        let mut of_it = self.outcomes.iter().filter(|(test, _)| belongs(test, id)).peekable();
+        let mut of_it = self
+            .outcomes
+            .iter()
+            .filter(|(test, _)| belongs(test, id))
+            .peekable();
         of_it.peek().is_some()
-            && of_it.clone().any(|(_, outcome)| *outcome == TestOutcome::Passed)
-            && of_it.all(|(_, outcome)| matches!(outcome, TestOutcome::Passed | TestOutcome::Skipped))
+            && of_it
+                .clone()
+                .any(|(_, outcome)| *outcome == TestOutcome::Passed)
+            && of_it
+                .all(|(_, outcome)| matches!(outcome, TestOutcome::Passed | TestOutcome::Skipped))
     }
 
     /// Whether anything was reported of a test, or of a file of tests.
@@ -143,7 +191,8 @@ impl Report {
             (Some(id), Some(test)) => belongs(test, id) || belongs(id, test),
             _ => true,
         };
-        let (mut targets, others): (Vec<_>, Vec<_>) = self.failures.iter().cloned().partition(is_target);
+        let (mut targets, others): (Vec<_>, Vec<_>) =
+            self.failures.iter().cloned().partition(is_target);
         targets.extend(others);
         targets
     }
@@ -152,14 +201,16 @@ impl Report {
 /// Whether `test` is `id` or lies in it: `a.py::T::t` lies in `a.py` and in `a.py::T`, `a.py::t[1]` in `a.py::t`,
 /// `m.T.t` in `m`.
 pub fn belongs(test: &str, id: &str) -> bool {
-    test.strip_prefix(id)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with("::") || rest.starts_with('[') || rest.starts_with('.'))
+    test.strip_prefix(id).is_some_and(|rest| {
+        rest.is_empty() || rest.starts_with("::") || rest.starts_with('[') || rest.starts_with('.')
+    })
 }
 
 fn from_command(command: &[String]) -> Result<(Framework, Vec<String>), PlanError> {
-    let program = Path::new(&command[0])
-        .file_name()
-        .map_or_else(|| command[0].clone(), |name| name.to_string_lossy().into_owned());
+    let program = Path::new(&command[0]).file_name().map_or_else(
+        || command[0].clone(),
+        |name| name.to_string_lossy().into_owned(),
+    );
     let rest = &command[1..];
     if matches!(program.as_str(), "pytest" | "py.test") {
         let mut arguments = strings(&["-m", "pytest"]);
@@ -167,7 +218,10 @@ fn from_command(command: &[String]) -> Result<(Framework, Vec<String>), PlanErro
         return Ok((Framework::Pytest, arguments));
     }
     if program == "python" || program.starts_with("python2") || program.starts_with("python3") {
-        let module = rest.iter().position(|argument| argument == "-m").and_then(|at| rest.get(at + 1));
+        let module = rest
+            .iter()
+            .position(|argument| argument == "-m")
+            .and_then(|at| rest.get(at + 1));
         match module.map(String::as_str) {
             Some("pytest" | "py.test") => return Ok((Framework::Pytest, rest.to_vec())),
             Some("unittest") => return Ok((Framework::Unittest, rest.to_vec())),
@@ -206,21 +260,38 @@ mod tests {
 
     #[test]
     fn without_a_command_the_whole_file_of_the_test_is_run() {
-        let plan = Plan::new(None, Some(("tests/test_a.py::T::test_b", Framework::Pytest)), BTreeMap::new()).unwrap();
+        let plan = Plan::new(
+            None,
+            Some(("tests/test_a.py::T::test_b", Framework::Pytest)),
+            BTreeMap::new(),
+        )
+        .unwrap();
         assert_eq!(plan.operands(), ["tests/test_a.py"]);
-        let plan = Plan::new(None, Some(("pkg.test_a.T.test_b", Framework::Unittest)), BTreeMap::new()).unwrap();
-        assert_eq!(plan.arguments(), strings(&["-m", "maestro_unittest_probe", "pkg.test_a"]));
+        let plan = Plan::new(
+            None,
+            Some(("pkg.test_a.T.test_b", Framework::Unittest)),
+            BTreeMap::new(),
+        )
+        .unwrap();
+        assert_eq!(
+            plan.arguments(),
+            strings(&["-m", "maestro_unittest_probe", "pkg.test_a"])
+        );
     }
 
     #[test]
     fn a_shell_command_is_refused_by_name() {
-        let error = Plan::new(Some(&strings(&["make", "test"])), None, BTreeMap::new()).unwrap_err();
+        let error =
+            Plan::new(Some(&strings(&["make", "test"])), None, BTreeMap::new()).unwrap_err();
         assert!(error.to_string().contains("`make test`"), "{error}");
     }
 
     #[test]
     fn the_projects_own_variables_are_kept_behind_the_probes() {
-        let given = BTreeMap::from([("PYTHONPATH".to_owned(), "src".to_owned()), ("PYTEST_ADDOPTS".to_owned(), "-x".to_owned())]);
+        let given = BTreeMap::from([
+            ("PYTHONPATH".to_owned(), "src".to_owned()),
+            ("PYTEST_ADDOPTS".to_owned(), "-x".to_owned()),
+        ]);
         let plan = Plan::new(Some(&strings(&["pytest"])), None, given).unwrap();
         let variables = plan.variables(Path::new("/probes"), Path::new("/out"));
         assert_eq!(variables["PYTHONPATH"], "/probes:src");

@@ -37,7 +37,10 @@ pub(super) fn read(records: &[u8], directory: &Path) -> Report {
             "start" => root = record.root.into(),
             "collected" => {
                 for test in record.tests {
-                    report.outcomes.entry(relative_id(&test, &root, directory)).or_insert(TestOutcome::Skipped);
+                    report
+                        .outcomes
+                        .entry(relative_id(&test, &root, directory))
+                        .or_insert(TestOutcome::Skipped);
                 }
             }
             "outcome" => outcome(&mut report, &mut unexplained, record, &root, directory),
@@ -50,13 +53,23 @@ pub(super) fn read(records: &[u8], directory: &Path) -> Report {
         }
     }
     // An outcome whose exception the probe was not told (a strict xpass, a hook's own report).
-    let explained: Vec<Option<String>> = report.failures.iter().map(|failure| failure.test.clone()).collect();
+    let explained: Vec<Option<String>> = report
+        .failures
+        .iter()
+        .map(|failure| failure.test.clone())
+        .collect();
     unexplained.retain(|failure| !explained.contains(&failure.test));
     report.failures.extend(unexplained);
     report
 }
 
-fn outcome(report: &mut Report, unexplained: &mut Vec<Failure>, record: Record, root: &Path, directory: &Path) {
+fn outcome(
+    report: &mut Report,
+    unexplained: &mut Vec<Failure>,
+    record: Record,
+    root: &Path,
+    directory: &Path,
+) {
     let test = relative_id(&record.test, root, directory);
     let outcome = match record.outcome.as_str() {
         "passed" | "xpassed" => TestOutcome::Passed,
@@ -86,7 +99,11 @@ fn failure(record: Record, root: &Path, directory: &Path) -> Failure {
     let mut frames: Vec<Frame> = record
         .frames
         .into_iter()
-        .map(|(path, line, function)| Frame { path: relative_path(&path, directory), line, function })
+        .map(|(path, line, function)| Frame {
+            path: relative_path(&path, directory),
+            line,
+            function,
+        })
         .collect();
     let first = frames
         .iter()
@@ -116,16 +133,24 @@ fn phase(when: &str) -> Phase {
 fn is_machinery(path: &str) -> bool {
     path.starts_with("<frozen")
         || path.starts_with('/')
-            && ["/_pytest/", "/pluggy/", "/importlib/", "/unittest/", "/runpy.py", "/maestro_unittest_probe.py"]
-                .iter()
-                .any(|part| path.contains(part))
+            && [
+                "/_pytest/",
+                "/pluggy/",
+                "/importlib/",
+                "/unittest/",
+                "/runpy.py",
+                "/maestro_unittest_probe.py",
+            ]
+            .iter()
+            .any(|part| path.contains(part))
 }
 
 /// A path of the run, relative to the project's directory where it lies inside.
 pub(super) fn relative_path(path: &str, directory: &Path) -> String {
-    Path::new(path)
-        .strip_prefix(directory)
-        .map_or_else(|_| path.strip_prefix("./").unwrap_or(path).to_owned(), |inside| inside.display().to_string())
+    Path::new(path).strip_prefix(directory).map_or_else(
+        |_| path.strip_prefix("./").unwrap_or(path).to_owned(),
+        |inside| inside.display().to_string(),
+    )
 }
 
 /// Node ids are relative to pytest's root directory, which need not be the directory that the command ran in.
@@ -163,7 +188,11 @@ mod tests {
         ]);
         assert_eq!(report.outcomes["t.py::a"], TestOutcome::Failed);
         assert_eq!(report.failures.len(), 1);
-        let paths: Vec<_> = report.failures[0].frames.iter().map(|frame| frame.path.as_str()).collect();
+        let paths: Vec<_> = report.failures[0]
+            .frames
+            .iter()
+            .map(|frame| frame.path.as_str())
+            .collect();
         assert_eq!(paths, ["t.py", "p/m.py"]);
     }
 
@@ -179,9 +208,18 @@ mod tests {
 
     #[test]
     fn ids_are_made_relative_to_the_directory_of_the_run() {
-        assert_eq!(relative_id("tests/t.py::a", Path::new("/w"), Path::new("/w/sub")), "tests/t.py::a");
-        assert_eq!(relative_id("sub/t.py::a", Path::new("/w"), Path::new("/w/sub")), "t.py::a");
-        assert_eq!(relative_id("t.py::a", Path::new("/w/tests"), Path::new("/w")), "tests/t.py::a");
+        assert_eq!(
+            relative_id("tests/t.py::a", Path::new("/w"), Path::new("/w/sub")),
+            "tests/t.py::a"
+        );
+        assert_eq!(
+            relative_id("sub/t.py::a", Path::new("/w"), Path::new("/w/sub")),
+            "t.py::a"
+        );
+        assert_eq!(
+            relative_id("t.py::a", Path::new("/w/tests"), Path::new("/w")),
+            "tests/t.py::a"
+        );
     }
 
     #[test]

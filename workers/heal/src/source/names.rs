@@ -56,11 +56,12 @@ impl<'t> Names<'t> {
 
     fn note_binding(&mut self, node: Node<'t>) {
         let target = match node.kind() {
-            "function_definition" | "class_definition" => node.child_by_field_name("name"),
+            "function_definition" | "class_definition" | "named_expression" => {
+                node.child_by_field_name("name")
+            }
             "assignment" | "for_statement" | "for_in_clause" | "augmented_assignment" => {
                 node.child_by_field_name("left")
             }
-            "named_expression" => node.child_by_field_name("name"),
             "as_pattern_target" | "parameters" | "lambda_parameters" => Some(node),
             _ => None,
         };

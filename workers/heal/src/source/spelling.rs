@@ -1,5 +1,6 @@
 //! How a file can write down a qualified name: through an import that it has, or one that it gets.
 
+use std::fmt::Write as _;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -187,7 +188,9 @@ impl<'s, 't> Spelling<'s, 't> {
                             .map(|&index| self.names.imports[index].item.end_byte())?;
                         splices.push(Splice::insert(last, format!(", {names}")));
                     }
-                    _ => tail.push_str(&format!("{joint}{text}")),
+                    _ => {
+ let _ = write!(tail, "{joint}{text}");
+ }
                 }
             }
             if !tail.is_empty() {
@@ -209,10 +212,7 @@ impl<'s, 't> Spelling<'s, 't> {
     /// Before the first plain import of the file, or below its docstring.
     fn at_top(&self, statements: &[String]) -> Splice {
         let newline = self.source.newline();
-        let text: String = statements
-            .iter()
-            .map(|statement| format!("{statement}{newline}"))
-            .collect();
+        let text = statements.join(newline) + newline;
         let root = self.source.root();
         let mut cursor = root.walk();
         let first = root.children(&mut cursor).find(|node| {

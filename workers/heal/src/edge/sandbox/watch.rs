@@ -250,7 +250,8 @@ impl Watch {
         let table = self.members.table()?;
         let present = self.members.present(&table);
         let threads: u32 = present.iter().map(|process| process.threads).sum();
-        if threads >= self.limits.processes {
+        // In a user namespace the kernel counts `bwrap`'s own first process as well, and lets it come no further.
+        if threads + 1 >= self.limits.processes {
             return Some(Ended::TooManyProcesses);
         }
         if present

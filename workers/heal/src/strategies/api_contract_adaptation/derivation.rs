@@ -18,7 +18,7 @@ use crate::strategies::{own_python, rank};
 const MOST_FILES: usize = 2000;
 
 /// Candidates from the installed package itself.
-pub fn candidates(case: &Case<'_>, about: &Subject) -> Vec<Candidate> {
+pub(super) fn candidates(case: &Case<'_>, about: &Subject) -> Vec<Candidate> {
     let Subject::NameMissing { module, name } = about else {
         return Vec::new();
     };

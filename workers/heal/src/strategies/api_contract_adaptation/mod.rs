@@ -11,12 +11,15 @@ mod template;
 mod transforms;
 mod trigger;
 
+use std::fmt::Write as _;
 use std::collections::BTreeSet;
 
 use maestro_protocol::heal::{RuntimeChanges, Strategy};
 
 use crate::case::{Candidate, Case, Edit, Finding, Repair};
-use crate::classify::subject::{Said, Subject, subject};
+#[cfg(test)]
+use crate::classify::subject::Said;
+use crate::classify::subject::{Subject, subject};
 use crate::failure::Failure;
 use crate::roles::{Role, Roles};
 use crate::rules::{Change, Rule};
@@ -25,7 +28,7 @@ use crate::strategies::{own_python, rank};
 use port::Order;
 
 /// See the module.
-pub struct ApiContractAdaptation;
+pub(crate) struct ApiContractAdaptation;
 
 impl Repair for ApiContractAdaptation {
     fn strategy(&self) -> Strategy {
@@ -268,10 +271,10 @@ fn words(rules: &[&Rule]) -> Vec<String> {
             Change::Moved(moved) => words.push(last(&moved.from)),
             Change::Module(module) => words.push(last(&module.from)),
             Change::Attributes(names) | Change::Builtins(names) => {
-                words.extend(names.keys().cloned())
+                words.extend(names.keys().cloned());
             }
             Change::Keyword(keyword) => {
-                words.extend(keyword.drop.iter().chain(keyword.rename.keys()).cloned())
+                words.extend(keyword.drop.iter().chain(keyword.rename.keys()).cloned());
             }
             Change::Rewrite(rewrite) => words.push(last(&rewrite.call)),
             Change::Transform(name) => match transforms::words(name) {
@@ -313,7 +316,7 @@ fn describe(rules: &[&Rule]) -> String {
     parts.truncate(2);
     let mut text = format!("ports every use: {}", parts.join("; "));
     if more > 0 {
-        text.push_str(&format!("; and {more} more of the kind"));
+        let _ = write!(text, "; and {more} more of the kind");
     }
     text
 }

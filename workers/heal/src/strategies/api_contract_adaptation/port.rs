@@ -14,7 +14,7 @@ use crate::source::spelling::{Spelling, without_item};
 use crate::source::{Source, arguments};
 
 /// What a file is ported by.
-pub struct Order<'r> {
+pub(super) struct Order<'r> {
     /// The rules.
     pub rules: &'r [&'r Rule],
     /// The module that the failure says is missing, where it says so.
@@ -26,7 +26,7 @@ pub struct Order<'r> {
 }
 
 /// The file's new text: `None` where nothing in it is concerned, or where not all that is concerned can be ported.
-pub fn port(text: &str, order: &Order<'_>) -> Option<String> {
+pub(super) fn port(text: &str, order: &Order<'_>) -> Option<String> {
     let source = Source::parse(text)?;
     let names = Names::of(&source);
     let mut port = Port {

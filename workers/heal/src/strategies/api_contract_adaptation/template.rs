@@ -1,11 +1,12 @@
 //! Templates of calls: how an old call is written in the new form.
 
+use std::fmt::Write as _;
 use tree_sitter::Node;
 
 use crate::source::{Source, arguments};
 
 /// A call taken apart.
-pub struct Call {
+pub(super) struct Call {
     /// What its method is called on, as the file has it.
     pub receiver: Option<Piece>,
     /// Arguments by position.
@@ -20,7 +21,7 @@ pub struct Call {
 
 /// The text of an expression, and whether an operator next to it would tear it apart.
 #[derive(Debug, Clone)]
-pub struct Piece {
+pub(super) struct Piece {
     /// As the file has it, inner repairs made.
     pub text: String,
     /// It stands by itself next to any operator.
@@ -29,7 +30,7 @@ pub struct Piece {
 
 impl Call {
     /// Takes a call apart; `text_of` gives a node's text with the repairs inside it already made.
-    pub fn of(
+    pub(super) fn of(
         source: &Source,
         call: Node<'_>,
         text_of: &dyn Fn(Node<'_>) -> Option<String>,
@@ -78,7 +79,7 @@ impl Call {
 
     /// Fills in the first template that takes exactly the arguments that the call has. `spell` writes down
     /// `module:name`.
-    pub fn fill(
+    pub(super) fn fill(
         &self,
         templates: &[String],
         spell: &dyn Fn(&str, &str) -> Option<String>,
@@ -93,7 +94,7 @@ impl Call {
                 Token::Hole(name, atom) => {
                     let piece = self.hole(&name)?;
                     if atom && !piece.atom {
-                        text.push_str(&format!("({})", piece.text));
+                        let _ = write!(text, "({})", piece.text);
                     } else {
                         text.push_str(&piece.text);
                     }

@@ -23,7 +23,7 @@ const ALL: &[(&str, Transform)] = &[
 ];
 
 /// Words of which a file has one where a transformation concerns it.
-pub fn words(name: &str) -> &'static [&'static str] {
+pub(super) fn words(name: &str) -> &'static [&'static str] {
     match name {
         "nose_style_setup" => &["def setup(", "def teardown(", ".setup(", ".teardown("],
         "hook_arguments" => &["def pytest_"],
@@ -36,7 +36,7 @@ pub fn words(name: &str) -> &'static [&'static str] {
 }
 
 /// Runs one by its name.
-pub fn run(
+pub(super) fn run(
     name: &str,
     source: &Source,
     names: &Names<'_>,
@@ -98,7 +98,7 @@ fn nose_name(name: &str) -> Option<&'static str> {
 
 /// Whether a nose-style `setup` of this file binds an attribute: its absence is then explained by `setup` not being
 /// called any more.
-pub fn setup_binds(source: &Source, attribute: &str) -> bool {
+pub(super) fn setup_binds(source: &Source, attribute: &str) -> bool {
     source
         .nodes()
         .filter(|node| node.kind() == "function_definition")
@@ -239,6 +239,7 @@ fn path_use(source: &Source, node: Node<'_>, parent: Node<'_>, new: &str) -> Opt
 }
 
 /// `a(?i)b` means `(?i)ab`; since 3.11 it must be written so.
+#[expect(clippy::unnecessary_wraps, reason = "one signature for all transformations")]
 fn inline_flags(source: &Source, _: &Names<'_>, order: &Order<'_>) -> Option<Vec<Splice>> {
     let mut splices = Vec::new();
     for content in source
@@ -272,7 +273,7 @@ fn universal_newlines(source: &Source, _: &Names<'_>, _: &Order<'_>) -> Option<V
     let mut splices = Vec::new();
     for call in source.nodes().filter(|node| node.kind() == "call") {
         let function = source.slice(call.child_by_field_name("function")?);
-        if !matches!(function, "open" | "io.open" | "codecs.open") && !function.ends_with(".open") {
+        if function.rsplit('.').next() != Some("open") {
             continue;
         }
         for content in arguments(call)
@@ -380,7 +381,7 @@ fn warns_none(source: &Source, names: &Names<'_>, _: &Order<'_>) -> Option<Vec<S
 }
 
 /// The names of methods that a file's classes define, of those asked for.
-pub fn defined(source: &Source, wanted: &BTreeSet<&str>) -> BTreeSet<String> {
+pub(super) fn defined(source: &Source, wanted: &BTreeSet<&str>) -> BTreeSet<String> {
     source
         .nodes()
         .filter(|node| node.kind() == "function_definition")

@@ -5,7 +5,7 @@ use crate::classify::subject::{Said, Subject};
 use crate::rules::{self, Change, Rule};
 
 /// The rules that a failure calls for.
-pub fn called(subject: &Subject, said: &Said) -> Vec<&'static Rule> {
+pub(super) fn called(subject: &Subject, said: &Said) -> Vec<&'static Rule> {
     rules::api()
         .iter()
         .filter(|rule| calls(rule, subject, said))
@@ -13,7 +13,7 @@ pub fn called(subject: &Subject, said: &Said) -> Vec<&'static Rule> {
 }
 
 /// Whether a failure calls for a rule.
-pub fn calls(rule: &Rule, subject: &Subject, said: &Said) -> bool {
+pub(super) fn calls(rule: &Rule, subject: &Subject, said: &Said) -> bool {
     let line = said.line();
     rule.when
         .iter()
@@ -118,7 +118,7 @@ fn mentions(text: &str, name: &str) -> bool {
 }
 
 /// Whether a module is another, or lies below it.
-pub fn is_within(module: &str, outer: &str) -> bool {
+pub(super) fn is_within(module: &str, outer: &str) -> bool {
     module
         .strip_prefix(outer)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))

@@ -55,7 +55,7 @@ impl Declared {
             let requirements = (name.contains("requirements")
                 || name.contains("-reqs")
                 || directory == "requirements")
-                && name.ends_with(".txt");
+                && name.rsplit_once('.').is_some_and(|(_, end)| end == "txt");
             if !near || !(requirements || directory.is_empty()) {
                 continue;
             }
@@ -97,7 +97,7 @@ impl Declared {
             [file] => self
                 .modules
                 .extend(file.strip_suffix(".py").map(str::to_owned)),
-            [package, rest @ ..] if rest.last().is_some_and(|last| last.ends_with(".py")) => {
+            [package, .., file] if file.strip_suffix(".py").is_some() => {
                 self.modules.insert((*package).to_owned());
             }
             _ => {}

@@ -22,7 +22,7 @@ use crate::strategies::{own_python, rank};
 use declared::{Declared, normalised};
 
 /// See the module.
-pub struct DependencyFix;
+pub(super) struct DependencyFix;
 
 impl Repair for DependencyFix {
     fn strategy(&self) -> Strategy {
@@ -72,7 +72,7 @@ impl Search<'_> {
             },
             Subject::FixtureMissing(fixture) => self.fixture(fixture),
             Subject::OptionsUnknown(options) => self.options(options),
-            Subject::PluginsRequired(plugins) => vec![self.install(
+            Subject::PluginsRequired(plugins) => vec![install(
                 plugins.clone(),
                 format!(
                     "installs the plugins that the configuration requires: {}",
@@ -86,19 +86,6 @@ impl Search<'_> {
             )),
             Subject::Warning(_) => self.pytest_before_removal(),
             _ => self.told_by_the_runner(),
-        }
-    }
-
-    fn install(&self, requirements: Vec<String>, description: String, rank: u32) -> Candidate {
-        Candidate {
-            strategy: Strategy::DependencyFix,
-            description,
-            edits: Vec::new(),
-            runtime: RuntimeChanges {
-                install: requirements,
-                ..RuntimeChanges::default()
-            },
-            rank,
         }
     }
 
@@ -175,7 +162,7 @@ impl Search<'_> {
         } else {
             "which brings it"
         };
-        let mut found = vec![self.install(
+        let mut found = vec![install(
             vec![first.clone()],
             format!("installs `{first}`, {by}: module `{module}` is missing"),
             rank,
@@ -188,7 +175,7 @@ impl Search<'_> {
                 let description = format!(
                     "installs `{older}`: module `{module}` is missing, and its newest version does not fit"
                 );
-                found.push(self.install(vec![older], description, rank::OLDER_VERSION + step));
+                found.push(install(vec![older], description, rank::OLDER_VERSION + step));
             }
         }
         found
@@ -211,7 +198,7 @@ impl Search<'_> {
             .filter(|stated| stated.text.contains(['<', '=', '~']));
         if let Some(stated) = stated {
             let text = stated.text.clone();
-            found.push(self.install(
+            found.push(install(
                 vec![text.clone()],
                 format!("installs `{text}`, as the project asks: {name} {version} has no {what}"),
                 rank,
@@ -220,7 +207,7 @@ impl Search<'_> {
         }
         for older in versions::below(&self.case.index.versions(&name), &version) {
             let description = format!("installs {name} {older}: {what} is gone from {version}");
-            found.push(self.install(vec![format!("{name}=={older}")], description, rank));
+            found.push(install(vec![format!("{name}=={older}")], description, rank));
             rank += 1;
         }
         found
@@ -248,7 +235,7 @@ impl Search<'_> {
             .filter(|newest| versions::release(newest) > versions::release(&version))
             .map(|newest| {
                 let description = format!("installs {name} {newest}: {name} {version} fails inside itself on this interpreter or its other packages");
-                self.install(vec![format!("{name}=={newest}")], description, rank::OLDER_VERSION)
+                install(vec![format!("{name}=={newest}")], description, rank::OLDER_VERSION)
             })
             .into_iter()
             .collect()
@@ -286,7 +273,7 @@ impl Search<'_> {
 
     fn fixture(&self, fixture: &str) -> Vec<Candidate> {
         if fixture == "testdir" || fixture == "pytester" {
-            let mut candidate = self.install(
+            let mut candidate = install(
                 Vec::new(),
                 "turns on pytest's own plugin `pytester`, which brings the fixture".to_owned(),
                 rank::KNOWN_DISTRIBUTION,
@@ -346,7 +333,7 @@ impl Search<'_> {
             .filter(|name| !name.contains(['<', '=']))
             .cloned()
             .collect();
-        let mut found = vec![self.install(needed.clone(), description, rank::KNOWN_DISTRIBUTION)];
+        let mut found = vec![install(needed.clone(), description, rank::KNOWN_DISTRIBUTION)];
         if let [name] = majors.as_slice() {
             for (step, major) in
                 (1_u32..).zip(versions::older_majors(&self.case.index.versions(name)))
@@ -361,7 +348,7 @@ impl Search<'_> {
                     "installs {}: the newest version does not fit",
                     older.join(", ")
                 );
-                found.push(self.install(older, description, rank::OLDER_VERSION + step));
+                found.push(install(older, description, rank::OLDER_VERSION + step));
             }
         }
         found
@@ -377,7 +364,7 @@ impl Search<'_> {
         let mut found: Vec<Candidate> = Vec::new();
         for (step, plugin) in (0_u32..).zip(known) {
             let requirement = self.stated(&plugin.install);
-            found.push(self.install(
+            found.push(install(
                 vec![requirement.clone()],
                 format!("installs `{requirement}`: {what}"),
                 rank::KNOWN_DISTRIBUTION + step.min(9),
@@ -387,7 +374,7 @@ impl Search<'_> {
                     &self.case.index.versions(&plugin.install),
                 )) {
                     let older = format!("{}<{major}", plugin.install);
-                    found.push(self.install(
+                    found.push(install(
                         vec![older.clone()],
                         format!("installs `{older}`: {what}, and the newest version does not fit"),
                         rank::OLDER_VERSION + step,
@@ -402,7 +389,7 @@ impl Search<'_> {
                     "installs the plugins that the project asks for ({}): {what}",
                     declared.join(", ")
                 );
-                found.push(self.install(declared, description, rank::KNOWN_DISTRIBUTION));
+                found.push(install(declared, description, rank::KNOWN_DISTRIBUTION));
             }
         }
         found
@@ -445,7 +432,7 @@ impl Search<'_> {
             .iter()
             .any(|module| normalised(module) == wanted);
         if self.declared.own.contains(&wanted) || own_module {
-            return vec![self.install(
+            return vec![install(
                 vec![".".to_owned()],
                 "installs the project itself: its code asks for its own metadata".to_owned(),
                 rank::KNOWN_DISTRIBUTION,
@@ -467,7 +454,7 @@ impl Search<'_> {
         if !vouched && self.case.index.versions(name).is_empty() {
             return Vec::new();
         }
-        vec![self.install(
+        vec![install(
             vec![requirement.clone()],
             format!("installs `{requirement}`: its metadata is asked for and missing"),
             rank,
@@ -491,7 +478,7 @@ impl Search<'_> {
             .rev()
             .zip(0_u32..)
             .map(|(major, step)| {
-                self.install(
+                install(
                     vec![format!("pytest<{major}")],
                     format!("installs `pytest<{major}`, which still knows {what}"),
                     rank::OLDER_VERSION + step,
@@ -509,7 +496,7 @@ impl Search<'_> {
             .map(|rest| rest.chars().take_while(char::is_ascii_digit).collect())
             .unwrap_or_default();
         digits.parse::<u64>().ok().map_or_else(Vec::new, |major| {
-            vec![self.install(
+            vec![install(
                 vec![format!("pytest<{}", major.saturating_sub(1))],
                 format!(
                     "installs `pytest<{}`, which does not warn of it yet",
@@ -581,6 +568,20 @@ impl Search<'_> {
                     .iter()
                     .any(|import| import.module().split('.').next() == Some(top))
             })
+    }
+}
+
+/// A candidate that installs these requirements.
+fn install(requirements: Vec<String>, description: String, rank: u32) -> Candidate {
+    Candidate {
+        strategy: Strategy::DependencyFix,
+        description,
+        edits: Vec::new(),
+        runtime: RuntimeChanges {
+            install: requirements,
+            ..RuntimeChanges::default()
+        },
+        rank,
     }
 }
 

@@ -30,17 +30,16 @@ fn mixed_tabs(text: &str, inside: &BTreeSet<usize>) -> Option<Repaired> {
     if !(tabs && spaces) {
         return None;
     }
-    let expanded: String = text
-        .split_inclusive('\n')
-        .enumerate()
-        .map(|(at, line)| {
-            let white = indent(line);
-            if inside.contains(&at) || !white.contains('\t') {
-                return line.to_owned();
-            }
-            format!("{}{}", " ".repeat(width(white)), &line[white.len()..])
-        })
-        .collect();
+    let mut expanded = String::with_capacity(text.len() * 2);
+    for (at, line) in text.split_inclusive('\n').enumerate() {
+        let white = indent(line);
+        if inside.contains(&at) {
+            expanded.push_str(line);
+        } else {
+            expanded.push_str(&" ".repeat(width(white)));
+            expanded.push_str(&line[white.len()..]);
+        }
+    }
     (expanded != text && super::is_sound(&expanded)).then(|| Repaired {
         text: expanded,
         what: "indentation mixed tabs and spaces; tabs are spaces now, by Python 2's rule of eight columns".to_owned(),

@@ -15,7 +15,7 @@ use crate::source::Source;
 use crate::strategies::rank;
 
 /// See the module.
-pub struct SyntaxRepair;
+pub(super) struct SyntaxRepair;
 
 /// How many ways of writing one character are worth a run.
 const MOST_GUESSES: usize = 4;

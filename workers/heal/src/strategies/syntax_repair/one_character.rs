@@ -311,7 +311,7 @@ fn comma(lines: &Lines<'_>, at: usize) -> Vec<Guess> {
         .filter(|guess| super::is_sound(&guess.text))
         .collect();
     if sound.len() == 1 {
-        sound.drain(..).collect()
+        std::mem::take(&mut sound)
     } else {
         Vec::new()
     }

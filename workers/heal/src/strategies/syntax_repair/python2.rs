@@ -1,5 +1,6 @@
 //! Statements and literals of Python 2, in the form that means the same in Python 3.
 
+use std::fmt::Write as _;
 use tree_sitter::Node;
 
 use super::Repaired;
@@ -165,7 +166,7 @@ fn raise_statement(source: &Source, node: Node<'_>) -> Option<Splice> {
     };
     let mut text = format!("{}{value}", source.slice(class));
     if let Some(traceback) = parts.get(2) {
-        text.push_str(&format!(".with_traceback({})", source.slice(*traceback)));
+        let _ = write!(text, ".with_traceback({})", source.slice(*traceback));
     }
     Some(Splice::replace(list.byte_range(), text))
 }
