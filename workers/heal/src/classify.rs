@@ -4,11 +4,11 @@
 
 pub mod subject;
 
-use std::fmt::Write as _;
 use crate::case::{Case, Installed};
 use crate::failure::{Failure, Phase};
 use crate::roles::{Role, Roles};
 use crate::strategies::api_contract_adaptation::explains;
+use std::fmt::Write as _;
 use subject::{Said, Subject};
 
 /// The class of a failure.
@@ -213,7 +213,7 @@ fn leaning(
 fn assertion(case: &Case<'_>, said: &Said, failure: &Failure, roles: &Roles) -> String {
     let test = failure.test.as_deref().unwrap_or("the test");
     let claimed = first_line(&said.message);
-    let mut text = match failure.innermost_own() {
+    let mut sentence = match failure.innermost_own() {
         Some(frame) => format!(
             "{test} asserts at {}:{} what does not hold: {claimed}",
             frame.path, frame.line
@@ -226,18 +226,19 @@ fn assertion(case: &Case<'_>, said: &Said, failure: &Failure, roles: &Roles) -> 
         .rev()
         .find(|frame| !frame.path.starts_with('/') && roles.of(&frame.path) == Role::Product);
     if let Some(frame) = product {
-        let _ = write!(text, 
+        let _ = write!(
+            sentence,
             "; most probably at fault is {}:{}",
             frame.path, frame.line
         );
         if !frame.function.is_empty() && frame.function != "<module>" {
-            let _ = write!(text, " (`{}`)", frame.function);
+            let _ = write!(sentence, " (`{}`)", frame.function);
         }
     } else if let Some((path, line, name)) = called_product(case, failure, roles) {
-        let _ = write!(text, "; the value comes from `{name}` ({path}:{line})");
+        let _ = write!(sentence, "; the value comes from `{name}` ({path}:{line})");
     }
-    text.push_str(". Nothing shows that the expectation is what is out of date, so no change of the test is offered");
-    text
+    sentence.push_str(". Nothing shows that the expectation is what is out of date, so no change of the test is offered");
+    sentence
 }
 
 /// What an exception says to a person, where it comes out of the project's own code and no absent API explains it.

@@ -207,7 +207,8 @@ fn attributes(exception: &str, message: &str) -> Option<Subject> {
                     name,
                 });
             }
-            let class = after(message, "type object ").map_or_else(|| first_word(message), first_word);
+            let class =
+                after(message, "type object ").map_or_else(|| first_word(message), first_word);
             Some(Subject::AttributeMissing { class, name })
         }
         "NameError" => after(message, "name ").map(|rest| Subject::NameUndefined(first_word(rest))),
@@ -359,6 +360,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table of wordings")]
     fn each_wording_gives_its_subject() {
         let module = |m: &str| Subject::ModuleMissing(m.to_owned());
         let name = |m: &str, n: &str| Subject::NameMissing {

@@ -1,8 +1,8 @@
 //! How a file can write down a qualified name: through an import that it has, or one that it gets.
 
-use std::fmt::Write as _;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use tree_sitter::Node;
 
@@ -189,8 +189,8 @@ impl<'s, 't> Spelling<'s, 't> {
                         splices.push(Splice::insert(last, format!(", {names}")));
                     }
                     _ => {
- let _ = write!(tail, "{joint}{text}");
- }
+                        let _ = write!(tail, "{joint}{text}");
+                    }
                 }
             }
             if !tail.is_empty() {

@@ -11,8 +11,8 @@ mod template;
 mod transforms;
 mod trigger;
 
-use std::fmt::Write as _;
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use maestro_protocol::heal::{RuntimeChanges, Strategy};
 

@@ -295,12 +295,14 @@ impl<'t> Port<'_, 't> {
                 {
                     if let Some((module, name)) = moved_to(moved, &import.stands_for()) {
                         let statement = from_import(module, name, import.local());
-                        return self.replace_import(index, statement);
+                        self.replace_import(index, statement);
+                        return Some(());
                     }
                 }
                 Change::Module(module) => {
                     if let Some(statement) = self.module_import(index, module) {
-                        return self.replace_import(index, statement);
+                        self.replace_import(index, Some(statement));
+                        return Some(());
                     }
                 }
                 _ => {}
@@ -309,39 +311,38 @@ impl<'t> Port<'_, 't> {
         self.leftover(index)
     }
 
-    fn replace_import(&mut self, index: usize, statement: Option<String>) -> Option<()> {
+    fn replace_import(&mut self, index: usize, statement: Option<String>) {
         self.gone.insert(index);
         if let Some(statement) = statement {
             self.statements.push((index, statement));
         }
-        Some(())
     }
 
-    /// The statement that brings a renamed module under the name that the file knows it by. The outer `None`: this
-    /// import is not concerned.
-    fn module_import(&self, index: usize, module: &Renamed) -> Option<Option<String>> {
+    /// The statement that brings a renamed module under the name that the file knows it by; `None` where this import
+    /// is not concerned.
+    fn module_import(&self, index: usize, module: &Renamed) -> Option<String> {
         let import = &self.names.imports[index];
         let Some(from) = &import.from else {
             if import.name != module.from {
                 return None;
             }
-            return Some(Some(match &import.alias {
+            return Some(match &import.alias {
                 Some(alias) if *alias == module.to => format!("import {}", module.to),
                 Some(alias) => format!("import {} as {alias}", module.to),
                 None if module.from.contains('.') => format!("import {}", module.to),
                 None => import_as(&module.to, import.local()),
-            }));
+            });
         };
         if is_within(from, &module.from) {
             let rest = &from[module.from.len()..];
-            return Some(Some(explicit_import(
+            return Some(explicit_import(
                 &format!("{}{rest}", module.to),
                 &import.name,
                 import.local(),
-            )));
+            ));
         }
         (format!("{from}.{}", import.name) == module.from)
-            .then(|| Some(import_as(&module.to, import.local())))
+            .then(|| import_as(&module.to, import.local()))
     }
 
     /// An import of a module that is gone, or of a name whose calls were rewritten: nothing may be left of it.

@@ -239,7 +239,10 @@ fn path_use(source: &Source, node: Node<'_>, parent: Node<'_>, new: &str) -> Opt
 }
 
 /// `a(?i)b` means `(?i)ab`; since 3.11 it must be written so.
-#[expect(clippy::unnecessary_wraps, reason = "one signature for all transformations")]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "one signature for all transformations"
+)]
 fn inline_flags(source: &Source, _: &Names<'_>, order: &Order<'_>) -> Option<Vec<Splice>> {
     let mut splices = Vec::new();
     for content in source

@@ -175,7 +175,11 @@ impl Search<'_> {
                 let description = format!(
                     "installs `{older}`: module `{module}` is missing, and its newest version does not fit"
                 );
-                found.push(install(vec![older], description, rank::OLDER_VERSION + step));
+                found.push(install(
+                    vec![older],
+                    description,
+                    rank::OLDER_VERSION + step,
+                ));
             }
         }
         found
@@ -333,7 +337,11 @@ impl Search<'_> {
             .filter(|name| !name.contains(['<', '=']))
             .cloned()
             .collect();
-        let mut found = vec![install(needed.clone(), description, rank::KNOWN_DISTRIBUTION)];
+        let mut found = vec![install(
+            needed.clone(),
+            description,
+            rank::KNOWN_DISTRIBUTION,
+        )];
         if let [name] = majors.as_slice() {
             for (step, major) in
                 (1_u32..).zip(versions::older_majors(&self.case.index.versions(name)))
