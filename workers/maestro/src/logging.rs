@@ -1,6 +1,8 @@
 //! Log lines: one an event, on standard error.
 
 use std::io;
+use std::panic::PanicHookInfo;
+use std::thread;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
@@ -36,5 +38,26 @@ pub(crate) fn start(settings: &Settings, output: Output, default: &str) -> Resul
             )
             .try_init(),
     };
+    std::panic::set_hook(Box::new(panicked));
     started.map_err(|error| Fault::usage(format!("logging cannot be started: {error}")))
+}
+
+/// A panic is an event like any other: one line, with its place.
+fn panicked(panic: &PanicHookInfo<'_>) {
+    let payload = panic.payload();
+    let said = payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a message");
+    let place = panic
+        .location()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    tracing::error!(
+        place,
+        thread = thread::current().name(),
+        said,
+        "panicked; this is a defect of maestro"
+    );
 }

@@ -9,6 +9,7 @@ mod config;
 mod exit;
 mod fault;
 mod fleet;
+mod hex;
 mod junit;
 mod logging;
 mod lookup;

@@ -112,17 +112,16 @@ impl Apply {
     }
 
     fn root(&self) -> Result<PathBuf, Fault> {
-        let wanted = match &self.into {
-            Some(into) => into.clone(),
-            None => {
-                let here = std::env::current_dir().map_err(|error| {
-                    Fault::new(
-                        Exit::Io,
-                        format!("the working directory cannot be read: {error}"),
-                    )
-                })?;
-                working_copy(&here).unwrap_or(here)
-            }
+        let wanted = if let Some(into) = &self.into {
+            into.clone()
+        } else {
+            let here = std::env::current_dir().map_err(|error| {
+                Fault::new(
+                    Exit::Io,
+                    format!("the working directory cannot be read: {error}"),
+                )
+            })?;
+            working_copy(&here).unwrap_or(here)
         };
         let root = wanted
             .canonicalize()

@@ -48,12 +48,11 @@ impl Up {
             })?;
             session.settings.roots.value.push(here);
         }
-        let mut embedded = match session.settings.redis_url.value {
-            Some(_) => None,
-            None => {
-                let home = Home::of(&session.settings);
-                Some(blocking(move || Embedded::start(home)).await?)
-            }
+        let mut embedded = if session.settings.redis_url.value.is_some() {
+            None
+        } else {
+            let home = Home::of(&session.settings);
+            Some(blocking(move || Embedded::start(home)).await?)
         };
         let ended = match fleet(&session, &shutdown, &mut embedded).await {
             Ok(()) => Ok(Exit::Success),

@@ -229,7 +229,7 @@ mod tests {
             }
         );
         let age = since("10m").unwrap().ms;
-        let expected = results::before(Duration::from_secs(600)).ms;
+        let expected = results::before(Duration::from_mins(10)).ms;
         assert!(expected.abs_diff(age) < 5_000);
         assert!(
             since("yesterday")

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::config::{Origin, Settings};
 use crate::exit::Exit;
 use crate::fault::Fault;
+use crate::hex::hex;
 
 /// A Unix socket's path has about 100 bytes (`unix(7)`).
 const MAX_SOCKET: usize = 100;
@@ -112,11 +113,7 @@ impl Home {
             return Ok(socket);
         }
         let hash = Sha256::digest(directory.as_os_str().as_encoded_bytes());
-        let name: String = hash
-            .iter()
-            .take(8)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let name = hex(&hash[..8]);
         let base =
             std::env::var_os("XDG_RUNTIME_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
         let directory = base.join(format!("maestro-{name}"));

@@ -8,6 +8,8 @@ use maestro_protocol::project::{Framework, Project, Runtime, Test};
 use sha2::{Digest, Sha256};
 
 use super::report::{Case, Report};
+use crate::hex::hex;
+
 use super::{identity, pytest, unittest};
 
 /// The most bytes of an error's own text; its whole text is in the stack trace.
@@ -63,10 +65,6 @@ pub(crate) fn messages(
             }
         })
         .collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn message(case: &Case, setting: &Setting<'_>) -> ErrorReported {

@@ -75,10 +75,11 @@ fn descend(parts: &[&str], directory: &Path, below: &str) -> Option<(String, Vec
         }
         let path = format!("{below}{joined}");
         let rest = &parts[taken..];
-        if !rest.is_empty() && directory.join(&path).is_dir() {
-            if let Some(found) = descend(rest, directory, &format!("{path}/")) {
-                return Some(found);
-            }
+        if !rest.is_empty()
+            && directory.join(&path).is_dir()
+            && let Some(found) = descend(rest, directory, &format!("{path}/"))
+        {
+            return Some(found);
         }
         for file in [format!("{path}.py"), path] {
             if directory.join(&file).is_file() {
@@ -139,8 +140,9 @@ pub(super) fn place_in(text: &str) -> Option<(String, u32)> {
         let mut parts = line.splitn(3, ':');
         let (path, number) = (parts.next()?, parts.next()?.parse().ok()?);
         parts.next()?;
-        let own =
-            path.ends_with(".py") && !path.starts_with(['/', ' ', 'E']) && !path.contains("..");
+        let own = Path::new(path).extension().is_some_and(|end| end == "py")
+            && !path.starts_with(['/', ' ', 'E'])
+            && !path.contains("..");
         own.then(|| (path.to_owned(), number))
     })
 }

@@ -253,7 +253,7 @@ impl Attributes<'_> {
 
 fn line_at(xml: &str, position: usize) -> usize {
     let before = &xml.as_bytes()[..position.min(xml.len())];
-    before.iter().filter(|byte| **byte == b'\n').count() + 1
+    before.split(|byte| *byte == b'\n').count()
 }
 
 /// The text, or its beginning and its end: a traceback says most at its end.

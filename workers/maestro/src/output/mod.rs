@@ -63,6 +63,10 @@ pub(crate) struct Output {
     progress: bool,
 }
 
+#[expect(
+    clippy::unused_self,
+    reason = "who writes needs an `Output`, also where the line is not coloured"
+)]
 impl Output {
     pub(crate) fn new(colour: Colour) -> Self {
         let terminal_err = io::stderr().is_terminal();
@@ -90,13 +94,13 @@ impl Output {
 
     /// One JSON document on one line.
     pub(crate) fn json_line(self, value: &impl Serialize) -> Result<(), Fault> {
-        let text = serde_json::to_string(value).map_err(unprintable)?;
+        let text = serde_json::to_string(value).map_err(|error| unprintable(&error))?;
         self.line(text)
     }
 
     /// One JSON document, indented.
     pub(crate) fn json(self, value: &impl Serialize) -> Result<(), Fault> {
-        let text = serde_json::to_string_pretty(value).map_err(unprintable)?;
+        let text = serde_json::to_string_pretty(value).map_err(|error| unprintable(&error))?;
         self.line(text)
     }
 
@@ -140,7 +144,7 @@ fn write_out(bytes: &[u8], end: bool) -> Result<(), Fault> {
     }
 }
 
-fn unprintable(error: serde_json::Error) -> Fault {
+fn unprintable(error: &serde_json::Error) -> Fault {
     Fault::new(
         Exit::Io,
         format!("the result cannot be written as JSON: {error}"),

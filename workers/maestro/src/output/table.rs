@@ -28,7 +28,7 @@ impl Table {
             .iter()
             .enumerate()
             .map(|(index, heading)| {
-                Column::of(heading, self.rows.iter().filter_map(|row| row.get(index)))
+                Column::of(heading, &self.rows.iter().filter_map(|row| row.get(index)))
             })
             .collect();
         let heading = self.heading.iter().map(|cell| (*cell).to_owned()).collect();
@@ -45,7 +45,7 @@ struct Column {
 }
 
 impl Column {
-    fn of<'a>(heading: &str, cells: impl Iterator<Item = &'a String> + Clone) -> Self {
+    fn of<'a>(heading: &str, cells: &(impl Iterator<Item = &'a String> + Clone)) -> Self {
         let widest = cells
             .clone()
             .map(|cell| cell.chars().count())

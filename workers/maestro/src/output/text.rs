@@ -54,7 +54,7 @@ mod tests {
         assert_eq!(duration(Duration::from_millis(12)), "12 ms");
         assert_eq!(duration(Duration::from_millis(3456)), "3.4 s");
         assert_eq!(duration(Duration::from_secs(303)), "5 min 3 s");
-        assert_eq!(duration(Duration::from_secs(7500)), "2 h 5 min");
-        assert_eq!(duration(Duration::from_secs(273_600)), "3 d 4 h");
+        assert_eq!(duration(Duration::from_mins(125)), "2 h 5 min");
+        assert_eq!(duration(Duration::from_hours(76)), "3 d 4 h");
     }
 }

@@ -96,8 +96,12 @@ fn one(command: &Publish, file: &Path, located: &Located) -> Result<(usize, Vec<
     let drafts = messages(&report, &bytes, command.project.run.as_deref(), &setting)
         .into_iter()
         .map(|reported| {
-            let test = reported.error.test.as_ref().map(|test| test.id.clone());
-            let subject = test.filter(|id| !id.is_empty() && id.len() <= MAX_SUBJECT);
+            let subject = reported
+                .error
+                .test
+                .as_ref()
+                .map(|test| test.id.clone())
+                .filter(|id| !id.is_empty() && id.len() <= MAX_SUBJECT);
             let message = Message::from(reported.error);
             let mut fields = command.attributes.fields(
                 message.type_name(),
