@@ -24,7 +24,6 @@ help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: cargo-is-there ## watch the fleet heal failing tests of real packages, and refuse to hide a defect
-	@deploy/setup.sh demo
 	@deploy/demo.sh
 
 test: cargo-is-there ## every test, against real servers; installs what is missing first
