@@ -55,7 +55,7 @@ impl Admin {
         Ok(Self {
             pool: Pool::new(endpoint, 2, Duration::from_secs(5))?,
             prefix: prefix.into(),
-            dedup_window: Duration::from_secs(24 * 3600),
+            dedup_window: Duration::from_hours(24),
         })
     }
 

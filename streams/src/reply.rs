@@ -18,8 +18,7 @@ pub(crate) fn array(value: Value) -> Option<Vec<Value>> {
 pub(crate) fn bytes(value: Value) -> Option<Bytes> {
     match value {
         Value::BulkString(bytes) => Some(Bytes::from(bytes)),
-        Value::SimpleString(text) => Some(Bytes::from(text)),
-        Value::VerbatimString { text, .. } => Some(Bytes::from(text)),
+        Value::SimpleString(text) | Value::VerbatimString { text, .. } => Some(Bytes::from(text)),
         Value::Okay => Some(Bytes::from_static(b"OK")),
         Value::Int(number) => Some(Bytes::from(number.to_string())),
         _ => None,

@@ -23,7 +23,13 @@ impl Mark {
     }
 
     pub(super) fn hex(&self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let digit = |of: u8| char::from(DIGITS[usize::from(of)]);
+        let pairs = self
+            .0
+            .iter()
+            .map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+        pairs.flatten().collect()
     }
 }
 

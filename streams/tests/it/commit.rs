@@ -177,11 +177,11 @@ async fn an_oversized_message_is_set_aside_unseen() {
         max_entry_bytes: 100,
         ..config()
     };
-    let handled = Log::default();
+    let reached = Log::default();
     let handler = {
-        let handled = handled.clone();
+        let reached = reached.clone();
         by(move |delivery| {
-            handled.note(id(&delivery.entry.fields));
+            reached.note(id(&delivery.entry.fields));
             async move { done(&delivery) }
         })
     };
@@ -213,7 +213,7 @@ async fn an_oversized_message_is_set_aside_unseen() {
         rig.values("{jobs}:dead", "deadreason").await,
         ["oversized", "oversized"]
     );
-    assert_eq!(handled.all(), ["small"]);
+    assert_eq!(reached.all(), ["small"]);
     worker.stop().await;
     let refused = rig.publisher().max_bytes(100);
     let error = refused

@@ -157,8 +157,8 @@ async fn an_outcome_that_comes_after_the_take_over_is_fenced_by_the_commit_itsel
     };
     // No upkeep: it learns of nothing before it commits.
     let blind = ConsumerConfig {
-        lease: Duration::from_secs(600),
-        upkeep: Duration::from_secs(600),
+        lease: Duration::from_mins(10),
+        upkeep: Duration::from_mins(10),
         ..config()
     };
     let zombie = rig.start(blind, zombie);

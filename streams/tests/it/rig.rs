@@ -19,23 +19,23 @@ use tokio::time::Instant;
 /// Nothing here takes this long; a machine that does several builds at once may be slow.
 const DEADLINE: Duration = Duration::from_secs(40);
 
-pub struct Rig {
-    pub server: Server,
-    pub endpoint: Endpoint,
+pub(crate) struct Rig {
+    pub(crate) server: Server,
+    pub(crate) endpoint: Endpoint,
 }
 
 impl Rig {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(Server::builder().append_only(false))
     }
 
-    pub fn with(builder: Builder) -> Self {
+    pub(crate) fn with(builder: Builder) -> Self {
         let server = builder.start().expect("a redis-server");
         let endpoint = server.url().parse().expect("its URL is one");
         Self { server, endpoint }
     }
 
-    pub async fn redis(&self) -> MultiplexedConnection {
+    pub(crate) async fn redis(&self) -> MultiplexedConnection {
         let client = redis::Client::open(self.server.url()).expect("a client");
         client
             .get_multiplexed_async_connection()
@@ -44,7 +44,7 @@ impl Rig {
     }
 
     /// Runs one command, given as words.
-    pub async fn ask<T: FromRedisValue>(&self, words: &[&str]) -> T {
+    pub(crate) async fn ask<T: FromRedisValue>(&self, words: &[&str]) -> T {
         let mut connection = self.redis().await;
         let mut command = redis::cmd(words[0]);
         for word in &words[1..] {
@@ -56,18 +56,18 @@ impl Rig {
             .expect("an answer")
     }
 
-    pub fn publisher(&self) -> Publisher {
+    pub(crate) fn publisher(&self) -> Publisher {
         Publisher::new(&self.endpoint, "").expect("a publisher")
     }
 
-    pub fn admin(&self) -> Admin {
+    pub(crate) fn admin(&self) -> Admin {
         Admin::new(&self.endpoint, "")
             .expect("an admin")
-            .dedup_window(Duration::from_secs(3600))
+            .dedup_window(Duration::from_hours(1))
     }
 
     /// Publishes messages with these ids to `jobs`.
-    pub async fn publish(&self, ids: impl IntoIterator<Item = String>) {
+    pub(crate) async fn publish(&self, ids: impl IntoIterator<Item = String>) {
         let messages: Vec<_> = ids.into_iter().map(|id| job(&id)).collect();
         self.publisher()
             .publish(&messages)
@@ -76,7 +76,7 @@ impl Rig {
     }
 
     /// The values of a field in a stream's entries, in their order.
-    pub async fn values(&self, stream: &str, field: &str) -> Vec<String> {
+    pub(crate) async fn values(&self, stream: &str, field: &str) -> Vec<String> {
         let entries: Vec<(String, Vec<(String, String)>)> =
             self.ask(&["XRANGE", stream, "-", "+"]).await;
         let fields = entries.into_iter().flat_map(|(_, fields)| fields);
@@ -84,21 +84,16 @@ impl Rig {
         of_field.map(|(_, value)| value).collect()
     }
 
-    pub async fn len(&self, stream: &str) -> u64 {
+    pub(crate) async fn len(&self, stream: &str) -> u64 {
         self.ask(&["XLEN", stream]).await
     }
 
-    pub async fn pending(&self) -> u64 {
-        let summary: (
-            u64,
-            Option<String>,
-            Option<String>,
-            Option<Vec<(String, String)>>,
-        ) = self.ask(&["XPENDING", "jobs", "workers"]).await;
-        summary.0
+    pub(crate) async fn pending(&self) -> u64 {
+        let status = self.admin().status(&["jobs"]).await.expect("a status");
+        status[0].groups.iter().map(|group| group.pending).sum()
     }
 
-    pub async fn consumers(&self) -> usize {
+    pub(crate) async fn consumers(&self) -> usize {
         let status = self.admin().status(&["jobs"]).await.expect("a status");
         status[0]
             .groups
@@ -108,7 +103,7 @@ impl Rig {
     }
 
     /// How many clients wait in a blocking read.
-    pub async fn blocked(&self) -> usize {
+    pub(crate) async fn blocked(&self) -> usize {
         let info: String = self.ask(&["INFO", "clients"]).await;
         let line = info
             .lines()
@@ -116,7 +111,7 @@ impl Rig {
         line.and_then(|n| n.trim().parse().ok()).expect("a number")
     }
 
-    pub fn start<H: Handler>(&self, config: ConsumerConfig, handler: H) -> Running {
+    pub(crate) fn start<H: Handler>(&self, config: ConsumerConfig, handler: H) -> Running {
         let consumer = Consumer::new(self.endpoint.clone(), config, handler).expect("a consumer");
         let name = consumer.name().to_owned();
         let stop = CancellationToken::new();
@@ -125,20 +120,20 @@ impl Rig {
     }
 }
 
-pub fn job(id: &str) -> Outgoing {
+pub(crate) fn job(id: &str) -> Outgoing {
     Outgoing::new("jobs")
         .field("id", id.to_owned())
         .field("data", "{}")
 }
 
-pub struct Running {
-    pub name: String,
+pub(crate) struct Running {
+    pub(crate) name: String,
     stop: CancellationToken,
     task: JoinHandle<Result<(), Error>>,
 }
 
 impl Running {
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.stop.cancel();
         let ended = tokio::time::timeout(DEADLINE, self.task).await;
         ended
@@ -148,13 +143,13 @@ impl Running {
     }
 
     /// As if the process had been killed: nothing is finished, nothing handed back.
-    pub fn kill(self) {
+    pub(crate) fn kill(self) {
         self.task.abort();
     }
 }
 
 /// Short times, so that whatever is to happen happens soon. The lease is long enough for a busy machine.
-pub fn config() -> ConsumerConfig {
+pub(crate) fn config() -> ConsumerConfig {
     ConsumerConfig {
         lease: Duration::from_millis(600),
         upkeep: Duration::from_millis(50),
@@ -165,14 +160,14 @@ pub fn config() -> ConsumerConfig {
         retry_cap: Duration::from_millis(50),
         breaker_base: Duration::from_millis(50),
         breaker_cap: Duration::from_millis(200),
-        dedup_window: Duration::from_secs(3600),
+        dedup_window: Duration::from_hours(1),
         grace: Duration::from_secs(20),
         ..ConsumerConfig::new("jobs", "workers")
     }
 }
 
 /// Waits until something is so.
-pub async fn until<F: Future<Output = bool>>(what: &str, mut is_so: impl FnMut() -> F) {
+pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut is_so: impl FnMut() -> F) {
     let start = Instant::now();
     while !is_so().await {
         assert!(
@@ -186,9 +181,9 @@ pub async fn until<F: Future<Output = bool>>(what: &str, mut is_so: impl FnMut()
 type Handling = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
 /// A handler made of a function. Its deduplication key is the field `id`.
-pub struct By(Box<dyn Fn(Delivery) -> Handling + Send + Sync>);
+pub(crate) struct By(Box<dyn Fn(Delivery) -> Handling + Send + Sync>);
 
-pub fn by<F: Future<Output = Outcome> + Send + 'static>(
+pub(crate) fn by<F: Future<Output = Outcome> + Send + 'static>(
     handle: impl Fn(Delivery) -> F + Send + Sync + 'static,
 ) -> By {
     By(Box::new(move |delivery| Box::pin(handle(delivery))))
@@ -207,37 +202,37 @@ impl Handler for By {
     }
 }
 
-pub fn id(fields: &Fields) -> String {
+pub(crate) fn id(fields: &Fields) -> String {
     fields.get_str("id").unwrap_or("none").to_owned()
 }
 
 /// One result that names its cause.
-pub fn done(delivery: &Delivery) -> Outcome {
+pub(crate) fn done(delivery: &Delivery) -> Outcome {
     Outcome::Done(vec![
         Outgoing::new("results").field("of", id(&delivery.entry.fields)),
     ])
 }
 
 /// Answers every message with one result.
-pub fn relay() -> By {
+pub(crate) fn relay() -> By {
     by(|delivery| async move { done(&delivery) })
 }
 
 /// Counts, and remembers what was counted.
 #[derive(Clone, Default)]
-pub struct Log(Arc<(AtomicU64, Mutex<Vec<String>>)>);
+pub(crate) struct Log(Arc<(AtomicU64, Mutex<Vec<String>>)>);
 
 impl Log {
-    pub fn note(&self, what: impl Into<String>) -> u64 {
+    pub(crate) fn note(&self, what: impl Into<String>) -> u64 {
         self.0.1.lock().expect("no panic").push(what.into());
         self.0.0.fetch_add(1, Ordering::SeqCst) + 1
     }
 
-    pub fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.0.0.load(Ordering::SeqCst)
     }
 
-    pub fn all(&self) -> Vec<String> {
+    pub(crate) fn all(&self) -> Vec<String> {
         self.0.1.lock().expect("no panic").clone()
     }
 }

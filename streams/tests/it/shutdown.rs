@@ -36,7 +36,7 @@ async fn the_rest_is_handed_back_and_another_replica_takes_it_at_once() {
     rig.publish((0..4).map(|n| n.to_string())).await;
     // A lease that nobody could wait for here.
     let long = ConsumerConfig {
-        lease: Duration::from_secs(3600),
+        lease: Duration::from_hours(1),
         grace: Duration::from_millis(50),
         ..config()
     };
@@ -84,7 +84,7 @@ async fn the_rest_is_handed_back_and_another_replica_takes_it_at_once() {
 async fn an_idle_worker_ends_without_waiting_for_its_blocking_read() {
     let rig = Rig::new();
     let patient = ConsumerConfig {
-        block: Duration::from_secs(3600),
+        block: Duration::from_hours(1),
         ..config()
     };
     let worker = rig.start(patient, crate::rig::relay());

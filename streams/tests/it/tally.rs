@@ -8,7 +8,7 @@ use crate::rig::{Rig, until};
 async fn a_member_recorded_again_counts_once_and_keeps_its_position() {
     let rig = Rig::new();
     let tally = Tally::new(&rig.endpoint, "").unwrap();
-    let hour = Duration::from_secs(3600);
+    let hour = Duration::from_hours(1);
     let a = tally.record("jobs", "k", "a", hour).await.unwrap();
     assert_eq!(
         (a.first.as_str(), a.count, a.position, a.is_new),
@@ -34,7 +34,7 @@ async fn concurrent_members_get_distinct_positions() {
             let tally = tally.clone();
             tokio::spawn(async move {
                 let member = (n % 20).to_string();
-                let window = Duration::from_secs(60);
+                let window = Duration::from_mins(1);
                 tally
                     .record("jobs", "k", &member, window)
                     .await

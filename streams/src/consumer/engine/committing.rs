@@ -1,0 +1,159 @@
+//! Outcomes are committed, many at once, one batch at a time.
+
+use redis::RedisResult;
+use tokio::time::Instant;
+
+use super::{Engine, as_measure, is_passing};
+use crate::consumer::batch::{Batch, Committer, Verdict};
+use crate::consumer::work::{Finished, Resolution};
+use crate::{EntryId, Handler};
+
+impl<H: Handler> Engine<H> {
+    pub(super) fn commit(&mut self, now: Instant) {
+        if self.committing.is_some() || self.finished.is_empty() {
+            return;
+        }
+        if let Some(from) = self.commit_from {
+            if now < from {
+                return;
+            }
+            self.commit_from = None;
+        }
+        let Some(mut link) = self.link.clone() else {
+            return;
+        };
+        let committer = Committer {
+            config: &self.config,
+            keys: &self.keys,
+            consumer: &self.consumer,
+            is_cluster: self.endpoint.is_cluster(),
+            now_ms: self.clock.now_ms(),
+        };
+        let Some(batch) = committer.batch(&mut self.finished) else {
+            return;
+        };
+        for item in &batch.items {
+            if let Some(held) = self.held.get_mut(&item.work.id) {
+                held.committing = true;
+            }
+        }
+        self.committing = Some(Box::pin(async move {
+            let result = batch.commit(&mut link).await;
+            (batch, result)
+        }));
+    }
+
+    pub(super) fn committed(&mut self, batch: Batch, result: RedisResult<Vec<Verdict>>) {
+        let verdicts = match result {
+            Ok(verdicts) => verdicts,
+            Err(error) => {
+                // It may have happened all the same. What is no longer pending will be fenced.
+                self.resent = true;
+                for item in &batch.items {
+                    if let Some(held) = self.held.get_mut(&item.work.id) {
+                        held.committing = false;
+                    }
+                }
+                self.finished.splice(0..0, batch.items);
+                self.commit_from = Some(Instant::now() + self.commit_pauses.next());
+                self.link_failed(&error);
+                return;
+            }
+        };
+        let mut released = Vec::with_capacity(verdicts.len());
+        let mut refused_all = !verdicts.is_empty();
+        let mut committed = 0;
+        for (item, verdict) in batch.items.into_iter().zip(verdicts) {
+            match verdict {
+                Verdict::Refused(error) => {
+                    self.refused(item, &error);
+                    continue;
+                }
+                Verdict::Committed => committed += self.tell(&item),
+                Verdict::Duplicate => {
+                    self.meters.duplicates.increment(1);
+                    tracing::debug!(stream = %self.keys.name(), entry = %item.work.entry.id, correlationid = item.work.correlation(), "a duplicate");
+                }
+                // After a lost reply this is what an outcome that did take effect looks like.
+                Verdict::Fenced if self.resent => {}
+                Verdict::Fenced => {
+                    self.meters.fenced.increment(1);
+                    tracing::warn!(stream = %self.keys.name(), entry = %item.work.entry.id, correlationid = item.work.correlation(), "fenced: another consumer owns it now");
+                }
+            }
+            refused_all = false;
+            released.push(item.work.id);
+        }
+        self.meters.committed.increment(committed);
+        self.resent = false;
+        if !refused_all {
+            self.commit_pauses.reset();
+        }
+        self.release(&released);
+    }
+
+    /// One line for each outcome that took effect; 1 if it was "done".
+    pub(super) fn tell(&mut self, Finished { work, resolution }: &Finished) -> u64 {
+        let (stream, entry, correlationid) = (self.keys.name(), work.entry.id, work.correlation());
+        match resolution {
+            Resolution::Done(messages) => {
+                tracing::debug!(%stream, %entry, correlationid, messages = messages.len(), "done");
+                return 1;
+            }
+            Resolution::Dead(letter) => {
+                self.meters.dead.increment(1);
+                tracing::warn!(%stream, %entry, correlationid, reason = %letter.reason, detail = %letter.detail, "dead-lettered");
+            }
+            Resolution::Retry(wait) => {
+                self.meters.retried.increment(1);
+                self.next_tend = self.next_tend.min(Instant::now() + *wait);
+            }
+            Resolution::Return(wait) => {
+                self.meters.returned.increment(1);
+                self.next_tend = self.next_tend.min(Instant::now() + *wait);
+            }
+            Resolution::NotBefore(_) => {
+                tracing::debug!(%stream, %entry, correlationid, "not yet due");
+            }
+            Resolution::Duplicate => {
+                self.meters.duplicates.increment(1);
+                tracing::debug!(%stream, %entry, correlationid, "a duplicate, not handled");
+            }
+        }
+        0
+    }
+
+    /// Redis did not accept a part of an outcome, so nothing of it happened.
+    pub(super) fn refused(&mut self, item: Finished, error: &str) {
+        let Finished { work, resolution } = item;
+        tracing::error!(stream = %self.keys.name(), entry = %work.entry.id, correlationid = work.correlation(), %error, "Redis refused an outcome");
+        if let Some(held) = self.held.get_mut(&work.id) {
+            held.committing = false;
+        }
+        let resolution = match resolution {
+            // A name that is taken by another type, a missing permission: no other attempt of the same will do better.
+            Resolution::Done(_) if !is_passing(error) => self.again(
+                &work,
+                &format!("its outcome cannot be published: {error}"),
+                None,
+            ),
+            Resolution::Dead(mut letter) if !is_passing(error) && !letter.also.is_empty() => {
+                letter.also.clear();
+                Resolution::Dead(letter)
+            }
+            resolution => {
+                self.commit_from = Some(Instant::now() + self.commit_pauses.next());
+                resolution
+            }
+        };
+        self.finished.push(Finished { work, resolution });
+    }
+
+    /// No longer in hand.
+    pub(super) fn release(&mut self, ids: &[EntryId]) {
+        let gone = ids.iter().filter(|id| self.held.remove(id).is_some());
+        let gone = gone.count();
+        self.slots.give(gone);
+        self.meters.in_flight.set(as_measure(self.held.len()));
+    }
+}

@@ -1,0 +1,44 @@
+//! The connection that everything but the blocking read uses.
+
+use redis::RedisError;
+use tokio::time::Instant;
+
+use super::{Engine, Recovery, is_refusal};
+use crate::Handler;
+use crate::consumer::control;
+use crate::link::Link;
+
+impl<H: Handler> Engine<H> {
+    pub(super) fn link_failed(&mut self, error: &RedisError) {
+        if is_refusal(error) {
+            tracing::error!(stream = %self.keys.name(), endpoint = %self.endpoint, %error, "Redis refused a command");
+        } else if self.link.take().is_some() {
+            tracing::warn!(stream = %self.keys.name(), endpoint = %self.endpoint, %error, "a command failed; reconnecting");
+        }
+    }
+
+    pub(super) fn reconnect(&mut self) {
+        if self.link.is_none() && self.connecting.is_none() {
+            self.connecting = Some(Box::pin(control::reopen(
+                self.endpoint.clone(),
+                self.config.clone(),
+                self.keys.clone(),
+            )));
+        }
+    }
+
+    pub(super) fn connected(&mut self, link: Link, created: Option<String>) {
+        self.link = Some(link);
+        self.meters.reconnects.increment(1);
+        if let Some(from) = created {
+            self.meters.groups_recreated.increment(1);
+            tracing::warn!(stream = %self.keys.name(), group = %self.config.group, %from, "the consumer group was lost and is created again");
+        }
+        // Renew at once, it may have taken a while; and find what a lost reply had taken over.
+        self.recover.get_or_insert(Recovery {
+            counts: false,
+            go_on: None,
+        });
+        self.next_tend = Instant::now();
+    }
+}
