@@ -37,7 +37,7 @@ fn python(program: &str) -> (TempDir, Command) {
     );
     command.readable.push(PYTHON.prefix.clone());
     command.limits = Limits {
-        wall: Duration::from_secs(20),
+        wall: Duration::from_mins(1),
         ..Limits::default()
     };
     (place, command)
