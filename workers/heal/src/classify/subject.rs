@@ -147,6 +147,8 @@ fn read(said: &Said, failure: &Failure) -> Subject {
     match exception {
         "SyntaxError" | "IndentationError" | "TabError" => return syntax(failure),
         "AssertionError" => return Subject::Assertion,
+        "SyntaxWarning" => return syntax(failure),
+        _ if message.starts_with("invalid escape sequence") => return syntax(failure),
         _ if exception.ends_with("Warning") => return Subject::Warning(message.to_owned()),
         _ => {}
     }

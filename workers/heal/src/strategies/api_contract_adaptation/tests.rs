@@ -1,6 +1,8 @@
 use super::*;
+use crate::case::Installed;
 use crate::failure::Phase;
 use crate::rules;
+use crate::strategies::fake::{self, Files, Index, case};
 
 fn failure(line: &str) -> Failure {
     let (exception, message) = line.split_once(": ").unwrap_or(("", line));
@@ -41,4 +43,197 @@ fn every_rule_does_what_its_example_says_and_only_once() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n---\n"));
+}
+
+/// The candidates for a project of these files.
+fn candidates(files: &[(&str, &str)], failed: Failure) -> Vec<Candidate> {
+    let files = Files::new(files);
+    let (installed, index) = (Installed::default(), Index::default());
+    let failures = [failed];
+    let mut found: Vec<Candidate> = ApiContractAdaptation
+        .examine(&case(&failures, &files, &installed, &index))
+        .into_iter()
+        .filter_map(|finding| match finding {
+            Finding::Try(candidate) => Some(candidate),
+            Finding::Refuse(_) => None,
+        })
+        .collect();
+    found.sort_by_key(|candidate| candidate.rank);
+    found
+}
+
+fn paths(candidate: &Candidate) -> Vec<&str> {
+    candidate
+        .edits
+        .iter()
+        .map(|edit| edit.path.as_str())
+        .collect()
+}
+
+const GONE: &str = "AttributeError: module 'collections' has no attribute 'Mapping'";
+const USES: &str = "import collections\nx = collections.Mapping\n";
+
+#[test]
+fn a_test_that_fails_by_itself_is_ported_alone_before_the_whole_project_is() {
+    let files = [
+        ("tests/test_a.py", USES),
+        ("pkg/core.py", USES),
+        ("pkg/other.py", "x = 1\n"),
+    ];
+    let failed = fake::failure(
+        Some("tests/test_a.py::test"),
+        Phase::Call,
+        GONE,
+        &[("tests/test_a.py", 2)],
+    );
+    let found = candidates(&files, failed);
+    assert_eq!(
+        found.iter().map(paths).collect::<Vec<_>>(),
+        [
+            vec!["tests/test_a.py"],
+            vec!["pkg/core.py", "tests/test_a.py"]
+        ]
+    );
+}
+
+#[test]
+fn a_product_that_fails_is_ported_with_its_tests() {
+    let files = [("tests/test_a.py", USES), ("pkg/core.py", USES)];
+    let failed = fake::failure(
+        Some("tests/test_a.py::test"),
+        Phase::Call,
+        GONE,
+        &[("tests/test_a.py", 2), ("pkg/core.py", 2)],
+    );
+    assert_eq!(
+        candidates(&files, failed)
+            .iter()
+            .map(paths)
+            .collect::<Vec<_>>(),
+        [["pkg/core.py", "tests/test_a.py"]]
+    );
+}
+
+#[test]
+fn what_the_file_provides_for_itself_is_left_alone() {
+    let guarded = "try:\n    from collections.abc import Mapping\nexcept ImportError:\n    from collections import Mapping\n";
+    let files = [
+        ("tests/test_a.py", USES),
+        ("pkg/compat.py", guarded),
+        ("build/lib/pkg/core.py", USES),
+    ];
+    let failed = fake::failure(
+        Some("tests/test_a.py::test"),
+        Phase::Call,
+        GONE,
+        &[("tests/test_a.py", 2)],
+    );
+    assert_eq!(
+        candidates(&files, failed)
+            .iter()
+            .map(paths)
+            .collect::<Vec<_>>(),
+        [["tests/test_a.py"]]
+    );
+}
+
+#[test]
+fn an_assertion_never_has_a_candidate_whatever_the_file_uses() {
+    let files = [("tests/test_a.py", USES)];
+    for line in [
+        "AssertionError: module 'collections' has no attribute 'Mapping'",
+        "Failed: DID NOT RAISE AttributeError",
+        "assert 1 == 2",
+    ] {
+        let failed = fake::failure(
+            Some("tests/test_a.py::test"),
+            Phase::Call,
+            line,
+            &[("tests/test_a.py", 2)],
+        );
+        assert_eq!(candidates(&files, failed), [], "{line}");
+    }
+}
+
+#[test]
+fn a_setup_that_is_no_longer_called_is_renamed_only_where_it_binds_what_is_missing() {
+    let suite = "class TestA:\n    def setup(self):\n        self.x = 1\n\n    def test(self):\n        assert self.x\n";
+    let failed = |name: &str| {
+        let line = format!("AttributeError: 'TestA' object has no attribute '{name}'");
+        fake::failure(
+            Some("tests/test_a.py::TestA::test"),
+            Phase::Call,
+            &line,
+            &[("tests/test_a.py", 6)],
+        )
+    };
+    let found = candidates(&[("tests/test_a.py", suite)], failed("x"));
+    assert!(found[0].edits[0].text.contains("def setup_method(self):"));
+    assert_eq!(candidates(&[("tests/test_a.py", suite)], failed("y")), []);
+}
+
+#[test]
+fn a_method_that_a_class_of_the_project_defines_itself_keeps_its_name() {
+    let own = "class Base:\n    def assertItemsEqual(self, a, b):\n        pass\n";
+    let files = [
+        ("tests/base.py", own),
+        ("tests/test_a.py", "self.assertItemsEqual(a, b)\n"),
+    ];
+    let failed = fake::failure(
+        Some("tests/test_a.py::test"),
+        Phase::Call,
+        "AttributeError: 'A' object has no attribute 'assertItemsEqual'",
+        &[("tests/test_a.py", 1)],
+    );
+    assert_eq!(candidates(&files, failed), []);
+}
+
+#[test]
+fn a_module_that_is_gone_is_only_ported_where_everything_used_of_it_is_known() {
+    let line = "ModuleNotFoundError: No module named 'nose'";
+    let failed = || {
+        fake::failure(
+            Some("tests/test_a.py"),
+            Phase::Collection,
+            line,
+            &[("tests/test_a.py", 1)],
+        )
+    };
+    assert_eq!(
+        candidates(
+            &[(
+                "tests/test_a.py",
+                "from nose.tools import assert_raises, raises\n"
+            )],
+            failed()
+        ),
+        []
+    );
+    let found = candidates(
+        &[(
+            "tests/test_a.py",
+            "from nose.tools import assert_raises\r\nx = 1\r\n",
+        )],
+        failed(),
+    );
+    assert_eq!(
+        found[0].edits[0].text,
+        "from pytest import raises as assert_raises\r\nx = 1\r\n"
+    );
+}
+
+#[test]
+fn a_port_only_touches_the_lines_that_it_concerns() {
+    let text = "# coding: utf-8\nimport os ,  collections  # both\n\n\ndef f( a ):\n\treturn isinstance( a , collections.Mapping )   # Ünï\n\nx = 'collections.Mapping'\n";
+    let failed = fake::failure(
+        Some("tests/test_a.py"),
+        Phase::Call,
+        GONE,
+        &[("tests/test_a.py", 6)],
+    );
+    let found = candidates(&[("tests/test_a.py", text)], failed);
+    let expected = text
+        .replace(",  collections ", ",  collections.abc ")
+        .replace("( a , collections.", "( a , collections.abc.");
+    assert_eq!(found[0].edits[0].text, expected);
 }

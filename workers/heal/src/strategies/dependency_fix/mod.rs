@@ -84,6 +84,14 @@ impl Search<'_> {
             Subject::HookArguments { hook, .. } => self.older_pytest(&format!(
                 "`{hook}` with the arguments that the project's hook takes"
             )),
+            Subject::Warning(text) if text.contains("pkg_resources is deprecated as an API") => {
+                vec![install(
+                    vec!["setuptools<67.5".to_owned()],
+                    "installs `setuptools<67.5`, which does not warn of `pkg_resources` yet"
+                        .to_owned(),
+                    rank::OLDER_VERSION,
+                )]
+            }
             Subject::Warning(_) => self.pytest_before_removal(),
             _ => self.told_by_the_runner(),
         }

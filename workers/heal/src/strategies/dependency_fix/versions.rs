@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 /// How many older versions are worth a run.
-const MOST: usize = 7;
+const MOST: usize = 8;
 
 /// The numbers of a final release; `None` for a pre-release, a development release or what is no version.
 pub(super) fn release(version: &str) -> Option<Vec<u64>> {
@@ -13,8 +13,8 @@ pub(super) fn release(version: &str) -> Option<Vec<u64>> {
     base.split('.').map(|part| part.parse().ok()).collect()
 }
 
-/// Versions below the installed one, the likeliest first: the last of each of the three minor series before it, then
-/// the last of each earlier major, then further minors.
+/// Versions below the installed one, the likeliest first: the last of each of the two minor series before it, then
+/// the last of each of five earlier majors, then further minors.
 pub(super) fn below(versions: &[String], installed: &str) -> Vec<String> {
     let Some(ceiling) = release(installed) else {
         return Vec::new();
@@ -41,8 +41,8 @@ pub(super) fn below(versions: &[String], installed: &str) -> Vec<String> {
     };
     let minors = last_of(2);
     let majors = last_of(1);
-    let mut chosen: Vec<String> = minors.iter().take(3).cloned().collect();
-    for text in majors.into_iter().take(3).chain(minors.into_iter().skip(3)) {
+    let mut chosen: Vec<String> = minors.iter().take(2).cloned().collect();
+    for text in majors.into_iter().take(5).chain(minors.into_iter().skip(2)) {
         if chosen.len() < MOST && !chosen.contains(&text) {
             chosen.push(text);
         }

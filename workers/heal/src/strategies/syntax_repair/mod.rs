@@ -2,6 +2,7 @@
 //! character too few or too many, and a configuration file whose reader wants its section named otherwise. Only
 //! what does not parse is edited, so that nothing which a test asserted can change.
 
+mod escapes;
 mod indentation;
 mod one_character;
 mod python2;
@@ -59,6 +60,13 @@ fn broken(case: &Case<'_>, path: &str, line: Option<u32>) -> Vec<Finding> {
         ))];
     }
     let mut repairs = Vec::new();
+    let escape = |failure: &Failure| {
+        failure.message.contains("invalid escape sequence")
+            || failure.text.contains("invalid escape sequence")
+    };
+    if case.failures.first().is_some_and(escape) {
+        repairs.extend(escapes::repair(&text));
+    }
     repairs.extend(python2::repair(&text));
     repairs.extend(indentation::repair(&text, line));
     if repairs.is_empty() {

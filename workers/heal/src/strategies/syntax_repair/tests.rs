@@ -31,6 +31,14 @@ fn a_name_that_became_a_keyword_gets_an_underscore_and_its_callers_too() {
 }
 
 #[test]
+fn an_unknown_escape_is_the_same_string_with_two_backslashes() {
+    let before = "a = '\\d\\n' + b'\\q' + r'\\d' + f'\\w{x}\\s'\n";
+    let after = "a = '\\\\d\\n' + b'\\\\q' + r'\\d' + f'\\\\w{x}\\\\s'\n";
+    assert_eq!(escapes::repair(before).unwrap().text, after);
+    assert!(escapes::repair(after).is_none());
+}
+
+#[test]
 fn windows_line_endings_stay() {
     assert_eq!(
         python2("print 'a'\r\nx = 1\r\n").as_deref(),
