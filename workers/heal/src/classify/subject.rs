@@ -145,9 +145,10 @@ fn read(said: &Said, failure: &Failure) -> Subject {
     let message = said.message.as_str();
     let exception = said.exception.as_str();
     match exception {
-        "SyntaxError" | "IndentationError" | "TabError" => return syntax(failure),
+        "SyntaxError" | "IndentationError" | "TabError" | "SyntaxWarning" => {
+            return syntax(failure);
+        }
         "AssertionError" => return Subject::Assertion,
-        "SyntaxWarning" => return syntax(failure),
         _ if message.starts_with("invalid escape sequence") => return syntax(failure),
         _ if exception.ends_with("Warning") => return Subject::Warning(message.to_owned()),
         _ => {}

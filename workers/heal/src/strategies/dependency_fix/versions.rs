@@ -77,7 +77,7 @@ mod tests {
         ]
         .map(str::to_owned)
         .into();
-        assert_eq!(below(&versions, "2.1.1"), ["2.0.2", "1.9", "1.8.3", "0.9"]);
+        assert_eq!(below(&versions, "2.1.1"), ["2.0.2", "1.9", "0.9", "1.8.3"]);
         assert_eq!(
             below(&["1.1".to_owned(), "1.0.1".to_owned()], "1.1"),
             ["1.0.1"]
