@@ -50,7 +50,7 @@ pub(crate) struct Watch {
     follow: bool,
 
     /// End when this many flows have come to their end
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     until: Option<u64>,
 
     /// End after this time

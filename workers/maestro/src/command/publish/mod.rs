@@ -67,12 +67,6 @@ pub(crate) struct Publish {
     #[arg(long, value_name = "STREAM")]
     stream: Option<String>,
 
-    #[command(flatten)]
-    attributes: Attributes,
-
-    #[command(flatten)]
-    project: ProjectFlags,
-
     /// Send what a worker would refuse, too
     #[arg(long)]
     no_validate: bool,
@@ -87,6 +81,13 @@ pub(crate) struct Publish {
     /// The command that runs the tests, for --junit
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
+
+    // Last, because their headings hold for everything below.
+    #[command(flatten)]
+    attributes: Attributes,
+
+    #[command(flatten)]
+    project: ProjectFlags,
 }
 
 impl Publish {
