@@ -128,7 +128,12 @@ impl Project<'_> {
         if !self.reaches_the_failure(&edits) {
             return Vec::new();
         }
-        let described = describe(rules);
+        let rules: Vec<&Rule> = rules
+            .iter()
+            .copied()
+            .filter(|rule| self.concerned(rule, &edits))
+            .collect();
+        let described = describe(&rules);
         let mut runtime = RuntimeChanges::default();
         for requirement in rules.iter().flat_map(|rule| &rule.install) {
             if !runtime.install.contains(requirement) {
@@ -208,6 +213,25 @@ impl Project<'_> {
             }
         }
         edits
+    }
+
+    /// Whether the old form of a rule stands in a file that is ported: the others are called for, but not used.
+    fn concerned(&self, rule: &Rule, edits: &[Edit]) -> bool {
+        let last = |qualified: &str| qualified.rsplit('.').next().unwrap_or(qualified).to_owned();
+        let old: Vec<String> = match &rule.change {
+            Change::Moved(moved) => moved
+                .names
+                .iter()
+                .chain(moved.renamed.keys())
+                .cloned()
+                .collect(),
+            Change::Rewrite(rewrite) => vec![last(&rewrite.call)],
+            _ => return true,
+        };
+        edits
+            .iter()
+            .filter_map(|edit| self.case.tree.read(&edit.path))
+            .any(|text| old.iter().any(|word| text.contains(word)))
     }
 
     /// A port that leaves every file of the traceback as it was cannot be what the failure needs.

@@ -237,3 +237,32 @@ fn a_port_only_touches_the_lines_that_it_concerns() {
         .replace("( a , collections.", "( a , collections.abc.");
     assert_eq!(found[0].edits[0].text, expected);
 }
+
+#[test]
+fn a_port_installs_what_its_new_form_needs_and_nothing_for_rules_that_it_did_not_use() {
+    let line = "ModuleNotFoundError: No module named 'distutils'";
+    let failed = || {
+        fake::failure(
+            Some("tests/test_a.py"),
+            Phase::Collection,
+            line,
+            &[("tests/test_a.py", 1)],
+        )
+    };
+    let version = candidates(
+        &[(
+            "tests/test_a.py",
+            "from distutils.version import LooseVersion\n",
+        )],
+        failed(),
+    );
+    assert_eq!(version[0].runtime.install, ["packaging"]);
+    let spawn = candidates(
+        &[(
+            "tests/test_a.py",
+            "from distutils.spawn import find_executable\n",
+        )],
+        failed(),
+    );
+    assert_eq!(spawn[0].runtime.install, [] as [&str; 0]);
+}

@@ -99,7 +99,7 @@ fn the_markers_of_a_merge_are_left_to_a_person() {
         "SyntaxError: invalid syntax",
         &[],
     );
-    failed.text = "E     File \"/work/x/tests/test_a.py\", line 1\nE       <<<<<<< HEAD\nE       ^^\nE   SyntaxError: invalid syntax".into();
+    failed.text = "E     File \"/elsewhere/x/tests/test_a.py\", line 1\nE       <<<<<<< HEAD\nE       ^^\nE   SyntaxError: invalid syntax".into();
     let failures = [failed];
     let found = SyntaxRepair.examine(&case(
         &failures,
