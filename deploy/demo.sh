@@ -47,8 +47,10 @@ broken() {
 
 # --- The end, whichever way it comes -------------------------------------------------------------------------
 
-fleet=
+fleet=''
+watcher=''
 stop_fleet() {
+    [ -z "$watcher" ] || kill "$watcher" 2>/dev/null || true
     [ -n "$fleet" ] || return 0
     kill -TERM "$fleet" 2>/dev/null || true
     for _ in $(seq 100); do
@@ -57,7 +59,7 @@ stop_fleet() {
     done
     kill -KILL "$fleet" 2>/dev/null || true
     wait "$fleet" 2>/dev/null || true
-    fleet=
+    fleet=''
 }
 trap stop_fleet EXIT
 trap 'exit 130' INT
@@ -186,11 +188,14 @@ for package in "${packages[@]}"; do
     flows+=(--correlation "$package")
 done
 echo
-if ! maestro watch "${flows[@]}" --until "$published" --timeout 150s | indented; then
-    maestro status | indented
-    maestro dead list | indented
+# In the background, so that an interruption is heard at once.
+"$maestro" --data-dir "$place/fleet" watch "${flows[@]}" --until "$published" --timeout 150s &
+watcher=$!
+if ! wait "$watcher"; then
+    { maestro status && maestro dead list; } 2>&1 | indented || true
     broken "not every failure came to its end in time"
 fi
+watcher=''
 
 # --- 5 -------------------------------------------------------------------------------------------------------
 
