@@ -45,7 +45,10 @@ impl Fleet {
     /// When redis-server cannot be started.
     pub fn start() -> Self {
         let server = Server::builder().start().expect("redis-server starts");
-        Self { server, directory: tempfile::tempdir().expect("a temporary directory") }
+        Self {
+            server,
+            directory: tempfile::tempdir().expect("a temporary directory"),
+        }
     }
 
     /// A directory of this fleet's own, removed at its end.
@@ -81,7 +84,11 @@ impl Fleet {
             .spawn()
             .expect("maestro starts");
         // A command that does not read its input closes the pipe; that is its right.
-        let _ = child.stdin.take().expect("a pipe").write_all(input.as_bytes());
+        let _ = child
+            .stdin
+            .take()
+            .expect("a pipe")
+            .write_all(input.as_bytes());
         child.wait_with_output().expect("maestro ends")
     }
 
@@ -105,7 +112,9 @@ impl Fleet {
     /// # Panics
     /// When it cannot be started.
     pub fn worker(&self, kind: &str, arguments: &[&str]) -> Worker {
-        let log = self.directory().join(format!("{kind}-{:?}.log", Instant::now()));
+        let log = self
+            .directory()
+            .join(format!("{kind}-{:?}.log", Instant::now()));
         let file = std::fs::File::create(&log).expect("a log file");
         let child = self
             .command(&["worker", kind])
@@ -123,7 +132,12 @@ impl Fleet {
     /// # Panics
     /// When it cannot be made.
     pub fn redis(&self) -> redis::Connection {
-        let path = self.server.socket().expect("a socket").display().to_string();
+        let path = self
+            .server
+            .socket()
+            .expect("a socket")
+            .display()
+            .to_string();
         redis::Client::open(format!("redis+unix://{path}"))
             .and_then(|client| client.get_connection())
             .expect("a connection")
@@ -151,11 +165,20 @@ impl Fleet {
         while entries.len() < count {
             if Instant::now() > deadline {
                 let logs: Vec<String> = workers.iter().map(|worker| worker.log()).collect();
-                panic!("{stream} has {} entries, not {count}; the workers say:\n{}", entries.len(), logs.join("\n---\n"));
+                panic!(
+                    "{stream} has {} entries, not {count}; the workers say:\n{}",
+                    entries.len(),
+                    logs.join("\n---\n")
+                );
             }
-            let reply: Option<StreamReadReply> =
-                connection.xread_options(&[stream], &[&last], &options).expect("XREAD");
-            for entry in reply.into_iter().flat_map(|reply| reply.keys).flat_map(|key| key.ids) {
+            let reply: Option<StreamReadReply> = connection
+                .xread_options(&[stream], &[&last], &options)
+                .expect("XREAD");
+            for entry in reply
+                .into_iter()
+                .flat_map(|reply| reply.keys)
+                .flat_map(|key| key.ids)
+            {
                 last.clone_from(&entry.id);
                 entries.push(text(entry.map));
             }
@@ -174,7 +197,9 @@ impl Fleet {
             assert!(Instant::now() < deadline, "gave up waiting until {what}");
             // Paced by Redis: a blocking read of a stream that nobody writes.
             let options = StreamReadOptions::default().block(20);
-            let _: Option<StreamReadReply> = connection.xread_options(&["nobody:writes"], &["$"], &options).expect("XREAD");
+            let _: Option<StreamReadReply> = connection
+                .xread_options(&["nobody:writes"], &["$"], &options)
+                .expect("XREAD");
         }
     }
 
@@ -208,7 +233,10 @@ impl Worker {
     /// When it is not there.
     pub fn terminate(&mut self) -> std::process::ExitStatus {
         let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
+        let sent = Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .expect("kill runs");
         assert!(sent.success());
         self.child.wait().expect("it ends")
     }
@@ -219,7 +247,10 @@ impl Worker {
     /// When the file is gone.
     pub fn log(&self) -> String {
         let mut text = String::new();
-        std::fs::File::open(&self.log).expect("the log").read_to_string(&mut text).expect("UTF-8");
+        std::fs::File::open(&self.log)
+            .expect("the log")
+            .read_to_string(&mut text)
+            .expect("UTF-8");
         text
     }
 }
@@ -234,7 +265,12 @@ impl Drop for Worker {
 fn text(fields: HashMap<String, redis::Value>) -> Entry {
     fields
         .into_iter()
-        .map(|(name, value)| (name, redis::from_redis_value::<Vec<u8>>(value).unwrap_or_default()))
+        .map(|(name, value)| {
+            (
+                name,
+                redis::from_redis_value::<Vec<u8>>(value).unwrap_or_default(),
+            )
+        })
         .map(|(name, bytes)| (name, String::from_utf8_lossy(&bytes).into_owned()))
         .collect()
 }
@@ -242,7 +278,15 @@ fn text(fields: HashMap<String, redis::Value>) -> Entry {
 /// What a worker needs of the environment of the tests; nothing of `MAESTRO_*`, which would change what is tested.
 fn passes(name: &str) -> bool {
     let prefixes = ["PIP_", "SSL_CERT", "UV_", "LC_", "CARGO_LLVM"];
-    let names = ["PATH", "HOME", "LANG", "TMPDIR", "PYENV_ROOT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"];
+    let names = [
+        "PATH",
+        "HOME",
+        "LANG",
+        "TMPDIR",
+        "PYENV_ROOT",
+        "REQUESTS_CA_BUNDLE",
+        "CURL_CA_BUNDLE",
+    ];
     names.contains(&name)
         || prefixes.iter().any(|prefix| name.starts_with(prefix))
         || name.to_ascii_lowercase().ends_with("_proxy")
@@ -256,7 +300,11 @@ fn cache() -> PathBuf {
 /// `target/<profile>/maestro`, beside which this test was built.
 fn binary() -> PathBuf {
     let path = target().join("maestro");
-    assert!(path.is_file(), "{} is not there: build it with `cargo build --package maestro`", path.display());
+    assert!(
+        path.is_file(),
+        "{} is not there: build it with `cargo build --package maestro`",
+        path.display()
+    );
     path
 }
 

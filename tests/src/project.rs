@@ -47,14 +47,19 @@ impl Project {
         let project = self.green();
         let file = project.root.join("test_adder.py");
         let text = std::fs::read_to_string(&file).expect("a file");
-        std::fs::write(file, text.replace("def test_sum(self):", "def test_sum(self)")).expect("a file");
+        std::fs::write(
+            file,
+            text.replace("def test_sum(self):", "def test_sum(self)"),
+        )
+        .expect("a file");
         project
     }
 
     /// The green project with a product that cannot add.
     #[must_use]
     pub fn with_a_broken_product(self) -> Self {
-        self.green().file("adder.py", "def add(a, b):\n    return a - b\n")
+        self.green()
+            .file("adder.py", "def add(a, b):\n    return a - b\n")
     }
 
     /// Where it is.

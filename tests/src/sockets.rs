@@ -11,7 +11,14 @@ pub fn listening(pid: u32) -> Vec<String> {
     let own: HashSet<String> = fs::read_dir(format!("/proc/{pid}/fd"))
         .expect("the process is there")
         .filter_map(|entry| fs::read_link(entry.ok()?.path()).ok())
-        .filter_map(|link| Some(link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned()))
+        .filter_map(|link| {
+            Some(
+                link.to_str()?
+                    .strip_prefix("socket:[")?
+                    .strip_suffix(']')?
+                    .to_owned(),
+            )
+        })
         .collect();
     let mut found = Vec::new();
     // proc_pid_net(5): the columns are local address, remote address, state, …, inode.
@@ -19,7 +26,9 @@ pub fn listening(pid: u32) -> Vec<String> {
         let text = fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default();
         for line in text.lines().skip(1) {
             let columns: Vec<&str> = line.split_whitespace().collect();
-            if columns.get(3) == Some(&waiting) && columns.get(9).is_some_and(|inode| own.contains(*inode)) {
+            if columns.get(3) == Some(&waiting)
+                && columns.get(9).is_some_and(|inode| own.contains(*inode))
+            {
                 found.push(format!("{table} {}", columns[1]));
             }
         }
@@ -28,7 +37,9 @@ pub fn listening(pid: u32) -> Vec<String> {
     let text = fs::read_to_string(format!("/proc/{pid}/net/unix")).unwrap_or_default();
     for line in text.lines().skip(1) {
         let columns: Vec<&str> = line.split_whitespace().collect();
-        if columns.get(3) == Some(&"00010000") && columns.get(6).is_some_and(|inode| own.contains(*inode)) {
+        if columns.get(3) == Some(&"00010000")
+            && columns.get(6).is_some_and(|inode| own.contains(*inode))
+        {
             found.push(format!("unix {}", columns.get(7).unwrap_or(&"")));
         }
     }

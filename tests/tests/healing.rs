@@ -8,7 +8,13 @@ const REPORTED: &str = "maestro.error.reported.v1";
 const REQUESTED: &str = "maestro.heal.requested.v1";
 
 fn publish(fleet: &Fleet, kind: &str, data: &Value) -> String {
-    fleet.ok(&["publish", "--type", kind, "--data", "-"], &data.to_string()).trim().to_owned()
+    fleet
+        .ok(
+            &["publish", "--type", kind, "--data", "-"],
+            &data.to_string(),
+        )
+        .trim()
+        .to_owned()
 }
 
 fn data(entry: &Entry) -> Value {
@@ -16,7 +22,10 @@ fn data(entry: &Entry) -> Value {
 }
 
 fn of_type<'a>(entries: &'a [Entry], kind: &str) -> Vec<&'a Entry> {
-    entries.iter().filter(|entry| entry["type"] == kind).collect()
+    entries
+        .iter()
+        .filter(|entry| entry["type"] == kind)
+        .collect()
 }
 
 #[test]
@@ -25,7 +34,11 @@ fn a_reported_failure_is_triaged_healed_shown_and_applied() {
     let project = Project::new(fleet.directory(), "project").without_a_colon();
     let triage = fleet.worker("triage", &[]);
     let heal = fleet.worker("heal", &[]);
-    publish(&fleet, REPORTED, &project.failure("SyntaxError: expected ':'"));
+    publish(
+        &fleet,
+        REPORTED,
+        &project.failure("SyntaxError: expected ':'"),
+    );
 
     let results = fleet.await_entries("automation:results", 2, &[&triage, &heal]);
     let triaged = data(of_type(&results, "maestro.error.triaged.v1")[0]);
@@ -42,7 +55,10 @@ fn a_reported_failure_is_triaged_healed_shown_and_applied() {
 
     let id = answer["id"].as_str();
     let shown = fleet.ok(&["show", id], "");
-    assert!(shown.contains("healed") && shown.contains("test_adder.py"), "{shown}");
+    assert!(
+        shown.contains("healed") && shown.contains("test_adder.py"),
+        "{shown}"
+    );
     let root = project.root().display().to_string();
     fleet.ok(&["apply", id, "--into", &root], "");
     let passed = std::process::Command::new("python3")
@@ -58,7 +74,11 @@ fn a_broken_product_is_refused_and_nothing_is_offered() {
     let fleet = Fleet::start();
     let project = Project::new(fleet.directory(), "project").with_a_broken_product();
     let heal = fleet.worker("heal", &[]);
-    publish(&fleet, REQUESTED, &project.failure("AssertionError: -1 != 3"));
+    publish(
+        &fleet,
+        REQUESTED,
+        &project.failure("AssertionError: -1 != 3"),
+    );
     let results = fleet.await_entries("automation:results", 1, &[&heal]);
     let refused = data(&results[0]);
     assert_eq!(refused["verdict"], "refused", "{refused:#}");
@@ -73,20 +93,34 @@ fn a_heal_whose_worker_is_killed_is_finished_by_another_replica_once() {
     // The run takes long enough to be caught in the middle.
     let project = Project::new(fleet.directory(), "project").without_a_colon();
     let slow = std::fs::read_to_string(project.root().join("test_adder.py")).expect("a file");
-    let project = project.file("slow.py", "import time\ntime.sleep(2)\n").file("test_adder.py", &format!("{slow}\nimport slow\n"));
+    let project = project
+        .file("slow.py", "import time\ntime.sleep(2)\n")
+        .file("test_adder.py", &format!("{slow}\nimport slow\n"));
     let mut first = fleet.worker("heal", &["--lease", "2s"]);
-    publish(&fleet, REQUESTED, &project.failure("SyntaxError: expected ':'"));
-    fleet.wait_until("the first worker has the message", |redis| pending(redis, "automation:heal", "heal") == 1);
+    publish(
+        &fleet,
+        REQUESTED,
+        &project.failure("SyntaxError: expected ':'"),
+    );
+    fleet.wait_until("the first worker has the message", |redis| {
+        pending(redis, "automation:heal", "heal") == 1
+    });
     let began = Instant::now();
     while !is_running(first.pid()) {
-        assert!(began.elapsed() < PATIENCE, "no test was run: {}", first.log());
+        assert!(
+            began.elapsed() < PATIENCE,
+            "no test was run: {}",
+            first.log()
+        );
         std::thread::yield_now();
     }
     first.kill();
     let second = fleet.worker("heal", &["--lease", "2s"]);
     let results = fleet.await_entries("automation:results", 1, &[&second]);
     assert_eq!(data(&results[0])["verdict"], "healed", "{}", second.log());
-    fleet.wait_until("nothing is pending", |redis| pending(redis, "automation:heal", "heal") == 0);
+    fleet.wait_until("nothing is pending", |redis| {
+        pending(redis, "automation:heal", "heal") == 0
+    });
     assert_eq!(fleet.entries("automation:results").len(), 1);
     assert!(fleet.dead("automation:heal").is_empty());
 }
@@ -97,7 +131,11 @@ fn no_worker_listens_on_anything() {
     let project = Project::new(fleet.directory(), "project").without_a_colon();
     let triage = fleet.worker("triage", &[]);
     let heal = fleet.worker("heal", &[]);
-    publish(&fleet, REPORTED, &project.failure("SyntaxError: expected ':'"));
+    publish(
+        &fleet,
+        REPORTED,
+        &project.failure("SyntaxError: expected ':'"),
+    );
     fleet.await_entries("automation:results", 2, &[&triage, &heal]);
     for worker in [&triage, &heal] {
         assert_eq!(listening(worker.pid()), Vec::<String>::new());
@@ -128,10 +166,18 @@ fn pending(redis: &mut redis::Connection, stream: &str, group: &str) -> usize {
 
 /// Whether a process has a child that runs a test: the sandbox's command line names the probe.
 fn is_running(pid: u32) -> bool {
-    let Ok(children) = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")) else {
-        return false;
-    };
-    children.split_whitespace().any(|child| {
-        std::fs::read_to_string(format!("/proc/{child}/cmdline")).is_ok_and(|line| line.contains("maestro_unittest_probe"))
-    })
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    // proc_pid_task(5): a child belongs to the thread that started it.
+    let children =
+        threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
+    children
+        .collect::<String>()
+        .split_whitespace()
+        .any(|child| {
+            std::fs::read_to_string(format!("/proc/{child}/cmdline"))
+                .is_ok_and(|line| line.contains("maestro_unittest_probe"))
+        })
 }

@@ -1,4 +1,5 @@
 use std::io;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::{OnceLock, mpsc};
@@ -30,14 +31,17 @@ pub(crate) fn spawn(command: Command) -> io::Result<Child> {
 
 /// The command line that starts `program`, through `setpriv` if there is one.
 pub(crate) fn command(program: &Path) -> Command {
-    match find("setpriv".as_ref()) {
+    let mut command = match find("setpriv".as_ref()) {
         Some(setpriv) if cfg!(target_os = "linux") => {
             let mut command = Command::new(setpriv);
             command.args(["--pdeathsig", "KILL", "--"]).arg(program);
             command
         }
         _ => Command::new(program),
-    }
+    };
+    // Ctrl-C at a terminal goes to the whole foreground group; the server has to outlive its owner's last commits.
+    command.process_group(0);
+    command
 }
 
 /// The program's path: as given if it names a directory, otherwise the first one on `PATH`.

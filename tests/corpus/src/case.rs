@@ -51,7 +51,11 @@ impl Case {
     /// Whether the strategy that fits is one that this version has.
     pub(crate) fn is_in_reach(&self) -> bool {
         let strategy = serde_json::from_value::<Strategy>(self.strategy.clone().into()).ok();
-        let have = [Strategy::SyntaxRepair, Strategy::DependencyFix, Strategy::ApiContractAdaptation];
+        let have = [
+            Strategy::SyntaxRepair,
+            Strategy::DependencyFix,
+            Strategy::ApiContractAdaptation,
+        ];
         self.verdict != Expected::Heal || strategy.is_some_and(|strategy| have.contains(&strategy))
     }
 
@@ -59,14 +63,22 @@ impl Case {
     pub(crate) fn request(&self, root: &Path, named: bool) -> HealRequested {
         let test = self.failing.first().filter(|_| named);
         HealRequested {
-            project: Project { repository: root.display().to_string(), revision: None, directory: None },
+            project: Project {
+                repository: root.display().to_string(),
+                revision: None,
+                directory: None,
+            },
             kind: ErrorKind::TestFailure,
             message: "the tests of the package fail".to_owned(),
             severity: None,
             stack_trace: None,
             file: None,
             line: None,
-            test: test.map(|id| Test { id: id.clone(), framework: Framework::Pytest, duration_ms: None }),
+            test: test.map(|id| Test {
+                id: id.clone(),
+                framework: Framework::Pytest,
+                duration_ms: None,
+            }),
             runtime: Some(Runtime {
                 python: Some(self.python.clone()),
                 node: None,

@@ -22,7 +22,9 @@ use table::Row;
 
 /// Runs the healing engine over the corpus, and counts.
 #[derive(Debug, Parser)]
-#[command(after_help = "Example: maestro-corpus --work /tmp/corpus --only cachetools-collections,seed-addict-update")]
+#[command(
+    after_help = "Example: maestro-corpus --work /tmp/corpus --only cachetools-collections,seed-addict-update"
+)]
 struct Options {
     /// Where packages, environments and copies are kept; a second run finds them there
     #[arg(long)]
@@ -61,19 +63,38 @@ async fn main() -> anyhow::Result<()> {
     })?);
     let cases: Vec<Case> = case::all()?
         .into_iter()
-        .filter(|case| if options.only.is_empty() { options.all || case.is_in_reach() } else { options.only.contains(&case.id) })
+        .filter(|case| {
+            if options.only.is_empty() {
+                options.all || case.is_in_reach()
+            } else {
+                options.only.contains(&case.id)
+            }
+        })
         .collect();
     let slots = Arc::new(Semaphore::new(options.jobs.max(1)));
     let total = cases.len();
     let mut running = tokio::task::JoinSet::new();
     for (place, case) in cases.into_iter().enumerate() {
-        let (healer, slots, options, archives, trees) =
-            (Arc::clone(&healer), Arc::clone(&slots), Arc::clone(&options), archives.clone(), work.join(&trees));
+        let (healer, slots, options, archives, trees) = (
+            Arc::clone(&healer),
+            Arc::clone(&slots),
+            Arc::clone(&options),
+            archives.clone(),
+            work.join(&trees),
+        );
         running.spawn(async move {
             let _slot = slots.acquire_owned().await;
-            let answer = one(&case, &healer, &options, &archives, &trees).await.map_err(|error| format!("{error:#}"));
+            let answer = one(&case, &healer, &options, &archives, &trees)
+                .await
+                .map_err(|error| format!("{error:#}"));
             let row = Row::new(&case, answer);
-            let _ = writeln!(std::io::stderr(), "{:>2}/{total} {} {}", place + 1, if row.right { "+" } else { "-" }, row.id);
+            let _ = writeln!(
+                std::io::stderr(),
+                "{:>2}/{total} {} {}",
+                place + 1,
+                if row.right { "+" } else { "-" },
+                row.id
+            );
             (place, row)
         });
     }
@@ -99,6 +120,10 @@ async fn one(
     let request = case.request(&root, !options.unnamed);
     let answer = healer.heal(&request, CancellationToken::new()).await?;
     let offered = matches!(answer.verdict, Verdict::Healed | Verdict::Proposed);
-    let green = if offered { Some(verify::turns_green(healer, request, &answer, &root).await?) } else { None };
+    let green = if offered {
+        Some(verify::turns_green(healer, request, &answer, &root).await?)
+    } else {
+        None
+    };
     Ok((answer, green))
 }

@@ -13,7 +13,12 @@ pub(crate) async fn prepare(case: &Case, archives: &Path, into: &Path) -> anyhow
         Some(archive) => archive,
         None => {
             download(case, archives).await?;
-            find(case, archives)?.with_context(|| format!("the index has no source of {} {}", case.package, case.version))?
+            find(case, archives)?.with_context(|| {
+                format!(
+                    "the index has no source of {} {}",
+                    case.package, case.version
+                )
+            })?
         }
     };
     let place = into.join(&case.id);
@@ -21,19 +26,41 @@ pub(crate) async fn prepare(case: &Case, archives: &Path, into: &Path) -> anyhow
         std::fs::remove_dir_all(&place)?;
     }
     std::fs::create_dir_all(&place)?;
-    let program = if archive.extension().is_some_and(|extension| extension == "zip") { "unzip" } else { "tar" };
+    let program = if archive
+        .extension()
+        .is_some_and(|extension| extension == "zip")
+    {
+        "unzip"
+    } else {
+        "tar"
+    };
     let mut unpack = Command::new(program);
     if program == "tar" {
-        unpack.args(["--extract", "--no-same-owner", "--file"]).arg(&archive).arg("--directory").arg(&place);
+        unpack
+            .args(["--extract", "--no-same-owner", "--file"])
+            .arg(&archive)
+            .arg("--directory")
+            .arg(&place);
     } else {
         unpack.arg("-q").arg(&archive).arg("-d").arg(&place);
     }
-    ensure!(unpack.status().await?.success(), "unable to unpack {}", archive.display());
-    let root = std::fs::read_dir(&place)?.next().context("the archive is empty")??.path();
+    ensure!(
+        unpack.status().await?.success(),
+        "unable to unpack {}",
+        archive.display()
+    );
+    let root = std::fs::read_dir(&place)?
+        .next()
+        .context("the archive is empty")??
+        .path();
     for mutation in &case.mutation {
         let file = root.join(&mutation.glob);
         let text = std::fs::read_to_string(&file)?;
-        ensure!(text.contains(&mutation.find), "{} has no text to plant the fault in", file.display());
+        ensure!(
+            text.contains(&mutation.find),
+            "{} has no text to plant the fault in",
+            file.display()
+        );
         std::fs::write(&file, text.replacen(&mutation.find, &mutation.repl, 1))?;
     }
     Ok(root)
@@ -43,8 +70,13 @@ fn find(case: &Case, archives: &Path) -> anyhow::Result<Option<PathBuf>> {
     let wanted = normal(&format!("{}-{}", case.package, case.version));
     for entry in std::fs::read_dir(archives)? {
         let path = entry?.path();
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let stem = [".tar.gz", ".zip", ".tar.bz2"].iter().find_map(|ending| name.strip_suffix(ending));
+        let name = path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        let stem = [".tar.gz", ".zip", ".tar.bz2"]
+            .iter()
+            .find_map(|ending| name.strip_suffix(ending));
         if stem.is_some_and(|stem| normal(stem) == wanted) {
             return Ok(Some(path));
         }
@@ -63,7 +95,16 @@ async fn download(case: &Case, archives: &Path) -> anyhow::Result<()> {
         let constraints = archives.join("constraints.txt");
         std::fs::write(&constraints, constraint)?;
         let output = Command::new("python3")
-            .args(["-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:", "--dest"])
+            .args([
+                "-m",
+                "pip",
+                "download",
+                "--quiet",
+                "--no-deps",
+                "--no-binary",
+                ":all:",
+                "--dest",
+            ])
             .arg(archives)
             .arg(format!("{}=={}", case.package, case.version))
             .env("PIP_CONSTRAINT", &constraints)
@@ -72,7 +113,15 @@ async fn download(case: &Case, archives: &Path) -> anyhow::Result<()> {
         if output.status.success() {
             return Ok(());
         }
-        said = String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or_default().to_owned();
+        said = String::from_utf8_lossy(&output.stderr)
+            .lines()
+            .last()
+            .unwrap_or_default()
+            .to_owned();
     }
-    bail!("unable to download {} {}: {said}", case.package, case.version)
+    bail!(
+        "unable to download {} {}: {said}",
+        case.package,
+        case.version
+    )
 }

@@ -36,14 +36,28 @@ impl Row {
             Expected::Green => verdict == Some(Verdict::NotReproduced),
         };
         let false_heal = case.verdict != Expected::Heal && verdict == Some(Verdict::Healed);
-        let runs = answer.as_ref().and_then(|answer| answer.evidence.reproduced.split('/').nth(1)?.parse::<f64>().ok());
+        let runs = answer.as_ref().and_then(|answer| {
+            answer
+                .evidence
+                .reproduced
+                .split('/')
+                .nth(1)?
+                .parse::<f64>()
+                .ok()
+        });
         let timing = answer.as_ref().map(|answer| answer.timing_ms);
         let plain = match (timing, runs) {
-            #[expect(clippy::cast_precision_loss, reason = "milliseconds of minutes fit a float")]
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "milliseconds of minutes fit a float"
+            )]
             (Some(timing), Some(runs)) if runs > 0.0 => timing.reproduce as f64 / runs,
             _ => 0.0,
         };
-        #[expect(clippy::cast_precision_loss, reason = "milliseconds of minutes fit a float")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "milliseconds of minutes fit a float"
+        )]
         let multiple = timing
             .filter(|_| offered && plain > 0.0)
             .map(|timing| (timing.reproduce + timing.generate + timing.validate) as f64 / plain);
@@ -65,9 +79,16 @@ impl Row {
 /// The table as text.
 pub(crate) fn render(rows: &[Row]) -> String {
     let mut text = String::new();
-    let _ = writeln!(text, "{:<30} {:<26} {:<8} {:<15} {:<6} {:>6}  reason", "case", "strategy", "expected", "verdict", "green", "x run");
+    let _ = writeln!(
+        text,
+        "{:<30} {:<26} {:<8} {:<15} {:<6} {:>6}  reason",
+        "case", "strategy", "expected", "verdict", "green", "x run"
+    );
     for row in rows {
-        let verdict = row.answer.as_ref().map_or_else(|| "error".to_owned(), |answer| format!("{:?}", answer.verdict));
+        let verdict = row.answer.as_ref().map_or_else(
+            || "error".to_owned(),
+            |answer| format!("{:?}", answer.verdict),
+        );
         let reason = row
             .answer
             .as_ref()
@@ -82,8 +103,10 @@ pub(crate) fn render(rows: &[Row]) -> String {
             row.strategy,
             row.expected,
             verdict,
-            row.green.map_or("", |green| if green { "yes" } else { "no" }),
-            row.multiple.map_or_else(String::new, |multiple| format!("{multiple:.1}")),
+            row.green
+                .map_or("", |green| if green { "yes" } else { "no" }),
+            row.multiple
+                .map_or_else(String::new, |multiple| format!("{multiple:.1}")),
             reason.chars().take(150).collect::<String>(),
         );
     }
@@ -92,13 +115,24 @@ pub(crate) fn render(rows: &[Row]) -> String {
     let refusals: Vec<&Row> = rows.iter().filter(|row| row.expected == "refuse").collect();
     let refused = refusals.iter().filter(|row| row.right).count();
     let false_heals = rows.iter().filter(|row| row.false_heal).count();
-    let mut multiples: Vec<f64> = rows.iter().filter(|row| row.right).filter_map(|row| row.multiple).collect();
+    let mut multiples: Vec<f64> = rows
+        .iter()
+        .filter(|row| row.right)
+        .filter_map(|row| row.multiple)
+        .collect();
     multiples.sort_by(f64::total_cmp);
     let _ = writeln!(text, "\nheal rate        {}", rate(healed, heals.len()));
     let _ = writeln!(text, "refused rightly  {}", rate(refused, refusals.len()));
-    let _ = writeln!(text, "false heals      {}", rate(false_heals, refusals.len()));
+    let _ = writeln!(
+        text,
+        "false heals      {}",
+        rate(false_heals, refusals.len())
+    );
     if let Some(median) = multiples.get(multiples.len() / 2) {
-        let _ = writeln!(text, "time to a validated patch, without installation: median {median:.1} plain runs");
+        let _ = writeln!(
+            text,
+            "time to a validated patch, without installation: median {median:.1} plain runs"
+        );
     }
     text
 }
@@ -112,7 +146,8 @@ fn rate(k: usize, n: usize) -> String {
     let (k_of, n_of, z) = (k as f64, n as f64, 1.96_f64);
     let p = k_of / n_of;
     let centre = (p + z * z / (2.0 * n_of)) / (1.0 + z * z / n_of);
-    let half = z / (1.0 + z * z / n_of) * (p * (1.0 - p) / n_of + z * z / (4.0 * n_of * n_of)).sqrt();
+    let half =
+        z / (1.0 + z * z / n_of) * (p * (1.0 - p) / n_of + z * z / (4.0 * n_of * n_of)).sqrt();
     format!(
         "{k} of {n} ({:.0} %, 95 % between {:.0} % and {:.0} %)",
         p * 100.0,

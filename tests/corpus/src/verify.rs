@@ -25,7 +25,11 @@ pub(crate) async fn turns_green(
             .env("GIT_CEILING_DIRECTORIES", root.parent().unwrap_or(root))
             .output()
             .await?;
-        ensure!(applied.status.success(), "git apply: {}", String::from_utf8_lossy(&applied.stderr));
+        ensure!(
+            applied.status.success(),
+            "git apply: {}",
+            String::from_utf8_lossy(&applied.stderr)
+        );
     }
     let runtime = request.runtime.get_or_insert_default();
     if let Some(changes) = &answer.runtime_changes {
@@ -38,7 +42,10 @@ pub(crate) async fn turns_green(
         if changes.python.is_some() {
             runtime.python.clone_from(&changes.python);
         }
-        runtime.variables.get_or_insert_default().extend(changes.variables.clone());
+        runtime
+            .variables
+            .get_or_insert_default()
+            .extend(changes.variables.clone());
     }
     request.test = None;
     let again = healer.heal(&request, CancellationToken::new()).await?;

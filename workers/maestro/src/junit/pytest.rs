@@ -138,8 +138,11 @@ fn looks_like_exception(line: &str) -> bool {
 pub(super) fn place_in(text: &str) -> Option<(String, u32)> {
     text.lines().rev().find_map(|line| {
         let mut parts = line.splitn(3, ':');
-        let (path, number) = (parts.next()?, parts.next()?.parse().ok()?);
+        let (path, number) = (parts.next()?, parts.next()?.parse::<u32>().ok()?);
         parts.next()?;
+        if number == 0 {
+            return None;
+        }
         let own = Path::new(path).extension().is_some_and(|end| end == "py")
             && !path.starts_with(['/', ' ', 'E'])
             && !path.contains("..");

@@ -22,6 +22,8 @@ const SKIPPED: &[&str] = &[
     ".mypy_cache",
     ".pytest_cache",
     ".ruff_cache",
+    // What `maestro up` keeps where it was started: its Redis, and the copies that it is making.
+    ".maestro",
 ];
 
 /// Copies a tree and says what it left out: links that lead out of it, devices, sockets, named pipes.
