@@ -191,6 +191,9 @@ fn leaning(
     if let Some(reason) = lacks_system_library(subject, case.installed) {
         return Leaning::Refuse(reason);
     }
+    if let Some(reason) = lost_by_the_project(case, subject) {
+        return Leaning::Refuse(reason);
+    }
     match class {
         ErrorClass::AssertionFailure => Leaning::Refuse(assertion(case, said, failure, roles)),
         ErrorClass::EnvironmentError => Leaning::Open,
@@ -207,6 +210,26 @@ fn leaning(
             }
         }
     }
+}
+
+/// A name that is gone from the project's own module was taken away by somebody: whether that was meant, a person knows.
+fn lost_by_the_project(case: &Case<'_>, subject: &Subject) -> Option<String> {
+    let Subject::NameMissing { module, name } = subject else {
+        return None;
+    };
+    let path = module.replace('.', "/");
+    let own = case.tree.paths().iter().find(|file| {
+        ["", "src/", "lib/"].iter().any(|root| {
+            file.strip_prefix(root)
+                .and_then(|rest| rest.strip_prefix(path.as_str()))
+                .is_some_and(|rest| rest == ".py" || rest == "/__init__.py")
+        })
+    })?;
+    (!module.is_empty()).then(|| {
+        format!(
+            "the project's own `{module}` ({own}) has no `{name}`, which is asked of it: either the product lost it, or it was removed on purpose and its users were not told"
+        )
+    })
 }
 
 /// What a failed assertion says to a person.

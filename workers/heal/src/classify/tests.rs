@@ -178,3 +178,17 @@ fn classes_and_sites_follow_what_the_failure_is_about() {
         Site::Dependency
     );
 }
+
+#[test]
+fn a_name_that_the_project_itself_lost_leans_to_a_refusal() {
+    let files = [("src/pkg/core.py", "x = 1\n")];
+    let failed = failure(
+        Some("tests/test_a.py"),
+        Phase::Collection,
+        "ImportError: cannot import name 'y' from 'pkg.core' (src/pkg/core.py)",
+        &[("tests/test_a.py", 1)],
+    );
+    assert!(
+        matches!(diagnosis(&files, failed).leaning, Leaning::Refuse(reason) if reason.contains("src/pkg/core.py"))
+    );
+}
