@@ -20,7 +20,7 @@ use redis::Commands;
 use redis::streams::{StreamRangeReply, StreamReadOptions, StreamReadReply};
 
 /// How long anything may take before a test gives up: far longer than it takes, because machines are busy.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_mins(2);
 
 /// One entry: its fields as text.
 pub type Entry = HashMap<String, String>;

@@ -42,6 +42,9 @@ impl Project {
     }
 
     /// The green project, its test without a colon that Python wants.
+    ///
+    /// # Panics
+    /// When the disk does not take it.
     #[must_use]
     pub fn without_a_colon(self) -> Self {
         let project = self.green();

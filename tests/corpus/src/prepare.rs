@@ -9,17 +9,16 @@ use crate::case::Case;
 
 /// Unpacks a case's package below `into`, from the archives in `archives` or from the index, and plants its faults.
 pub(crate) async fn prepare(case: &Case, archives: &Path, into: &Path) -> anyhow::Result<PathBuf> {
-    let archive = match find(case, archives)? {
-        Some(archive) => archive,
-        None => {
-            download(case, archives).await?;
-            find(case, archives)?.with_context(|| {
-                format!(
-                    "the index has no source of {} {}",
-                    case.package, case.version
-                )
-            })?
-        }
+    let archive = if let Some(archive) = find(case, archives)? {
+        archive
+    } else {
+        download(case, archives).await?;
+        find(case, archives)?.with_context(|| {
+            format!(
+                "the index has no source of {} {}",
+                case.package, case.version
+            )
+        })?
     };
     let place = into.join(&case.id);
     if place.exists() {
@@ -113,11 +112,12 @@ async fn download(case: &Case, archives: &Path) -> anyhow::Result<()> {
         if output.status.success() {
             return Ok(());
         }
-        said = String::from_utf8_lossy(&output.stderr)
+        let printed = String::from_utf8_lossy(&output.stderr);
+        printed
             .lines()
             .last()
             .unwrap_or_default()
-            .to_owned();
+            .clone_into(&mut said);
     }
     bail!(
         "unable to download {} {}: {said}",

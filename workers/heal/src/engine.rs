@@ -14,10 +14,12 @@ use crate::classify::{Diagnosis, Leaning, diagnose};
 use crate::confidence::{Counted, confidence};
 use crate::failure::{Failure, Report, TestOutcome};
 use crate::guard::Guard;
-use crate::judge::{Target, neighbours, regression, signature};
+use crate::judge::{Target, alike, neighbours, regression};
 use crate::laboratory::{Attempt, AttemptError, Laboratory};
 use crate::overlay::Overlay;
 use crate::patch;
+use crate::runner::console::tail;
+use crate::runner::is_python;
 use crate::search::{Budget, Found, Repairs, State, search};
 
 /// Runs that show the failure before anything is tried.
@@ -149,8 +151,10 @@ async fn reproduce<L: Laboratory>(
         timing.install += millis(attempt.install);
         timing.reproduce += millis(attempt.run);
         let same = |kept: &Attempt| {
-            signature(&primary(&kept.report, &order.target))
-                == signature(&primary(&attempt.report, &order.target))
+            alike(
+                &primary(&kept.report, &order.target),
+                &primary(&attempt.report, &order.target),
+            )
         };
         let failed = !order.target.is_green(&attempt.report);
         // A test that fails in another way each time was not reproduced, it is unsteady.
@@ -225,6 +229,8 @@ fn primary(report: &Report, target: &Target) -> Failure {
 /// The answer in the making.
 struct Answer {
     completed: HealCompleted,
+    /// Nothing of the target could run on the code as it was.
+    blocked: bool,
 }
 
 impl Answer {
@@ -234,6 +240,7 @@ impl Answer {
         let before = neighbours(report, &order.target);
         let collected = collected(report);
         Self {
+            blocked: order.target.was_blocked(report),
             completed: HealCompleted {
                 project: order.request.project.clone(),
                 test: order.request.test.clone(),
@@ -280,8 +287,8 @@ impl Answer {
         self.completed.confidence = 0.9;
         "none".clone_into(&mut self.completed.evidence.error_class);
         self.completed.evidence.after = format!("{0}/{0}", reproduced.runs);
-        self.completed.reason =
-            "the test passes here: it was run in a fresh environment and did not fail".to_owned();
+        "the test passes here: it was run in a fresh environment and did not fail"
+            .clone_into(&mut self.completed.reason);
         self.completed
     }
 
@@ -333,8 +340,8 @@ impl Answer {
         Ok(self.completed)
     }
 
-    /// One failure was repaired and another stands behind it. The repair is proposed where the whole command was
-    /// blocked and nearly all of it passes now; else it is only reported.
+    /// One failure was repaired and another stands behind it. The repair is proposed where nothing of the target
+    /// could run before and nearly all of it passes now; else it is only reported.
     fn partial(
         &mut self,
         order: &Order<'_>,
@@ -353,7 +360,7 @@ impl Answer {
             .values()
             .filter(|outcome| **outcome == TestOutcome::Passed)
             .count();
-        let unblocked = order.target == Target::Command && bad > 0 && bad * 10 <= good;
+        let unblocked = self.blocked && bad > 0 && bad * 10 <= good;
         let shown = shown.lines().next().unwrap_or_default();
         self.describe(order, found)?;
         let completed = &mut self.completed;
@@ -484,15 +491,13 @@ impl Answer {
         let report = &state.attempt.report;
         completed.evidence.neighbours.after = neighbours(report, &order.target);
         completed.evidence.collected.after = collected(report);
-        completed.evidence.assertions = changes
-            .iter()
-            .filter(|(path, ..)| path.ends_with(".py"))
-            .fold(BeforeAfter::default(), |sum, (_, before, after)| {
-                BeforeAfter {
-                    before: sum.before + assertions::count(before),
-                    after: sum.after + assertions::count(after),
-                }
-            });
+        completed.evidence.assertions = changes.iter().filter(|(path, ..)| is_python(path)).fold(
+            BeforeAfter::default(),
+            |sum, (_, before, after)| BeforeAfter {
+                before: sum.before + assertions::count(before),
+                after: sum.after + assertions::count(after),
+            },
+        );
         Ok(())
     }
 }
@@ -505,10 +510,7 @@ fn collected(report: &Report) -> u32 {
         skipped,
     } = neighbours(report, &Target::Command);
     // A file that could not be collected is no test.
-    let files = report
-        .outcomes
-        .keys()
-        .filter(|test| !test.contains("::") && test.contains('/') || test.ends_with(".py"));
+    let files = report.outcomes.keys().filter(|test| is_python(test));
     (passed + failed + errors + skipped)
         .saturating_sub(u32::try_from(files.count()).unwrap_or(u32::MAX))
 }
@@ -534,11 +536,8 @@ fn excerpt(failure: &Failure) -> String {
     } else {
         text
     };
-    let mut end = text.len().min(EXCERPT);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text[..end].to_owned()
+    // What decides stands at the end.
+    tail(text, EXCERPT).to_owned()
 }
 
 fn millis(duration: Duration) -> u64 {

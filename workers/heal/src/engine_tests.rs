@@ -154,7 +154,7 @@ async fn run(script: Script, test: &str, product: bool, repairs: Repairs) -> (He
         guard: Guard::new(&[], product, Roles::default()).unwrap(),
         budget: Budget {
             runs: 20,
-            deadline: Instant::now() + Duration::from_secs(60),
+            deadline: Instant::now() + Duration::from_mins(1),
         },
         repairs,
         checkout: Duration::ZERO,

@@ -25,6 +25,23 @@ impl Target {
         }
     }
 
+    /// Whether nothing of the target could run at all: the command was blocked, or the file was not collected.
+    pub fn was_blocked(&self, report: &Report) -> bool {
+        match self {
+            Self::Command => report
+                .failures
+                .iter()
+                .any(|failure| failure.phase <= Phase::Collection),
+            Self::Test(id) => {
+                report.outcomes.get(id) == Some(&TestOutcome::Error)
+                    && !report
+                        .outcomes
+                        .keys()
+                        .any(|test| test != id && belongs(test, id))
+            }
+        }
+    }
+
     fn covers(&self, test: &str) -> bool {
         self.id().is_none_or(|id| belongs(test, id))
     }
@@ -143,17 +160,32 @@ fn bad<'a>(report: &'a Report, target: &Target) -> BTreeSet<&'a str> {
         .collect()
 }
 
-/// What makes two failures the same: where in the run, the exception, and its text without numbers.
+/// Whether two runs of the same code failed the same way. Texts may differ (addresses, times, the order of a set);
+/// the test, the exception and the place may not.
+pub fn alike(one: &Failure, other: &Failure) -> bool {
+    let place = |failure: &Failure| {
+        failure
+            .innermost_own()
+            .map(|frame| (frame.path.clone(), frame.function.clone()))
+    };
+    one.test == other.test
+        && one.phase == other.phase
+        && one.exception == other.exception
+        && place(one) == place(other)
+}
+
+/// What makes two failures the same: where in the run, the exception, and its text without numbers and addresses.
 pub fn signature(failure: &Failure) -> String {
-    let message: String = failure
-        .message
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .chars()
-        .filter(|c| !c.is_ascii_digit())
-        .take(200)
-        .collect();
+    let line = failure.message.lines().next().unwrap_or_default();
+    let mut message = String::new();
+    let mut rest = line;
+    while let Some((before, after)) = rest.split_once("0x") {
+        message.push_str(before);
+        rest = after.trim_start_matches(|c: char| c.is_ascii_hexdigit());
+    }
+    message.push_str(rest);
+    message.retain(|c| !c.is_ascii_digit());
+    let message: String = message.chars().take(200).collect();
     let phase = match failure.phase {
         Phase::Usage | Phase::Configuration => "before",
         Phase::Collection => "collect",
@@ -260,6 +292,25 @@ mod tests {
             assess(&before, &before, &after, &Target::Command),
             Assessment::Same
         );
+    }
+
+    #[test]
+    fn an_address_in_a_message_does_not_make_another_failure() {
+        let with = |message: &str| {
+            report(&[], &[("t", Phase::Call, message)])
+                .failures
+                .remove(0)
+        };
+        let (one, other) = (
+            with("<A at 0x7fd3> broke 1"),
+            with("<A at 0xffab12> broke 23"),
+        );
+        assert_eq!(signature(&one), signature(&other));
+        assert!(alike(&one, &other));
+        assert!(!alike(
+            &one,
+            &report(&[], &[("u", Phase::Call, "broke")]).failures[0]
+        ));
     }
 
     #[test]

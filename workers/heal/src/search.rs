@@ -271,14 +271,21 @@ async fn candidates<L: Laboratory>(
         Vec::new()
     });
     let mut candidates = Vec::new();
+    let mut refused = false;
     for finding in findings {
         match finding {
             Finding::Try(candidate) => candidates.push(candidate),
-            Finding::Refuse(reason) if !found.refusals.contains(&reason) => {
-                found.refusals.push(reason)
+            Finding::Refuse(reason) => {
+                refused = true;
+                if !found.refusals.contains(&reason) {
+                    found.refusals.push(reason);
+                }
             }
-            Finding::Refuse(_) => {}
         }
+    }
+    // What a person has to decide is not decided by a candidate of another strategy.
+    if refused {
+        candidates.clear();
     }
     candidates.sort_by_key(|candidate| candidate.rank);
     candidates.truncate(WIDEST);

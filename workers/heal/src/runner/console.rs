@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use super::is_python;
 use super::probe::relative_path;
 use crate::failure::{Failure, Frame, Phase};
 
@@ -15,17 +16,26 @@ pub fn read(printed: &str, directory: &Path) -> Failure {
     let text = tail(printed, EXCERPT);
     let mut frames = Vec::new();
     let mut raised: Option<(String, String)> = None;
+    let mut continues = false;
     for line in text.lines() {
+        // pytest marks the lines of an exception with `E`; Python writes them at the margin.
+        let said = line.strip_prefix("E   ").unwrap_or(line);
         if let Some(frame) = long_frame(line).or_else(|| short_frame(line)) {
             frames.push(Frame {
                 path: relative_path(&frame.path, directory),
                 ..frame
             });
-        }
-        // pytest marks the lines of an exception with `E`; Python writes it at the margin.
-        let candidate = line.strip_prefix("E   ").unwrap_or(line);
-        if let Some(found) = exception(candidate) {
+            continues = false;
+        } else if let Some(found) = exception(said) {
             raised = Some(found);
+            continues = true;
+        } else if continues && !said.trim().is_empty() && !said.starts_with("Traceback") {
+            if let Some((_, message)) = &mut raised {
+                message.push('\n');
+                message.push_str(said.trim_end());
+            }
+        } else {
+            continues = false;
         }
     }
     if let Some(message) = usage(text) {
@@ -78,7 +88,7 @@ fn long_frame(line: &str) -> Option<Frame> {
 fn short_frame(line: &str) -> Option<Frame> {
     let (place, function) = line.split_once(": in ")?;
     let (path, line) = place.trim_start_matches("E   ").rsplit_once(':')?;
-    let named = path.ends_with(".py") || path.starts_with('<');
+    let named = is_python(path) || path.starts_with('<');
     named.then_some(())?;
     Some(Frame {
         path: path.trim().to_owned(),
@@ -119,7 +129,7 @@ fn usage(text: &str) -> Option<String> {
     text.lines()
         .find_map(|line| {
             let (program, message) = line.split_once(": error: ")?;
-            (program.contains("pytest") || program.contains("unittest") || program.ends_with(".py"))
+            (program.contains("pytest") || program.contains("unittest") || is_python(program))
                 .then(|| message.trim().to_owned())
         })
         .or_else(|| {
@@ -133,7 +143,8 @@ fn usage(text: &str) -> Option<String> {
         })
 }
 
-fn tail(text: &str, most: usize) -> &str {
+/// The last `most` bytes of a text, or a few fewer: no character is cut.
+pub(crate) fn tail(text: &str, most: usize) -> &str {
     let mut start = text.len().saturating_sub(most);
     while !text.is_char_boundary(start) {
         start += 1;
@@ -178,7 +189,11 @@ mod tests {
         let printed = "Traceback (most recent call last):\n  File \"/v/lib/pluggy/_manager.py\", line 448, in _verify_hook\n    raise PluginValidationError(\npluggy._manager.PluginValidationError: Plugin '/w/tests/conftest.py' for hook 'pytest_ignore_collect'\nhookimpl definition: pytest_ignore_collect(path, config)\nArgument(s) {'path'} are declared in the hookimpl but can not be found in the hookspec\n";
         let failure = read(printed, Path::new("/w"));
         assert_eq!(failure.exception_name(), Some("PluginValidationError"));
-        assert!(failure.text.contains("pytest_ignore_collect"));
+        assert!(
+            failure.message.contains("Argument(s) {'path'}"),
+            "{}",
+            failure.message
+        );
     }
 
     #[test]

@@ -133,7 +133,7 @@ impl Plan {
             .skip(2)
             .map(|argument| argument.split("::").next().unwrap_or(argument))
             .filter(|argument| {
-                !argument.starts_with('-') && (argument.contains('/') || argument.ends_with(".py"))
+                !argument.starts_with('-') && (argument.contains('/') || is_python(argument))
             })
             .collect()
     }
@@ -159,6 +159,12 @@ impl Plan {
                 String::from_utf8_lossy(stderr)
             );
             report.failures.push(console::read(&printed, root));
+        }
+        // Every run has a directory of its own; its name says nothing, and would make each failure a new one.
+        let place = format!("{}/", root.display());
+        for failure in &mut report.failures {
+            failure.message = failure.message.replace(&place, "");
+            failure.text = failure.text.replace(&place, "");
         }
         report
     }
@@ -229,6 +235,13 @@ fn from_command(command: &[String]) -> Result<(Framework, Vec<String>), PlanErro
         }
     }
     Err(PlanError::Command(command.join(" ")))
+}
+
+/// Whether a path is that of a Python file.
+pub(crate) fn is_python(path: &str) -> bool {
+    Path::new(path)
+        .extension()
+        .is_some_and(|extension| extension == "py")
 }
 
 fn module_of(id: &str) -> &str {
