@@ -1,6 +1,6 @@
 //! How fast the runtime moves messages next to a bare pipelined loop: each of them reads N messages of 300 bytes, appends
-//! a result of 150 bytes and acknowledges. `cargo run --release -p maestro-streams --example relay -- 300000`
-#![allow(
+//! a result of 150 bytes and acknowledges. `cargo run --release --package maestro-bench -- 300000`
+#![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a program for people"
