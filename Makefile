@@ -3,7 +3,7 @@
 CARGO ?= cargo
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test build fmt lint fmt-check clippy deny ci schemas clean cargo-is-there
+.PHONY: help demo test build fmt lint fmt-check clippy deny ci schemas corpus bench clean cargo-is-there
 
 # rustup puts cargo here; a shell that was open before does not know it yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -61,6 +61,14 @@ ci: ## what a change must pass: lint, then test
 
 schemas: cargo-is-there ## write the JSON Schemas and the AsyncAPI document again, from the types
 	$(CARGO) run --locked --quiet --package maestro-protocol --example generate
+
+corpus: cargo-is-there ## heal every case of the corpus of real failing tests, and count
+	@deploy/setup.sh test
+	$(CARGO) run --locked --quiet --package maestro-corpus -- --work .maestro/corpus --json .maestro/corpus.json
+
+bench: cargo-is-there ## the runtime beside a bare loop on a private redis-server
+	@deploy/setup.sh test
+	$(CARGO) run --locked --quiet --release --package maestro-bench
 
 clean: ## remove what was built, and what the demo left
 	$(CARGO) clean

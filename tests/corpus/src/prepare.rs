@@ -25,29 +25,24 @@ pub(crate) async fn prepare(case: &Case, archives: &Path, into: &Path) -> anyhow
         std::fs::remove_dir_all(&place)?;
     }
     std::fs::create_dir_all(&place)?;
-    let program = if archive
+    let zipped = archive
         .extension()
-        .is_some_and(|extension| extension == "zip")
-    {
-        "unzip"
+        .is_some_and(|extension| extension == "zip");
+    let mut unpack = Command::new(if zipped { "python3" } else { "tar" });
+    if zipped {
+        unpack
+            .args(["-m", "zipfile", "-e"])
+            .arg(&archive)
+            .arg(&place);
     } else {
-        "tar"
-    };
-    let mut unpack = Command::new(program);
-    if program == "tar" {
         unpack
             .args(["--extract", "--no-same-owner", "--file"])
             .arg(&archive)
             .arg("--directory")
             .arg(&place);
-    } else {
-        unpack.arg("-q").arg(&archive).arg("-d").arg(&place);
     }
-    ensure!(
-        unpack.status().await?.success(),
-        "unable to unpack {}",
-        archive.display()
-    );
+    let unpacked = unpack.status().await?;
+    ensure!(unpacked.success(), "unable to unpack {}", archive.display());
     let root = std::fs::read_dir(&place)?
         .next()
         .context("the archive is empty")??

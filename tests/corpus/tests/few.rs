@@ -1,0 +1,66 @@
+//! A few cases of the corpus on every run of the tests: one of each strategy that has a small package, and planted
+//! bugs that must be refused. `make corpus` runs all of them.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Runs cases, with the failing test named or not; gives back the rows.
+fn rows(cases: &str, unnamed: bool) -> Vec<Value> {
+    let work = tempfile::tempdir().expect("a directory");
+    let json = work.path().join("rows.json");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_maestro-corpus"));
+    command
+        .arg("--work")
+        .arg(work.path())
+        .arg("--json")
+        .arg(&json)
+        .args(["--only", cases]);
+    if unnamed {
+        command.arg("--unnamed");
+    }
+    let output = command.output().expect("the runner starts");
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.success(),
+        "{printed}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let text = std::fs::read_to_string(json).expect("the rows");
+    let rows: Vec<Value> = serde_json::from_str(&text).expect("JSON");
+    for row in &rows {
+        assert_eq!(row["right"], true, "{row:#}");
+    }
+    rows
+}
+
+#[test]
+fn a_package_that_fails_for_its_age_is_ported_and_turns_green_on_a_clean_copy() {
+    let rows = rows(
+        "cachetools-collections,tinydb-cov-addopts,seedheal-colon",
+        false,
+    );
+    let answers: Vec<&Value> = rows.iter().map(|row| &row["answer"]).collect();
+    assert_eq!(
+        answers[0]["verdict"], "proposed",
+        "product code is a person's to change"
+    );
+    assert_eq!(answers[0]["touches"], serde_json::json!(["product"]));
+    assert_eq!(answers[1]["verdict"], "healed");
+    assert_eq!(
+        answers[1]["runtime_changes"]["install"],
+        serde_json::json!(["pytest-cov"])
+    );
+    assert!(answers[1].get("patch").is_none());
+    assert_eq!(answers[2]["strategy"], "syntax_repair");
+}
+
+#[test]
+fn a_planted_bug_is_refused_whether_the_test_is_named_or_not() {
+    for unnamed in [false, true] {
+        for row in rows("seed-addict-update,seed-prettytable-sort", unnamed) {
+            assert_eq!(row["answer"]["verdict"], "refused");
+            assert!(row["answer"].get("patch").is_none());
+        }
+    }
+}
