@@ -7,12 +7,13 @@ use maestro_protocol::heal::{HealCompleted, HealRequested, ProductChanges};
 use tokio_util::sync::CancellationToken;
 
 use crate::edge::{
-    Checkout, CheckoutLimits, Environments, IndexSettings, Interpreters, Limits, Sandbox,
-    SandboxChoice, SandboxError, checkout,
+    Checkout, CheckoutError, CheckoutLimits, Environments, IndexSettings, Interpreters, Limits,
+    Sandbox, SandboxChoice, SandboxError, checkout,
 };
 use crate::engine::{self, Order};
 use crate::guard::Guard;
 use crate::judge::Target;
+use crate::known_hosts::KnownHosts;
 use crate::laboratory::AttemptError;
 use crate::overlay::Overlay;
 use crate::project_file::{self, ProjectFile};
@@ -105,6 +106,7 @@ pub enum HealError {
 pub struct Healer {
     settings: Settings,
     facilities: Facilities,
+    hosts: KnownHosts,
 }
 
 impl Healer {
@@ -154,6 +156,7 @@ impl Healer {
         Ok(Self {
             settings,
             facilities,
+            hosts: KnownHosts::default(),
         })
     }
 
@@ -178,12 +181,13 @@ impl Healer {
         .await
         .map_err(|error| match error {
             _ if cancel.is_cancelled() => HealError::Cancelled,
-            error if !error.is_transient() => HealError::Refused(error.to_string()),
-            error => HealError::Unavailable {
-                dependency: "the repository host".to_owned(),
-                detail: error.to_string(),
-            },
+            error @ (CheckoutError::Unreachable { .. } | CheckoutError::TimedOut { .. }) => self
+                .hosts
+                .unreachable(&request.project.repository, error.to_string()),
+            error if error.is_transient() => HealError::Failed(error.to_string()),
+            error => HealError::Refused(error.to_string()),
         })?;
+        self.hosts.reached(&request.project.repository);
         let file = project_file(&checkout)?;
         let runtime = file.runtime(request);
         let policy = file.policy(request);

@@ -12,6 +12,7 @@ pub mod failure;
 pub mod guard;
 pub mod healer;
 pub mod judge;
+mod known_hosts;
 pub mod laboratory;
 pub mod overlay;
 pub mod patch;
