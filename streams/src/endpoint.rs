@@ -2,6 +2,10 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+mod tls;
+
+pub(crate) use tls::Tls;
+
 /// Where Redis is, from one URL:
 ///
 /// | URL | what |
@@ -11,12 +15,39 @@ use std::str::FromStr;
 /// | `redis+sentinel://[user:password@]h1:p1,h2:p2/master[/db]` | the current master of that name; `sentinel_user` and `sentinel_pass` in the query are for the Sentinels themselves |
 /// | `redis+cluster://[user:password@]h1:p1,h2:p2` | a Redis Cluster; database 0 |
 ///
-/// `rediss+sentinel://` and `rediss+cluster://` use TLS; the program must have installed a rustls crypto provider before
-/// the first connection if it links more than one. User and password are percent-decoded. [`fmt::Display`] masks passwords.
+/// User and password are percent-decoded. [`fmt::Display`] masks passwords.
+///
+/// # TLS
+/// `rediss+sentinel://` (to Redis and to the Sentinels) and `rediss+cluster://` use TLS as well. The server's certificate must name
+/// the host as it stands in the URL; behind Sentinel and in a cluster, as Redis itself announces it, which is an IP address
+/// unless told otherwise. These options say more, each the path of a PEM file:
+///
+/// | option | what |
+/// |---|---|
+/// | `ca` | trust these certificate authorities, and no others; without it, the system's (or those in the file that the environment variable `SSL_CERT_FILE` names) |
+/// | `cert`, `key` | show this certificate to the server, which asks for one unless it has `tls-auth-clients no` |
+///
+/// The files are read again for each connection, so they may be renewed while the program runs. The cryptography is rustls's with
+/// aws-lc-rs, unless the program has installed another provider.
+///
+/// # What Redis has to allow
+/// A user with these rights, and no more, is enough for consumers, publishers, administration, tails and tallies:
+///
+/// ```text
+#[doc = include_str!("endpoint/rights.txt")]
+/// ```
+///
+/// That is for the prefix `acme:`; without a prefix, `~*` stands for the two patterns. `role` is only needed behind Sentinel and
+/// `cluster|slots` only in a cluster; `+client|setinfo`, which Redis has since 7.2, keeps its `ACL LOG` free of noise. The Sentinels' own user needs `+role +ping +sentinel|masters`.
+///
+/// # What Redis can lose
+/// A replica that becomes the master does not know what was written last; and the old master, if it is still there, takes writes that are
+/// lost some seconds later. `min-replicas-to-write 1` at every server makes the old master refuse them; what was accepted before
+/// the replica had it is lost with all its consequences: a message may be handled again, but has no effect twice in what is left.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Endpoint {
     pub(crate) place: Place,
-    pub(crate) tls: bool,
+    pub(crate) tls: Option<Tls>,
     pub(crate) login: Login,
     pub(crate) db: i64,
 }
@@ -94,6 +125,11 @@ impl FromStr for Endpoint {
         }
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let mut options = Options::parse(query)?;
+        let tls = if tls {
+            Some(Tls::take(&mut options)?)
+        } else {
+            None
+        };
         if kind == "unix" {
             return Self::socket(rest, options);
         }
@@ -172,7 +208,7 @@ impl Endpoint {
         }
         let endpoint = Self {
             place: Place::Socket(PathBuf::from(path)),
-            tls: false,
+            tls: None,
             login: Login {
                 user: options.take("user"),
                 password: options.take("pass"),
@@ -191,7 +227,7 @@ impl Endpoint {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let s = if self.tls { "s" } else { "" };
+        let s = if self.tls.is_some() { "s" } else { "" };
         let login = self.login.masked();
         let nodes = |nodes: &[Node]| {
             let nodes: Vec<String> = nodes.iter().map(ToString::to_string).collect();
@@ -323,7 +359,7 @@ impl Options {
             Some((name, _)) => wrong(
                 "query",
                 name,
-                "db, user, pass (for a socket) or sentinel_user, sentinel_pass (for Sentinel)",
+                "db, user, pass (for a socket), sentinel_user, sentinel_pass (for Sentinel) or ca, cert, key (with TLS)",
             ),
         }
     }

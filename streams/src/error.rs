@@ -1,6 +1,7 @@
 use redis::RedisError;
 
 use crate::endpoint::InvalidUrl;
+use crate::{Endpoint, link};
 
 /// Why an operation on the streams failed: what was tried, and on what.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +36,16 @@ pub enum Error {
         /// Why not.
         #[source]
         source: RedisError,
+    },
+    /// A certificate, ours or the server's, is not accepted.
+    #[error(
+        "no encrypted connection to Redis at {endpoint}: {detail} (the URL's option ca names the authority to trust, cert and key our own certificate)"
+    )]
+    Certificate {
+        /// Where; the password is masked.
+        endpoint: String,
+        /// What is wrong with it.
+        detail: String,
     },
     /// All pooled connections are in use, or none could be made.
     #[error("no connection to Redis at {endpoint} from the pool: {detail}")]
@@ -92,6 +103,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// No connection: because of a certificate, or for another reason.
+    pub(crate) fn connecting(endpoint: &Endpoint, source: RedisError) -> Self {
+        let endpoint = endpoint.to_string();
+        match link::refused(&source) {
+            Some(detail) => Self::Certificate { endpoint, detail },
+            None => Self::Connect { endpoint, source },
+        }
+    }
+
     pub(crate) fn command(tried: &'static str, key: &str) -> impl FnOnce(RedisError) -> Self {
         move |source| Self::Command {
             tried,

@@ -3,14 +3,19 @@ use std::time::Duration;
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
+use redis::cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr};
 use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, IntoConnectionInfo,
-    Pipeline, RedisConnectionInfo, RedisFuture, RedisResult, TlsMode, Value,
+    Pipeline, RedisConnectionInfo, RedisFuture, RedisResult, TlsCertificates, TlsMode, Value,
 };
 
 use crate::Endpoint;
 use crate::endpoint::{Login, Node, Place};
+
+mod certificates;
+
+pub(crate) use certificates::refused;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -23,67 +28,133 @@ pub(crate) enum Link {
 
 impl Link {
     /// Connects. `response` bounds the wait for each reply: a blocking read needs more than what it blocks for (the
-    /// redis crate's own default is 500 ms).
+    /// redis crate's own default is 500 ms). In a cluster, a command that went to the wrong server or met a broken connection
+    /// is sent again.
     pub(crate) async fn open(endpoint: &Endpoint, response: Duration) -> RedisResult<Self> {
+        Self::connect(endpoint, response, 3).await
+    }
+
+    /// As [`Link::open`], for a reader, who must know when a reply was lost: nothing is sent twice.
+    pub(crate) async fn open_reader(endpoint: &Endpoint, response: Duration) -> RedisResult<Self> {
+        Self::connect(endpoint, response, 0).await
+    }
+
+    async fn connect(endpoint: &Endpoint, response: Duration, retries: u32) -> RedisResult<Self> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(response));
-        match &endpoint.place {
-            Place::Host(_) | Place::Socket(_) => {
-                let client = Client::open(connection_info(endpoint)?)?;
-                let connection = client
-                    .get_multiplexed_async_connection_with_config(&config)
-                    .await?;
-                Ok(Self::Server(connection))
+        let certificates = match &endpoint.tls {
+            Some(tls) => certificates::read(tls)?,
+            None => None,
+        };
+        let connection = match &endpoint.place {
+            Place::Host(node) => {
+                let address = address(node, endpoint.tls.is_some());
+                to_server(endpoint, address, certificates, &config).await?
+            }
+            Place::Socket(path) => {
+                let address = ConnectionAddr::Unix(path.clone());
+                to_server(endpoint, address, None, &config).await?
             }
             Place::Sentinel {
                 nodes,
                 master,
                 login,
             } => {
-                let mut builder = SentinelClientBuilder::new(
-                    nodes.iter().map(|node| address(node, endpoint.tls)),
-                    master,
-                    SentinelServerType::Master,
-                )?
-                .set_client_to_redis_db(endpoint.db);
-                if endpoint.tls {
-                    builder = builder
-                        .set_client_to_redis_tls_mode(TlsMode::Secure)
-                        .set_client_to_sentinel_tls_mode(TlsMode::Secure);
-                }
-                if let Some(user) = &endpoint.login.user {
-                    builder = builder.set_client_to_redis_username(user);
-                }
-                if let Some(password) = &endpoint.login.password {
-                    builder = builder.set_client_to_redis_password(password);
-                }
-                if let Some(user) = &login.user {
-                    builder = builder.set_client_to_sentinel_username(user);
-                }
-                if let Some(password) = &login.password {
-                    builder = builder.set_client_to_sentinel_password(password);
-                }
-                let connection = builder
-                    .build()?
-                    .get_async_connection_with_config(&config)
-                    .await?;
-                Ok(Self::Server(connection))
+                let behind = (nodes.as_slice(), master.as_str(), login);
+                to_master(endpoint, behind, certificates, &config).await?
             }
-            Place::Cluster(_) => {
-                let mut builder = ClusterClient::builder(cluster_nodes(endpoint)?)
+            Place::Cluster(nodes) => {
+                let nodes = nodes.iter().map(|node| {
+                    let info = address(node, endpoint.tls.is_some()).into_connection_info()?;
+                    Ok(info.set_redis_settings(login(&endpoint.login)))
+                });
+                let mut builder = ClusterClient::builder(nodes.collect::<RedisResult<Vec<_>>>()?)
                     .connection_timeout(CONNECT_TIMEOUT)
                     .response_timeout(response)
                     .overall_response_timeout(Some(response * 2))
-                    .retries(3);
-                if endpoint.tls {
+                    .retries(retries);
+                if endpoint.tls.is_some() {
                     builder = builder.tls(TlsMode::Secure);
                 }
+                if let Some(certificates) = certificates {
+                    builder = builder.certs(certificates);
+                }
                 let connection = builder.build()?.get_async_connection().await?;
-                Ok(Self::Cluster(connection))
+                return Ok(Self::Cluster(connection));
             }
-        }
+        };
+        Ok(Self::Server(connection))
     }
+
+    /// Sends a command without a key to the server that has this one.
+    pub(crate) async fn send_to_owner(&mut self, key: &str, cmd: Cmd) -> RedisResult<Value> {
+        let reply = match self {
+            Self::Server(connection) => connection.req_packed_command(&cmd).await,
+            Self::Cluster(connection) => {
+                let owner = Route::with_key(key, SlotAddr::Master);
+                let owner = SingleNodeRoutingInfo::SpecificNode(owner);
+                let routing = RoutingInfo::SingleNode(owner);
+                connection.route_command(cmd, routing).await
+            }
+        };
+        reply.and_then(Value::extract_error)
+    }
+}
+
+async fn to_server(
+    endpoint: &Endpoint,
+    address: ConnectionAddr,
+    certificates: Option<TlsCertificates>,
+    config: &AsyncConnectionConfig,
+) -> RedisResult<MultiplexedConnection> {
+    let settings = login(&endpoint.login).set_db(endpoint.db);
+    let info: ConnectionInfo = address.into_connection_info()?.set_redis_settings(settings);
+    let client = match certificates {
+        Some(certificates) => Client::build_with_tls(info, certificates)?,
+        None => Client::open(info)?,
+    };
+    client
+        .get_multiplexed_async_connection_with_config(config)
+        .await
+}
+
+async fn to_master(
+    endpoint: &Endpoint,
+    (nodes, master, login): (&[Node], &str, &Login),
+    certificates: Option<TlsCertificates>,
+    config: &AsyncConnectionConfig,
+) -> RedisResult<MultiplexedConnection> {
+    let sentinels = nodes.iter();
+    let sentinels = sentinels.map(|node| address(node, endpoint.tls.is_some()));
+    let mut builder = SentinelClientBuilder::new(sentinels, master, SentinelServerType::Master)?
+        .set_client_to_redis_db(endpoint.db);
+    if endpoint.tls.is_some() {
+        builder = builder
+            .set_client_to_redis_tls_mode(TlsMode::Secure)
+            .set_client_to_sentinel_tls_mode(TlsMode::Secure);
+    }
+    if let Some(certificates) = certificates {
+        builder = builder
+            .set_client_to_redis_certificates(certificates.clone())
+            .set_client_to_sentinel_certificates(certificates);
+    }
+    if let Some(user) = &endpoint.login.user {
+        builder = builder.set_client_to_redis_username(user);
+    }
+    if let Some(password) = &endpoint.login.password {
+        builder = builder.set_client_to_redis_password(password);
+    }
+    if let Some(user) = &login.user {
+        builder = builder.set_client_to_sentinel_username(user);
+    }
+    if let Some(password) = &login.password {
+        builder = builder.set_client_to_sentinel_password(password);
+    }
+    builder
+        .build()?
+        .get_async_connection_with_config(config)
+        .await
 }
 
 impl ConnectionLike for Link {
@@ -114,34 +185,7 @@ impl ConnectionLike for Link {
     }
 }
 
-/// How to reach a single server.
-pub(crate) fn connection_info(endpoint: &Endpoint) -> RedisResult<ConnectionInfo> {
-    let addr = match &endpoint.place {
-        Place::Socket(path) => ConnectionAddr::Unix(path.clone()),
-        Place::Host(node) => address(node, endpoint.tls),
-        Place::Sentinel { nodes, .. } | Place::Cluster(nodes) => address(&nodes[0], endpoint.tls),
-    };
-    Ok(addr
-        .into_connection_info()?
-        .set_redis_settings(login(&endpoint.login).set_db(endpoint.db)))
-}
-
-/// How to reach the cluster's first nodes.
-pub(crate) fn cluster_nodes(endpoint: &Endpoint) -> RedisResult<Vec<ConnectionInfo>> {
-    let nodes = match &endpoint.place {
-        Place::Cluster(nodes) => nodes.as_slice(),
-        _ => &[],
-    };
-    nodes
-        .iter()
-        .map(|node| {
-            let info = address(node, endpoint.tls).into_connection_info()?;
-            Ok(info.set_redis_settings(login(&endpoint.login)))
-        })
-        .collect()
-}
-
-pub(crate) fn address(node: &Node, tls: bool) -> ConnectionAddr {
+fn address(node: &Node, tls: bool) -> ConnectionAddr {
     if tls {
         ConnectionAddr::TcpTls {
             host: node.host.clone(),
@@ -154,7 +198,7 @@ pub(crate) fn address(node: &Node, tls: bool) -> ConnectionAddr {
     }
 }
 
-pub(crate) fn login(login: &Login) -> RedisConnectionInfo {
+fn login(login: &Login) -> RedisConnectionInfo {
     let mut info = RedisConnectionInfo::default();
     if let Some(user) = &login.user {
         info = info.set_username(user);
@@ -163,36 +207,4 @@ pub(crate) fn login(login: &Login) -> RedisConnectionInfo {
         info = info.set_password(password);
     }
     info
-}
-
-/// How to reach the Sentinels.
-pub(crate) fn sentinels(
-    nodes: &[Node],
-    tls: bool,
-    sentinel: &Login,
-) -> RedisResult<Vec<ConnectionInfo>> {
-    nodes
-        .iter()
-        .map(|node| {
-            let info = address(node, tls).into_connection_info()?;
-            Ok(info.set_redis_settings(login(sentinel)))
-        })
-        .collect()
-}
-
-/// How to reach the master that a Sentinel names, in the pool's own types.
-pub(crate) fn behind_sentinel(
-    endpoint: &Endpoint,
-) -> deadpool_redis::sentinel::SentinelNodeConnectionInfo {
-    deadpool_redis::sentinel::SentinelNodeConnectionInfo {
-        tls_mode: endpoint
-            .tls
-            .then_some(deadpool_redis::sentinel::TlsMode::Secure),
-        redis_connection_info: Some(deadpool_redis::RedisConnectionInfo {
-            db: endpoint.db,
-            username: endpoint.login.user.clone(),
-            password: endpoint.login.password.clone(),
-            ..deadpool_redis::RedisConnectionInfo::default()
-        }),
-    }
 }

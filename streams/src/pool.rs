@@ -1,56 +1,58 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_redis::{PoolConfig, Runtime, Timeouts, cluster, sentinel};
+use deadpool::Runtime;
+use deadpool::managed::{
+    Manager, Metrics, Object, PoolConfig, PoolError, RecycleError, RecycleResult, Timeouts,
+};
 use redis::aio::ConnectionLike;
-use redis::{AsyncConnectionConfig, Cmd, Pipeline, RedisResult, Value};
+use redis::{Cmd, Pipeline, RedisError, RedisResult, Value};
 
-use crate::endpoint::Place;
+use crate::link::Link;
 use crate::script::Lua;
-use crate::{Endpoint, Error, link};
+use crate::{Endpoint, Error};
 
 /// A few connections for commands that come now and then. Never for blocking ones: they would hold everyone else up.
 #[derive(Clone)]
 pub(crate) struct Pool {
     endpoint: Arc<Endpoint>,
-    inner: Inner,
+    inner: deadpool::managed::Pool<Opener>,
 }
 
-#[derive(Clone)]
-enum Inner {
-    Server(deadpool_redis::Pool),
-    Sentinel(sentinel::Pool),
-    Cluster(cluster::Pool),
+/// Makes connections for the pool.
+struct Opener {
+    endpoint: Arc<Endpoint>,
+    response: Duration,
 }
 
-macro_rules! with_connection {
-    ($pool:expr, $connection:ident => $body:expr) => {
-        match &$pool.inner {
-            Inner::Server(pool) => {
-                let mut $connection = pool.get().await.map_err(|error| $pool.failed(&error))?;
-                $body
+impl Manager for Opener {
+    type Type = Link;
+    type Error = RedisError;
+
+    async fn create(&self) -> RedisResult<Link> {
+        Link::open(&self.endpoint, self.response).await
+    }
+
+    async fn recycle(&self, link: &mut Link, _: &Metrics) -> RecycleResult<RedisError> {
+        match link {
+            Link::Server(connection) => {
+                let ping = redis::cmd("PING");
+                let reply = connection.req_packed_command(&ping).await;
+                reply.and_then(Value::extract_error).map(drop)
             }
-            Inner::Sentinel(pool) => {
-                let mut $connection = pool.get().await.map_err(|error| $pool.failed(&error))?;
-                $body
-            }
-            Inner::Cluster(pool) => {
-                let mut $connection = pool.get().await.map_err(|error| $pool.failed(&error))?;
-                $body
-            }
+            // Replaces what is broken by itself.
+            Link::Cluster(_) => Ok(()),
         }
-    };
+        .map_err(RecycleError::Backend)
+    }
 }
 
 impl Pool {
     pub(crate) fn new(endpoint: &Endpoint, size: usize, response: Duration) -> Result<Self, Error> {
-        let connect = |source| Error::Connect {
-            endpoint: endpoint.to_string(),
-            source,
-        };
-        let unbuilt = |error: &dyn std::fmt::Display| Error::Pool {
-            endpoint: endpoint.to_string(),
-            detail: error.to_string(),
+        let endpoint = Arc::new(endpoint.clone());
+        let opener = Opener {
+            endpoint: endpoint.clone(),
+            response,
         };
         let config = PoolConfig {
             max_size: size,
@@ -61,56 +63,27 @@ impl Pool {
             },
             ..PoolConfig::default()
         };
-        let inner = match &endpoint.place {
-            Place::Host(_) | Place::Socket(_) => {
-                let manager = deadpool_redis::Manager::new_with_config(
-                    link::connection_info(endpoint).map_err(connect)?,
-                    AsyncConnectionConfig::new().set_response_timeout(Some(response)),
-                )
-                .map_err(connect)?;
-                let builder = deadpool_redis::Pool::builder(manager);
-                let pool = builder.config(config).runtime(Runtime::Tokio1).build();
-                Inner::Server(pool.map_err(|error| unbuilt(&error))?)
-            }
-            Place::Sentinel {
-                nodes,
-                master,
-                login,
-            } => {
-                let manager = sentinel::Manager::new(
-                    link::sentinels(nodes, endpoint.tls, login).map_err(connect)?,
-                    master.clone(),
-                    Some(link::behind_sentinel(endpoint)),
-                    sentinel::SentinelServerType::Master,
-                )
-                .map_err(connect)?;
-                let builder = sentinel::Pool::builder(manager);
-                let pool = builder.config(config).runtime(Runtime::Tokio1).build();
-                Inner::Sentinel(pool.map_err(|error| unbuilt(&error))?)
-            }
-            Place::Cluster(_) => {
-                let nodes = link::cluster_nodes(endpoint).map_err(connect)?;
-                let manager = cluster::Manager::new(nodes, false).map_err(connect)?;
-                let builder = cluster::Pool::builder(manager);
-                let pool = builder.config(config).runtime(Runtime::Tokio1).build();
-                Inner::Cluster(pool.map_err(|error| unbuilt(&error))?)
-            }
-        };
-        Ok(Self {
-            endpoint: Arc::new(endpoint.clone()),
-            inner,
-        })
+        let pool = deadpool::managed::Pool::builder(opener);
+        let inner = pool.config(config).runtime(Runtime::Tokio1).build();
+        let inner = inner.map_err(|error| Error::Pool {
+            endpoint: endpoint.to_string(),
+            detail: error.to_string(),
+        })?;
+        Ok(Self { endpoint, inner })
     }
 
     pub(crate) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
-    fn failed(&self, error: &dyn std::fmt::Display) -> Error {
-        Error::Pool {
-            endpoint: self.endpoint.to_string(),
-            detail: error.to_string(),
-        }
+    async fn get(&self) -> Result<Object<Opener>, Error> {
+        self.inner.get().await.map_err(|error| match error {
+            PoolError::Backend(source) => Error::connecting(&self.endpoint, source),
+            other => Error::Pool {
+                endpoint: self.endpoint.to_string(),
+                detail: other.to_string(),
+            },
+        })
     }
 
     /// The outer error: no connection; the inner one: what came of the commands.
@@ -118,16 +91,34 @@ impl Pool {
         &self,
         pipeline: &Pipeline,
     ) -> Result<RedisResult<Vec<Value>>, Error> {
-        with_connection!(self, connection => Ok(pipeline.query_async(&mut connection).await))
+        let mut link = self.get().await?;
+        let reply = pipeline.query_async(&mut *link).await;
+        Ok(keep_if_well(link, reply))
     }
 
     pub(crate) async fn command(&self, cmd: &Cmd) -> Result<RedisResult<Value>, Error> {
-        with_connection!(self, connection => {
-            Ok(connection.req_packed_command(cmd).await.and_then(Value::extract_error))
-        })
+        let mut link = self.get().await?;
+        let reply = link.req_packed_command(cmd).await;
+        Ok(keep_if_well(link, reply.and_then(Value::extract_error)))
     }
 
     pub(crate) async fn script(&self, lua: &Lua, call: &Cmd) -> Result<RedisResult<Value>, Error> {
-        with_connection!(self, connection => Ok(lua.run(&mut connection, call).await))
+        let mut link = self.get().await?;
+        let reply = lua.run(&mut *link, call).await;
+        Ok(keep_if_well(link, reply))
     }
+}
+
+/// A server that answers a PING but does not take writes may have been replaced by another one: the next connection will ask anew
+/// where to go.
+fn keep_if_well<T>(link: Object<Opener>, reply: RedisResult<T>) -> RedisResult<T> {
+    if let Err(error) = &reply
+        && matches!(
+            error.code(),
+            Some("READONLY" | "NOREPLICAS" | "MASTERDOWN" | "LOADING")
+        )
+    {
+        drop(Object::take(link));
+    }
+    reply
 }

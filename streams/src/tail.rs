@@ -45,10 +45,7 @@ impl Tail {
         streams: &[&str],
         from: From,
     ) -> Result<Self, Error> {
-        let failed = |source| Error::Connect {
-            endpoint: endpoint.to_string(),
-            source,
-        };
+        let failed = |source| Error::connecting(endpoint, source);
         let mut link = Link::open(endpoint, BLOCK + RESPONSE)
             .await
             .map_err(failed)?;

@@ -206,15 +206,14 @@ async fn connect(
             Ok((link, _)) => return Ok(Some(link)),
             Err(error) => error,
         };
-        if matches!(
+        let lasting = matches!(
             error.kind(),
             ErrorKind::AuthenticationFailed | ErrorKind::InvalidClientConfig
-        ) {
-            return Err(Error::Connect {
-                endpoint: endpoint.to_string(),
-                source: error,
-            });
-        }
+        );
+        let error = match Error::connecting(endpoint, error) {
+            Error::Connect { source, .. } if !lasting => source,
+            lasting => return Err(lasting),
+        };
         let wait = pauses.next();
         tracing::warn!(stream = %keys.name(), %endpoint, %error, ?wait, "Redis is not usable; trying again");
         tokio::select! {
@@ -275,7 +274,7 @@ impl<H: Handler> Engine<H> {
                     self.stop();
                     stop_reading.cancel();
                     if let Some(link) = &self.link {
-                        waking.spawn(wake(link.clone(), client.clone()));
+                        waking.spawn(wake(link.clone(), self.keys.clone(), client.clone()));
                     }
                 }
                 () = &mut timer => {
@@ -376,13 +375,13 @@ fn is_refusal(error: &RedisError) -> bool {
 }
 
 /// Wakes the reader from its blocking read until it has ended.
-async fn wake(mut link: Link, client: Arc<AtomicI64>) {
+async fn wake(mut link: Link, keys: Keys, client: Arc<AtomicI64>) {
     loop {
         let id = client.load(Ordering::Acquire);
         if id > 0 {
             let mut command = redis::cmd("CLIENT");
             command.arg("UNBLOCK").arg(id);
-            if command.exec_async(&mut link).await.is_err() {
+            if link.send_to_owner(keys.stream(), command).await.is_err() {
                 // Then the reader waits for a second, and what it may have missed is handed back.
                 return;
             }

@@ -44,7 +44,7 @@ impl Reader {
         while !self.stop.is_cancelled() {
             let patience = self.config.block + self.config.response_timeout;
             let opened = tokio::select! {
-                opened = Link::open(&self.endpoint, patience) => opened,
+                opened = Link::open_reader(&self.endpoint, patience) => opened,
                 () = self.stop.cancelled() => return,
             };
             let ended = match opened {
@@ -54,7 +54,7 @@ impl Reader {
                     }
                     first = false;
                     self.client
-                        .store(client_id(&mut link).await, Ordering::Release);
+                        .store(self.client_id(&mut link).await, Ordering::Release);
                     let ended = self.follow(&mut link, &mut pauses).await;
                     self.client.store(0, Ordering::Release);
                     ended
@@ -152,15 +152,14 @@ impl Reader {
             .flat_map(|(_, entries)| entries)
             .collect())
     }
-}
 
-/// 0 in a cluster, where waking by id would need the right node, and where the server does not tell.
-async fn client_id(link: &mut Link) -> i64 {
-    match link {
-        Link::Server(_) => {
-            let id = redis::cmd("CLIENT").arg("ID").query_async(link).await;
-            id.unwrap_or(0)
-        }
-        Link::Cluster(_) => 0,
+    /// Its number at the server that has the stream; 0 if the server does not tell.
+    async fn client_id(&self, link: &mut Link) -> i64 {
+        let mut command = redis::cmd("CLIENT");
+        command.arg("ID");
+        let id = link.send_to_owner(self.keys.stream(), command).await;
+        id.ok()
+            .and_then(|id| i64::try_from(reply::number(&id)?).ok())
+            .unwrap_or(0)
     }
 }

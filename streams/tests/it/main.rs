@@ -3,9 +3,11 @@
 mod commit;
 mod endpoint;
 mod lease;
+mod net;
 mod operator;
 mod outage;
 mod retry;
 mod rig;
 mod shutdown;
 mod tally;
+mod tls;
