@@ -2,6 +2,7 @@
 //! registered strategies, proves the repair, and answers with a diff and its evidence, or refuses because
 //! the product is what is broken. The core takes values and returns values; [`edge`] is where the world begins.
 
+mod answer;
 pub mod assertions;
 pub mod case;
 pub mod classify;

@@ -1,0 +1,386 @@
+//! What is answered: the verdict of one heal, and the evidence as it was counted. Nothing here runs anything.
+
+use std::time::Duration;
+
+use maestro_protocol::heal::{
+    BeforeAfter, Counts, Evidence, HealCompleted, RuntimeChanges, Strategy, Timing, Touch, Verdict,
+};
+
+use crate::assertions;
+use crate::case::Case;
+use crate::classify::{Diagnosis, Leaning, diagnose};
+use crate::confidence::{Counted, confidence};
+use crate::engine::{Order, Reproduced};
+use crate::failure::{Failure, Phase, Report, TestOutcome};
+use crate::judge::{Target, neighbours};
+use crate::laboratory::{AttemptError, Laboratory};
+use crate::patch;
+use crate::runner::console::tail;
+use crate::runner::is_python;
+use crate::search::{Found, State};
+
+/// The most bytes of the excerpt.
+const EXCERPT: usize = 2_000;
+
+/// What the failure of a state is, and which way its verdict leans.
+pub(crate) struct Explained(Option<Diagnosis>);
+
+impl Explained {
+    pub(crate) fn class(&self) -> &'static str {
+        self.0
+            .as_ref()
+            .map_or("unknown", |diagnosis| diagnosis.class.name())
+    }
+
+    fn refusal(&self) -> Option<&String> {
+        match &self.0.as_ref()?.leaning {
+            Leaning::Refuse(reason) => Some(reason),
+            Leaning::Heal | Leaning::Open => None,
+        }
+    }
+}
+
+pub(crate) fn explain<L: Laboratory>(laboratory: &L, state: &State, target: &Target) -> Explained {
+    let failures = [primary(&state.attempt.report, target)];
+    let index = laboratory.index();
+    Explained(diagnose(&Case {
+        failures: &failures,
+        tree: &state.tree,
+        installed: &state.attempt.installed,
+        index: index.as_ref(),
+    }))
+}
+
+/// The failure to explain: the target's first.
+pub(crate) fn primary(report: &Report, target: &Target) -> Failure {
+    report
+        .failures_of(target.id())
+        .into_iter()
+        .next()
+        .unwrap_or_else(|| Failure {
+            test: target.id().map(str::to_owned),
+            phase: Phase::Configuration,
+            exception: None,
+            message: "the test was not run".to_owned(),
+            frames: Vec::new(),
+            text: String::new(),
+        })
+}
+
+/// The answer in the making.
+pub(crate) struct Answer {
+    pub(crate) completed: HealCompleted,
+    /// Nothing of the target could run on the code as it was.
+    blocked: bool,
+}
+
+impl Answer {
+    pub(crate) fn new(order: &Order<'_>, reproduced: &Reproduced, timing: Timing) -> Self {
+        let report = &reproduced.attempt.report;
+        let failure = primary(report, &order.target);
+        let before = neighbours(report, &order.target);
+        let collected = collected(report);
+        Self {
+            blocked: order.target.was_blocked(report),
+            completed: HealCompleted {
+                project: order.request.project.clone(),
+                test: order.request.test.clone(),
+                verdict: Verdict::NoFix,
+                strategy: None,
+                steps: Vec::new(),
+                patch: None,
+                touches: Vec::new(),
+                runtime_changes: None,
+                confidence: 0.0,
+                reason: String::new(),
+                evidence: Evidence {
+                    reproduced: format!("{}/{}", reproduced.shown, reproduced.runs),
+                    after: "0/0".to_owned(),
+                    neighbours: BeforeAfter {
+                        before,
+                        after: before,
+                    },
+                    collected: BeforeAfter {
+                        before: collected,
+                        after: collected,
+                    },
+                    assertions: BeforeAfter::default(),
+                    teeth: None,
+                    error_class: String::new(),
+                    excerpt: excerpt(&failure),
+                    caveats: reproduced.attempt.stopped.iter().cloned().collect(),
+                },
+                timing_ms: timing,
+                worker_version: env!("CARGO_PKG_VERSION").to_owned(),
+            },
+        }
+    }
+
+    pub(crate) fn spent(&mut self, found: &Found) {
+        let timing = &mut self.completed.timing_ms;
+        timing.generate += millis(found.generate);
+        timing.install += millis(found.install);
+        timing.validate += millis(found.validate);
+    }
+
+    pub(crate) fn not_reproduced(mut self, reproduced: &Reproduced) -> HealCompleted {
+        self.completed.verdict = Verdict::NotReproduced;
+        self.completed.confidence = 0.9;
+        "none".clone_into(&mut self.completed.evidence.error_class);
+        self.completed.evidence.after = format!("{0}/{0}", reproduced.runs);
+        "the test passes here: it was run in a fresh environment and did not fail"
+            .clone_into(&mut self.completed.reason);
+        self.completed
+    }
+
+    pub(crate) fn unsteady(mut self, reproduced: &Reproduced) -> HealCompleted {
+        "flaky".clone_into(&mut self.completed.evidence.error_class);
+        self.completed.reason = format!(
+            "the failure showed in {} of {} runs of the same code; this version does not stabilise flaky tests yet",
+            reproduced.shown, reproduced.runs
+        );
+        self.completed
+    }
+
+    /// Nothing turned the target green: refused where the product is at fault or a person has to decide, no fix
+    /// elsewhere; what was reached on the way is told.
+    pub(crate) fn unhealed(
+        mut self,
+        order: &Order<'_>,
+        found: &Found,
+        diagnosis: &Explained,
+        behind: &Explained,
+    ) -> Result<HealCompleted, AttemptError> {
+        let partial = !found.state.steps.is_empty();
+        let completed = &mut self.completed;
+        if partial {
+            self.partial(order, found, behind)?;
+            return Ok(self.completed);
+        }
+        if let Some(reason) = found.refusals.first().or(diagnosis.refusal()) {
+            completed.verdict = Verdict::Refused;
+            completed.confidence = 0.9;
+            completed.reason.clone_from(reason);
+        } else {
+            completed.verdict = Verdict::NoFix;
+            completed.reason = match found.rejected.first() {
+                Some(first) => format!(
+                    "{} candidates were tried and none holds; the first: {first}",
+                    found.rejected.len()
+                ),
+                None => format!(
+                    "no strategy of this version repairs this failure ({})",
+                    diagnosis.class()
+                ),
+            };
+        }
+        completed
+            .evidence
+            .caveats
+            .extend(found.rejected.iter().take(5).cloned());
+        Ok(self.completed)
+    }
+
+    /// One failure was repaired and another stands behind it. The repair is proposed where nothing of the target
+    /// could run before and nearly all of it passes now; else it is only reported.
+    fn partial(
+        &mut self,
+        order: &Order<'_>,
+        found: &Found,
+        behind: &Explained,
+    ) -> Result<(), AttemptError> {
+        let report = &found.state.attempt.report;
+        let shown = primary(report, &order.target).message;
+        let bad = report
+            .outcomes
+            .values()
+            .filter(|outcome| is_bad(**outcome))
+            .count();
+        let good = report
+            .outcomes
+            .values()
+            .filter(|outcome| **outcome == TestOutcome::Passed)
+            .count();
+        let unblocked = self.blocked && bad > 0 && bad * 10 <= good;
+        let shown = shown.lines().next().unwrap_or_default();
+        self.describe(order, found)?;
+        let completed = &mut self.completed;
+        let done = found
+            .state
+            .steps
+            .iter()
+            .map(|step| step.description.as_str())
+            .collect::<Vec<_>>()
+            .join("; ");
+        if unblocked {
+            completed.verdict = Verdict::Proposed;
+            completed.confidence = 0.5;
+            completed.reason = format!(
+                "{done}: {good} tests pass that could not run before, {bad} still fail for another reason ({shown})"
+            );
+        } else {
+            let refused = found.refusals.last().or(behind.refusal());
+            completed.verdict = if refused.is_some() {
+                Verdict::Refused
+            } else {
+                Verdict::NoFix
+            };
+            completed.reason = match refused {
+                Some(reason) => format!(
+                    "one failure was repaired ({done}), and behind it stands another: {reason}"
+                ),
+                None => format!(
+                    "one failure was repaired ({done}), and behind it stands another: {shown}"
+                ),
+            };
+            completed.confidence = if refused.is_some() { 0.7 } else { 0.0 };
+        }
+        completed.evidence.after = format!("0/{}", found.state.steps.len());
+        completed
+            .evidence
+            .caveats
+            .push("the repair is partial: the target still fails".to_owned());
+        completed
+            .evidence
+            .caveats
+            .extend(found.rejected.iter().take(5).cloned());
+        Ok(())
+    }
+
+    pub(crate) fn healed(
+        mut self,
+        order: &Order<'_>,
+        found: &Found,
+        reproduced: u32,
+        passed: u32,
+        runs: u32,
+        before: &Report,
+    ) -> Result<HealCompleted, AttemptError> {
+        self.describe(order, found)?;
+        let completed = &mut self.completed;
+        completed.evidence.after = format!("{passed}/{runs}");
+        if passed < runs {
+            completed.verdict = Verdict::NoFix;
+            completed.reason = found.rejected.last().cloned().unwrap_or_default();
+            completed.patch = None;
+            return Ok(self.completed);
+        }
+        let touches = found.state.touches.clone();
+        let strategies: Vec<Strategy> =
+            found.state.steps.iter().map(|step| step.strategy).collect();
+        completed.confidence = confidence(&Counted {
+            reproduced,
+            passed,
+            neighbours: completed.evidence.neighbours.after,
+            strategies: &strategies,
+            touches: &touches,
+            teeth: None,
+        });
+        let needs_person =
+            touches.contains(&Touch::Product) || strategies.contains(&Strategy::AssertionUpdate);
+        completed.verdict = if needs_person {
+            Verdict::Proposed
+        } else {
+            Verdict::Healed
+        };
+        let what = found
+            .state
+            .steps
+            .iter()
+            .map(|step| step.description.as_str())
+            .collect::<Vec<_>>()
+            .join("; then ");
+        completed.reason = if touches.contains(&Touch::Product) {
+            format!("{what}; product code is touched, so a person decides")
+        } else {
+            what
+        };
+        let still = found.state.attempt.report.failures.len();
+        if still > 0 {
+            completed.evidence.caveats.push(format!(
+                "{still} other tests of the command failed before and fail still, for reasons of their own"
+            ));
+        }
+        if before.failures.iter().any(|failure| failure.test.is_none()) {
+            completed.evidence.caveats.push(
+                "nothing could be collected before, so there are no neighbours to compare with"
+                    .to_owned(),
+            );
+        }
+        completed.evidence.caveats.push(
+            "the teeth check was not made: this version does not plant defects yet".to_owned(),
+        );
+        Ok(self.completed)
+    }
+
+    /// Writes the state's steps, patch, runtime changes and counts into the answer.
+    fn describe(&mut self, order: &Order<'_>, found: &Found) -> Result<(), AttemptError> {
+        let completed = &mut self.completed;
+        let state = &found.state;
+        completed.steps.clone_from(&state.steps);
+        completed.strategy = state.steps.first().map(|step| step.strategy);
+        completed.touches.clone_from(&state.touches);
+        completed.runtime_changes =
+            Some(state.runtime.clone()).filter(|changes| *changes != RuntimeChanges::default());
+        let changes = state.tree.changes();
+        if !changes.is_empty() {
+            completed.patch = Some(patch::unified(
+                &changes,
+                order.request.project.directory.as_deref(),
+            )?);
+        }
+        let report = &state.attempt.report;
+        completed.evidence.neighbours.after = neighbours(report, &order.target);
+        completed.evidence.collected.after = collected(report);
+        completed.evidence.assertions = changes.iter().filter(|(path, ..)| is_python(path)).fold(
+            BeforeAfter::default(),
+            |sum, (_, before, after)| BeforeAfter {
+                before: sum.before + assertions::count(before),
+                after: sum.after + assertions::count(after),
+            },
+        );
+        Ok(())
+    }
+}
+
+fn collected(report: &Report) -> u32 {
+    let Counts {
+        passed,
+        failed,
+        errors,
+        skipped,
+    } = neighbours(report, &Target::Command);
+    // A file that could not be collected is no test.
+    let files = report.outcomes.keys().filter(|test| is_python(test));
+    (passed + failed + errors + skipped)
+        .saturating_sub(u32::try_from(files.count()).unwrap_or(u32::MAX))
+}
+
+fn is_bad(outcome: TestOutcome) -> bool {
+    matches!(outcome, TestOutcome::Failed | TestOutcome::Error)
+}
+
+/// The lines of a traceback that say what happened: the exception's own, and the last of the frames.
+fn excerpt(failure: &Failure) -> String {
+    let marked: Vec<&str> = failure
+        .text
+        .lines()
+        .filter(|line| line.starts_with("E  ") || line.starts_with('>'))
+        .collect();
+    let text = if marked.is_empty() {
+        failure.text.trim()
+    } else {
+        &marked.join("\n")
+    };
+    let text = if text.is_empty() {
+        failure.message.as_str()
+    } else {
+        text
+    };
+    // What decides stands at the end.
+    tail(text, EXCERPT).to_owned()
+}
+
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
