@@ -6,6 +6,7 @@ use deadpool::managed::{
     Manager, Metrics, Object, PoolConfig, PoolError, RecycleError, RecycleResult, Timeouts,
 };
 use redis::aio::ConnectionLike;
+use redis::cluster_async::ClusterConnection;
 use redis::{Cmd, Pipeline, RedisError, RedisResult, Value};
 
 use crate::link::Link;
@@ -92,7 +93,11 @@ impl Pool {
         pipeline: &Pipeline,
     ) -> Result<RedisResult<Vec<Value>>, Error> {
         let mut link = self.get().await?;
-        let reply = pipeline.query_async(&mut *link).await;
+        let reply = match &mut *link {
+            Link::Server(connection) => pipeline.query_async(connection).await,
+            // While a slot moves, each command has to ask its own way.
+            Link::Cluster(connection) => one_by_one(connection, pipeline).await,
+        };
         Ok(keep_if_well(link, reply))
     }
 
@@ -107,6 +112,18 @@ impl Pool {
         let reply = lua.run(&mut *link, call).await;
         Ok(keep_if_well(link, reply))
     }
+}
+
+async fn one_by_one(
+    connection: &mut ClusterConnection,
+    pipeline: &Pipeline,
+) -> RedisResult<Vec<Value>> {
+    let mut replies = Vec::new();
+    for command in pipeline.cmd_iter() {
+        let reply = connection.req_packed_command(command).await;
+        replies.push(reply.and_then(Value::extract_error)?);
+    }
+    Ok(replies)
 }
 
 /// A server that answers a PING but does not take writes may have been replaced by another one: the next connection will ask anew

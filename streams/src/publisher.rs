@@ -1,13 +1,16 @@
 use std::fmt;
 use std::time::Duration;
 
-use redis::{Pipeline, Value};
+use redis::{Cmd, Pipeline, Value};
 
 use crate::pool::Pool;
+use crate::script::APPEND;
 use crate::{Endpoint, EntryId, Error, Keys, Outgoing, reply};
 
 /// The most fields a message may have: what fits into one call inside a script.
 pub(crate) const MAX_FIELDS: usize = 1000;
+/// Enough messages for one call of a script; more would keep Redis from its other clients.
+const MOST_AT_ONCE: usize = 256;
 
 /// Appends messages to streams from outside a handler, through a pool of connections. Clones share the pool.
 #[derive(Clone)]
@@ -64,32 +67,46 @@ impl Publisher {
         if messages.is_empty() {
             return Ok(ids);
         }
-        // A pipeline must stay within one slot of a cluster; a single server takes everything at once.
-        let batches: Vec<&[(Keys, Vec<usize>)]> = if self.pool.endpoint().is_cluster() {
-            groups.chunks(1).collect()
-        } else {
-            vec![&groups]
-        };
-        for batch in batches {
-            let mut pipeline = Pipeline::new();
-            for (keys, members) in batch {
-                for &at in members {
-                    append(&mut pipeline, keys.stream(), &messages[at]);
+        if self.pool.endpoint().is_cluster() {
+            for (keys, members) in &groups {
+                let key = keys.stream();
+                for part in members.chunks(MOST_AT_ONCE) {
+                    let call = append_together(key, part.iter().map(|&at| &messages[at]));
+                    let reply = self.pool.script(&APPEND, &call).await?;
+                    let reply = reply.map_err(Error::command("append to", key))?;
+                    let replies = reply::array(reply).unwrap_or_default();
+                    place(&mut ids, part.iter().copied(), &replies)
+                        .ok_or_else(Error::answer("append to", key))?;
                 }
             }
-            let key = batch[0].0.stream();
-            let replies: Vec<Value> = self
-                .pool
-                .query(&pipeline)
-                .await?
-                .map_err(Error::command("append to", key))?;
-            let order = batch.iter().flat_map(|(_, members)| members);
-            for (&at, reply) in order.zip(&replies) {
-                ids[at] = reply::id(reply).ok_or_else(Error::answer("append to", key))?;
+            return Ok(ids);
+        }
+        let mut pipeline = Pipeline::new();
+        for (keys, members) in &groups {
+            for &at in members {
+                append(&mut pipeline, keys.stream(), &messages[at]);
             }
         }
+        let key = groups[0].0.stream();
+        let replies = self.pool.query(&pipeline).await?;
+        let replies = replies.map_err(Error::command("append to", key))?;
+        let order = groups.iter().flat_map(|(_, members)| members);
+        place(&mut ids, order.copied(), &replies).ok_or_else(Error::answer("append to", key))?;
         Ok(ids)
     }
+}
+
+/// Puts the ids where their messages stood. `None` unless there is one for each.
+fn place(
+    ids: &mut [EntryId],
+    places: impl Iterator<Item = usize>,
+    replies: &[Value],
+) -> Option<()> {
+    let mut replies = replies.iter();
+    for at in places {
+        ids[at] = reply::id(replies.next()?)?;
+    }
+    Some(())
 }
 
 pub(crate) fn check(message: &Outgoing, max_bytes: usize) -> Result<(), Error> {
@@ -120,4 +137,19 @@ pub(crate) fn append(pipeline: &mut Pipeline, key: &str, message: &Outgoing) {
     for (name, value) in &message.fields {
         command.arg(name.as_ref()).arg(value.as_ref());
     }
+}
+
+/// One command for messages of at most [`MAX_FIELDS`] fields each.
+pub(crate) fn append_together<'a>(
+    key: &str,
+    messages: impl IntoIterator<Item = &'a Outgoing>,
+) -> Cmd {
+    let mut call = APPEND.call(&[key]);
+    for message in messages {
+        call.arg(message.fields.len() * 2);
+        for (name, value) in &message.fields {
+            call.arg(name.as_ref()).arg(value.as_ref());
+        }
+    }
+    call
 }

@@ -17,6 +17,8 @@ macro_rules! lua {
 
 lua!(/// Commits a batch of outcomes.
     COMMIT, "commit.lua");
+lua!(/// Appends messages to one stream of a cluster.
+    APPEND, "append.lua");
 lua!(/// Renews leases, recovers, moves back what is due, and takes over.
     TEND, "tend.lua");
 lua!(/// Heartbeat, dead consumers, cursor, trim.

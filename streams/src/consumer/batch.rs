@@ -7,8 +7,8 @@ use super::work::{Finished, Resolution, Work};
 use crate::admin::millis;
 use crate::clock::rfc3339;
 use crate::link::Link;
-use crate::publisher::append;
-use crate::script::COMMIT;
+use crate::publisher::{MAX_FIELDS, append, append_together};
+use crate::script::{APPEND, COMMIT};
 use crate::{ConsumerConfig, DeadLetter, Keys, Outgoing, reply};
 
 /// Enough bytes for one commit; larger ones would keep Redis from its other clients for milliseconds.
@@ -196,19 +196,7 @@ impl Batch {
     /// Commits. After an error it is unknown whether it happened; committing again is harmless, since what is no
     /// longer pending is fenced.
     pub(super) async fn commit(&self, link: &mut Link) -> RedisResult<Vec<Verdict>> {
-        let mut keys: Vec<&str> = self.before.iter().map(|(key, _)| key.as_str()).collect();
-        keys.sort_unstable();
-        keys.dedup();
-        for wanted in keys {
-            // One key, one slot, one pipeline.
-            let mut pipeline = Pipeline::new();
-            for (key, message) in &self.before {
-                if key == wanted {
-                    append(&mut pipeline, key, message);
-                }
-            }
-            pipeline.exec_async(link).await?;
-        }
+        self.append_before(link).await?;
         let exceptions = COMMIT.run(link, &self.call).await?;
         let unexpected =
             || redis::RedisError::from((redis::ErrorKind::UnexpectedReturnType, "commit script"));
@@ -226,6 +214,30 @@ impl Batch {
             };
         }
         Ok(verdicts)
+    }
+}
+
+impl Batch {
+    async fn append_before(&self, link: &mut Link) -> RedisResult<()> {
+        let (few, many): (Vec<_>, Vec<_>) = self
+            .before
+            .iter()
+            .partition(|(_, message)| message.fields.len() <= MAX_FIELDS);
+        // Those of thousands of fields, one by one.
+        for (key, message) in many {
+            let mut pipeline = Pipeline::new();
+            append(&mut pipeline, key, message);
+            pipeline.exec_async(link).await?;
+        }
+        let mut keys: Vec<&str> = few.iter().map(|(key, _)| key.as_str()).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        for wanted in keys {
+            let of_key = few.iter().filter(|(key, _)| key == wanted);
+            let call = append_together(wanted, of_key.map(|(_, message)| message));
+            APPEND.run(link, &call).await?;
+        }
+        Ok(())
     }
 }
 

@@ -3,7 +3,7 @@ use redis::aio::ConnectionLike;
 
 use crate::backoff::Pauses;
 use crate::link::Link;
-use crate::script::{COMMIT, ENSURE, HOUSEKEEP, LEAVE, SEEN, TEND};
+use crate::script::{APPEND, COMMIT, ENSURE, HOUSEKEEP, LEAVE, SEEN, TEND};
 use crate::{ConsumerConfig, Endpoint, Keys, reply};
 use std::time::Duration;
 
@@ -19,6 +19,9 @@ pub(super) async fn open(
     keys: &Keys,
 ) -> RedisResult<(Link, Option<String>)> {
     let mut link = Link::open(endpoint, config.response_timeout).await?;
+    if endpoint.is_cluster() {
+        APPEND.load(&mut link).await?;
+    }
     for lua in [&COMMIT, &TEND, &HOUSEKEEP, &LEAVE, &SEEN] {
         lua.load(&mut link).await?;
     }

@@ -1,9 +1,11 @@
 //! What the runtime promises, against a real redis-server: each test starts its own.
 
+mod cluster;
 mod commit;
 mod endpoint;
 mod lease;
 mod net;
+mod nodes;
 mod operator;
 mod outage;
 mod retry;

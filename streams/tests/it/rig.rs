@@ -77,11 +77,7 @@ impl Rig {
 
     /// The values of a field in a stream's entries, in their order.
     pub(crate) async fn values(&self, stream: &str, field: &str) -> Vec<String> {
-        let entries: Vec<(String, Vec<(String, String)>)> =
-            self.ask(&["XRANGE", stream, "-", "+"]).await;
-        let fields = entries.into_iter().flat_map(|(_, fields)| fields);
-        let of_field = fields.filter(|(name, _)| name == field);
-        of_field.map(|(_, value)| value).collect()
+        column(self.ask(&["XRANGE", stream, "-", "+"]).await, field)
     }
 
     pub(crate) async fn len(&self, stream: &str) -> u64 {
@@ -112,12 +108,30 @@ impl Rig {
     }
 
     pub(crate) fn start<H: Handler>(&self, config: ConsumerConfig, handler: H) -> Running {
-        let consumer = Consumer::new(self.endpoint.clone(), config, handler).expect("a consumer");
-        let name = consumer.name().to_owned();
-        let stop = CancellationToken::new();
-        let task = tokio::spawn(consumer.run(stop.clone()));
-        Running { name, stop, task }
+        start(&self.endpoint, config, handler)
     }
+}
+
+/// Entries as `XRANGE` gives them.
+pub(crate) type Entries = Vec<(String, Vec<(String, String)>)>;
+
+/// The values of one field of each.
+pub(crate) fn column(entries: Entries, field: &str) -> Vec<String> {
+    let fields = entries.into_iter().flat_map(|(_, fields)| fields);
+    let of_field = fields.filter(|(name, _)| name == field);
+    of_field.map(|(_, value)| value).collect()
+}
+
+pub(crate) fn start<H: Handler>(
+    endpoint: &Endpoint,
+    config: ConsumerConfig,
+    handler: H,
+) -> Running {
+    let consumer = Consumer::new(endpoint.clone(), config, handler).expect("a consumer");
+    let name = consumer.name().to_owned();
+    let stop = CancellationToken::new();
+    let task = tokio::spawn(consumer.run(stop.clone()));
+    Running { name, stop, task }
 }
 
 pub(crate) fn job(id: &str) -> Outgoing {

@@ -182,12 +182,12 @@ async fn refusals(url: &str) -> [String; 2] {
         Consumer::new(endpoint.clone(), config(), crate::rig::relay()).expect("a consumer");
     let run = consumer.run(CancellationToken::new());
     let ended = tokio::time::timeout(Duration::from_secs(30), run).await;
-    let consumed = ended
+    let by_consumer = ended
         .expect("it does not try for ever")
         .expect_err("a refusal");
-    let published = Publisher::new(&endpoint, "").expect("a publisher");
-    let published = published.publish(&[job("a")]).await.expect_err("a refusal");
-    [consumed, published].map(|error| match error {
+    let publisher = Publisher::new(&endpoint, "").expect("a publisher");
+    let by_publisher = publisher.publish(&[job("a")]).await.expect_err("a refusal");
+    [by_consumer, by_publisher].map(|error| match error {
         Error::Connect { source, .. } => source.to_string(),
         other => other.to_string(),
     })
