@@ -223,6 +223,11 @@ impl Endpoint {
     pub fn is_cluster(&self) -> bool {
         matches!(self.place, Place::Cluster(_))
     }
+
+    /// Whether Sentinels say which server is the master.
+    pub(crate) fn is_watched(&self) -> bool {
+        matches!(self.place, Place::Sentinel { .. })
+    }
 }
 
 impl fmt::Display for Endpoint {

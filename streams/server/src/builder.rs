@@ -33,6 +33,7 @@ pub struct Builder {
     pub(crate) data_dir: Option<PathBuf>,
     pub(crate) append_only: bool,
     pub(crate) fsync: Fsync,
+    pub(crate) config_file: Option<PathBuf>,
     pub(crate) extra: Vec<String>,
     pub(crate) patience: Duration,
 }
@@ -45,6 +46,7 @@ impl Default for Builder {
             data_dir: None,
             append_only: true,
             fsync: Fsync::default(),
+            config_file: None,
             extra: Vec::new(),
             patience: Duration::from_secs(30),
         }
@@ -91,6 +93,14 @@ impl Builder {
     #[must_use]
     pub fn fsync(mut self, fsync: Fsync) -> Self {
         self.fsync = fsync;
+        self
+    }
+
+    /// A configuration file, whose settings give way to the arguments. A Sentinel (`.arg("--sentinel")`) needs one of its own, and
+    /// writes into it.
+    #[must_use]
+    pub fn config_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.config_file = Some(path.into());
         self
     }
 

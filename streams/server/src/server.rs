@@ -218,6 +218,7 @@ fn launch(
     })?;
     let mut command = spawn::command(program);
     command
+        .args(&config.config_file)
         .args(address.args())
         .arg("--dir")
         .arg(directory)

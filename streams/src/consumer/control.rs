@@ -10,6 +10,8 @@ use std::time::Duration;
 /// The first and the longest nominal pause between attempts to reconnect.
 pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(20);
 pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+/// The pause before Sentinel is asked again for a master that takes writes.
+pub(super) const BETWEEN_MASTERS: Duration = Duration::from_millis(500);
 
 /// A connection for everything but the blocking read, with the scripts loaded and the group in place.
 /// Also says whether the group had to be created.

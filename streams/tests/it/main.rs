@@ -10,6 +10,8 @@ mod operator;
 mod outage;
 mod retry;
 mod rig;
+mod sentinel;
 mod shutdown;
 mod tally;
 mod tls;
+mod watched;

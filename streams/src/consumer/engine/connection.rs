@@ -10,21 +10,39 @@ use crate::link::Link;
 
 impl<H: Handler> Engine<H> {
     pub(super) fn link_failed(&mut self, error: &RedisError) {
-        if is_refusal(error) {
+        if self.endpoint.is_watched() && error.code() == Some("NOREPLICAS") {
+            self.ask_for_another_master(error);
+        } else if is_refusal(error) {
             tracing::error!(stream = %self.keys.name(), endpoint = %self.endpoint, %error, "Redis refused a command");
         } else if self.link.take().is_some() {
             tracing::warn!(stream = %self.keys.name(), endpoint = %self.endpoint, %error, "a command failed; reconnecting");
         }
     }
 
+    /// A master without replicas may be one that was replaced and does not know it yet.
+    fn ask_for_another_master(&mut self, error: &RedisError) {
+        if self.link.take().is_some() && self.connecting.is_none() {
+            tracing::warn!(stream = %self.keys.name(), endpoint = %self.endpoint, %error, "the master takes no writes; asking the Sentinels again");
+            let again = self.reopen();
+            self.connecting = Some(Box::pin(async move {
+                tokio::time::sleep(control::BETWEEN_MASTERS).await;
+                again.await
+            }));
+        }
+    }
+
     pub(super) fn reconnect(&mut self) {
         if self.link.is_none() && self.connecting.is_none() {
-            self.connecting = Some(Box::pin(control::reopen(
-                self.endpoint.clone(),
-                self.config.clone(),
-                self.keys.clone(),
-            )));
+            self.connecting = Some(Box::pin(self.reopen()));
         }
+    }
+
+    fn reopen(&self) -> impl Future<Output = (Link, Option<String>)> + Send + use<H> {
+        control::reopen(
+            self.endpoint.clone(),
+            self.config.clone(),
+            self.keys.clone(),
+        )
     }
 
     pub(super) fn connected(&mut self, link: Link, created: Option<String>) {
