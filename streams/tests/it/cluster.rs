@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::net::{ask_at, grant_least_rights};
 use crate::nodes::Cluster;
-use crate::rig::{By, Log, by, config, id, job, start, until};
+use crate::rig::{By, Log, by, config, id, job, seen, start, until};
 
 /// One message in another slot, with an id that is derived from its cause.
 fn pass_on(delivery: &Delivery, stream: &str) -> Outcome {
@@ -180,13 +180,13 @@ async fn dead_letters_retries_tallies_tails_and_the_state_work_in_a_cluster_with
         cluster.ask(&["XRANGE", "effects", "-", "+"]).await;
     assert_eq!(first[0].0, ids[1].to_string());
 
-    let mut seen = Vec::new();
-    while seen.len() < 7 {
-        let (stream, entry) = tail.next().await.unwrap();
+    let mut found = Vec::new();
+    while found.len() < 7 {
+        let (stream, entry) = seen(&mut tail).await;
         let name = if &*stream == "jobs" { "id" } else { "of" };
-        seen.push(format!("{stream} {}", entry.fields.get_str(name).unwrap()));
+        found.push(format!("{stream} {}", entry.fields.get_str(name).unwrap()));
     }
-    seen.sort();
+    found.sort();
     let expected = [
         "jobs a",
         "jobs again",
@@ -196,7 +196,7 @@ async fn dead_letters_retries_tallies_tails_and_the_state_work_in_a_cluster_with
         "results again",
         "results refusal",
     ];
-    assert_eq!(seen, expected);
+    assert_eq!(found, expected);
     publish(&cluster, &["a".to_owned()]).await;
     until("the end of the work", || cluster.is_done("jobs")).await;
     let mut calls = log.all();

@@ -1,11 +1,12 @@
 //! A Redis Cluster of three masters on this machine.
 
-use maestro_redis_server::Server;
+use maestro_redis_server::{Builder, Server};
 use maestro_streams::{Admin, Endpoint, Publisher};
 use redis::FromRedisValue;
 use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
 
+use crate::authority::Authority;
 use crate::net::{ask_at, free_port};
 use crate::rig::{Entries, column, until};
 
@@ -18,17 +19,32 @@ pub(crate) struct Cluster {
     connection: ClusterConnection,
 }
 
-fn node() -> (Server, u16) {
+struct Node {
+    server: Server,
+    bus: u16,
+    /// Where clients and other nodes are to come.
+    port: u16,
+}
+
+fn node(authority: Option<&Authority>) -> Node {
     for _ in 0..8 {
         let bus = free_port();
         let builder = Server::builder().free_port().append_only(false);
         let words = ["--cluster-enabled", "yes", "--cluster-node-timeout", "5000"];
-        let builder = words
-            .iter()
-            .fold(builder, |builder, word| builder.arg(*word));
+        let builder = words.into_iter().fold(builder, Builder::arg);
         let builder = builder.arg("--cluster-port").arg(bus.to_string());
+        let (builder, tls) = match authority {
+            Some(authority) => {
+                let port = free_port();
+                let builder = builder.arg("--tls-cluster").arg("yes");
+                let words = authority.arguments(port).into_iter();
+                (words.fold(builder, Builder::arg), Some(port))
+            }
+            None => (builder, None),
+        };
         if let Ok(server) = builder.start() {
-            return (server, bus);
+            let port = tls.or(server.port()).expect("a port");
+            return Node { server, bus, port };
         }
     }
     panic!("no port was free for long enough");
@@ -36,14 +52,14 @@ fn node() -> (Server, u16) {
 
 impl Cluster {
     pub(crate) async fn new() -> Self {
-        let mut nodes = Vec::new();
-        let mut buses = Vec::new();
-        for _ in 0..NODES {
-            let (server, bus) = tokio::task::block_in_place(node);
-            nodes.push(server);
-            buses.push(bus);
-        }
-        let urls: Vec<String> = nodes.iter().map(Server::url).collect();
+        Self::with(None).await
+    }
+
+    /// Encrypted everywhere, with certificates named `server`, if there is an authority.
+    pub(crate) async fn with(authority: Option<&Authority>) -> Self {
+        let nodes: Vec<Node> =
+            tokio::task::block_in_place(|| (0..NODES).map(|_| node(authority)).collect());
+        let urls: Vec<String> = nodes.iter().map(|node| node.server.url()).collect();
         for (at, url) in (0..NODES).zip(&urls) {
             let (from, to) = (
                 first_slot(at).to_string(),
@@ -57,9 +73,9 @@ impl Cluster {
                 let _: () = ask_at(url, words).await.expect("a node of its own");
             }
         }
-        for (server, bus) in nodes.iter().zip(&buses).skip(1) {
-            let port = server.port().expect("a port").to_string();
-            let words = ["CLUSTER", "MEET", "127.0.0.1", &port, &bus.to_string()];
+        for node in &nodes[1..] {
+            let (port, bus) = (node.port.to_string(), node.bus.to_string());
+            let words = ["CLUSTER", "MEET", "127.0.0.1", &port, &bus];
             let _: () = ask_at(&urls[0], &words).await.expect("a meeting");
         }
         for url in &urls {
@@ -74,9 +90,17 @@ impl Cluster {
         let client = ClusterClient::new(urls.clone()).expect("a client");
         let connection = client.get_async_connection().await.expect("a connection");
         // One node is enough to find the others.
-        let url = urls[0].replace("redis://", "redis+cluster://");
+        let port = nodes[0].port;
+        let url = match authority {
+            Some(authority) => {
+                let (ca, key) = (authority.shown("ca.pem"), authority.shown("server.key"));
+                let certificate = authority.shown("server.pem");
+                format!("rediss+cluster://127.0.0.1:{port}?ca={ca}&cert={certificate}&key={key}")
+            }
+            None => format!("redis+cluster://127.0.0.1:{port}"),
+        };
         Self {
-            nodes,
+            nodes: nodes.into_iter().map(|node| node.server).collect(),
             endpoint: url.parse().expect("a URL"),
             connection,
         }

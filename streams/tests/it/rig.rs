@@ -9,7 +9,7 @@ use std::time::Duration;
 use maestro_redis_server::{Builder, Server};
 use maestro_streams::{
     Admin, CancellationToken, Consumer, ConsumerConfig, Delivery, Endpoint, Entry, Error, Fields,
-    Handler, Inspection, Outcome, Outgoing, Publisher,
+    Handler, Inspection, Outcome, Outgoing, Publisher, Tail,
 };
 use redis::FromRedisValue;
 use redis::aio::MultiplexedConnection;
@@ -190,6 +190,12 @@ pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut is_so: impl 
         );
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+/// The next entry that a tail sees, with its stream.
+pub(crate) async fn seen(tail: &mut Tail) -> (Arc<str>, Entry) {
+    let next = tokio::time::timeout(DEADLINE, tail.next()).await;
+    next.expect("in time").expect("an entry")
 }
 
 type Handling = Pin<Box<dyn Future<Output = Outcome> + Send>>;

@@ -48,7 +48,7 @@ async fn after_a_failover_work_goes_on_and_what_a_replica_had_is_neither_lost_no
     let begun = Instant::now();
     // What is published while the master changes may be refused, or be lost with the old master: the ids are told again.
     let mut during = Vec::new();
-    let port = watched.servers[new].port().unwrap();
+    let port = watched.ports[new];
     while watched.master_of(0).await != port {
         assert!(begun.elapsed() < Duration::from_secs(40), "no other master");
         let batch = numbered(&format!("during{}-", during.len()), 5);

@@ -1,105 +1,38 @@
 //! Encrypted connections, with authorities and certificates of the test's own, and the user with the least rights.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
-use maestro_redis_server::Server;
+use maestro_redis_server::{Builder, Server};
 use maestro_streams::{
     Admin, CancellationToken, Consumer, DeadLetter, Endpoint, Error, Outcome, Outgoing, Publisher,
     Tail, TailFrom, Tally,
 };
-use tempfile::TempDir;
 
+use crate::authority::Authority;
 use crate::net::{free_port, grant_least_rights};
-use crate::rig::{Rig, by, config, done, id, job, until};
+use crate::nodes::Cluster;
+use crate::rig::{Rig, by, config, done, id, job, seen, start, until};
+use crate::watched::Watched;
 
-/// An authority, and what it has signed.
-struct Authority {
-    directory: TempDir,
-}
-
-fn openssl(directory: &Path, words: &str) {
-    let run = Command::new("openssl")
-        .args(words.split_whitespace())
-        .current_dir(directory)
-        .output()
-        .expect("the openssl command");
-    let said = String::from_utf8_lossy(&run.stderr).into_owned();
-    assert!(run.status.success(), "openssl {words}: {said}");
-}
-
-impl Authority {
-    fn new(name: &str) -> Self {
-        let directory = TempDir::new().expect("no trouble in a test's own directory");
-        openssl(
-            directory.path(),
-            &format!(
-                "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN={name} \
-                 -addext keyUsage=critical,keyCertSign -keyout ca.key -out ca.pem"
-            ),
-        );
-        Self { directory }
-    }
-
-    /// Signs a certificate for 127.0.0.1 and this name.
-    fn sign(&self, name: &str) {
-        let san = format!("subjectAltName=IP:127.0.0.1,DNS:{name}\n");
-        fs::write(self.path("extensions"), san).expect("no trouble in a test's own directory");
-        openssl(
-            self.directory.path(),
-            &format!(
-                "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN={name} \
-                 -keyout {name}.key -out {name}.csr"
-            ),
-        );
-        openssl(
-            self.directory.path(),
-            &format!(
-                "x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 \
-                 -extfile extensions -out {name}.pem"
-            ),
-        );
-    }
-
-    fn path(&self, file: &str) -> PathBuf {
-        self.directory.path().join(file)
-    }
-
-    fn shown(&self, file: &str) -> String {
-        self.path(file).display().to_string()
-    }
-
-    /// A server that takes encrypted connections at a port of its own, and plain ones from the test.
-    fn serve(&self, ask_clients: &str) -> (Rig, u16) {
-        self.sign("server");
-        for _ in 0..8 {
-            let port = free_port();
-            let words = [
-                ("--tls-port", port.to_string()),
-                ("--tls-cert-file", self.shown("server.pem")),
-                ("--tls-key-file", self.shown("server.key")),
-                ("--tls-ca-cert-file", self.shown("ca.pem")),
-                ("--tls-auth-clients", ask_clients.to_owned()),
-            ];
-            let mut builder = Server::builder().free_port().append_only(false);
-            for (name, value) in words {
-                builder = builder.arg(name).arg(value);
-            }
-            if let Ok(server) = builder.start() {
-                let endpoint = server.url().parse().expect("its URL is one");
-                return (Rig { server, endpoint }, port);
-            }
+/// A server that takes encrypted connections at a port of its own, and plain ones from the test.
+fn serve(authority: &Authority) -> (Rig, u16) {
+    authority.sign("server");
+    for _ in 0..8 {
+        let port = free_port();
+        let builder = Server::builder().free_port().append_only(false);
+        let words = authority.arguments(port).into_iter();
+        if let Ok(server) = words.fold(builder, Builder::arg).start() {
+            let endpoint = server.url().parse().expect("its URL is one");
+            return (Rig { server, endpoint }, port);
         }
-        panic!("no port was free for long enough");
     }
+    panic!("no port was free for long enough");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_with_the_documented_rights_does_everything_over_tls() {
     let authority = Authority::new("ours");
-    let (mut rig, port) = authority.serve("yes");
+    let (mut rig, port) = serve(&authority);
     authority.sign("client");
     grant_least_rights(&rig.server.url(), "acme:").await;
     let url = format!(
@@ -139,7 +72,7 @@ async fn a_user_with_the_documented_rights_does_everything_over_tls() {
     publisher.publish(&jobs).await.unwrap();
     let mut results = Vec::new();
     for _ in 0..2 {
-        let (_, entry) = tail.next().await.unwrap();
+        let (_, entry) = seen(&mut tail).await;
         results.push(entry.fields.get_str("of").unwrap().to_owned());
     }
     results.sort();
@@ -196,7 +129,7 @@ async fn refusals(url: &str) -> [String; 2] {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_that_is_not_accepted_is_one_sentence_and_ends_the_start() {
     let authority = Authority::new("ours");
-    let (_rig, port) = authority.serve("yes");
+    let (_rig, port) = serve(&authority);
     let stranger = Authority::new("a-stranger");
     let (ca, wrong) = (authority.shown("ca.pem"), stranger.shown("ca.pem"));
     let key = authority.shown("ca.key");
@@ -221,4 +154,35 @@ async fn a_certificate_that_is_not_accepted_is_one_sentence_and_ends_the_start()
             }
         }
     }
+}
+
+/// One message through, over encrypted connections to every server that takes part.
+async fn passes(endpoint: &Endpoint) {
+    let mut tail = Tail::open(endpoint, "", &["results"], TailFrom::Now)
+        .await
+        .expect("a tail");
+    let worker = start(endpoint, config(), crate::rig::relay());
+    let publisher = Publisher::new(endpoint, "").expect("a publisher");
+    publisher.publish(&[job("a")]).await.expect("published");
+    let (_, entry) = seen(&mut tail).await;
+    assert_eq!(entry.fields.get_str("of"), Some("a"));
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_whose_servers_all_talk_tls_is_reached() {
+    let authority = Authority::new("ours");
+    authority.sign("server");
+    let cluster = Cluster::with(Some(&authority)).await;
+    assert!(cluster.endpoint.to_string().starts_with("rediss+cluster:"));
+    passes(&cluster.endpoint).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_master_behind_sentinels_that_all_talk_tls_is_reached() {
+    let authority = Authority::new("ours");
+    authority.sign("server");
+    let watched = Watched::with(Some(&authority)).await;
+    assert!(watched.endpoint.to_string().starts_with("rediss+sentinel:"));
+    passes(&watched.endpoint).await;
 }

@@ -1,38 +1,40 @@
 //! A master, its replica, and three Sentinels that watch them, on this machine.
 
 use std::fs;
+use std::path::PathBuf;
 
 use maestro_redis_server::{Builder, Server};
 use maestro_streams::{Admin, Endpoint, Publisher};
 use redis::FromRedisValue;
 use tempfile::TempDir;
 
-use crate::net::{ask_at, least_rights};
+use crate::authority::Authority;
+use crate::net::{ask_at, free_port, least_rights};
 use crate::rig::{Entries, column, until};
 
 pub(crate) struct Watched {
     /// The master of the beginning, and its replica.
     pub(crate) servers: [Server; 2],
+    /// Where others are to come to them.
+    pub(crate) ports: [u16; 2],
     pub(crate) sentinels: Vec<Server>,
     pub(crate) endpoint: Endpoint,
     _configurations: TempDir,
 }
 
-fn server(master: Option<u16>) -> Server {
-    let rights = least_rights("");
+/// A server, and the port where others are to come.
+fn server(master: Option<u16>, authority: Option<&Authority>) -> (Server, u16) {
     let builder = Server::builder().free_port().append_only(false);
     // Users are not replicated, so each server has them from its command line.
     let builder = builder.arg("--user").arg("worker");
-    let builder = rights.into_iter().fold(builder, Builder::arg);
+    let builder = least_rights("").into_iter().fold(builder, Builder::arg);
     let words = [
         "--min-replicas-to-write",
         "1",
         "--repl-diskless-sync-delay",
         "0",
     ];
-    let builder = words
-        .iter()
-        .fold(builder, |builder, word| builder.arg(*word));
+    let builder = words.into_iter().fold(builder, Builder::arg);
     let builder = match master {
         Some(port) => {
             let builder = builder.arg("--replicaof").arg("127.0.0.1");
@@ -40,15 +42,53 @@ fn server(master: Option<u16>) -> Server {
         }
         None => builder,
     };
-    builder.start().expect("a redis-server")
+    encrypted(&builder, authority)
+}
+
+fn encrypted(builder: &Builder, authority: Option<&Authority>) -> (Server, u16) {
+    for _ in 0..8 {
+        let (builder, tls) = match authority {
+            Some(authority) => {
+                let port = free_port();
+                let builder = builder.clone().arg("--tls-replication").arg("yes");
+                let words = authority.arguments(port).into_iter();
+                (words.fold(builder, Builder::arg), Some(port))
+            }
+            None => (builder.clone(), None),
+        };
+        if let Ok(server) = builder.start() {
+            let port = tls.or(server.port()).expect("a port");
+            return (server, port);
+        }
+    }
+    panic!("no port was free for long enough");
+}
+
+fn sentinel(file: PathBuf, master: u16, authority: Option<&Authority>) -> (Server, u16) {
+    let text = format!(
+        "sentinel monitor main 127.0.0.1 {master} 2\n\
+         sentinel down-after-milliseconds main 20000\n\
+         sentinel failover-timeout main 10000\n"
+    );
+    fs::write(&file, text).expect("a file");
+    let builder = Server::builder().free_port().append_only(false);
+    let builder = builder.config_file(file).arg("--sentinel");
+    let rights = "--user watcher on >secret -@all +ping +role +sentinel|masters";
+    encrypted(&rights.split(' ').fold(builder, Builder::arg), authority)
 }
 
 impl Watched {
     pub(crate) async fn new() -> Self {
-        let (configurations, servers) = tokio::task::block_in_place(|| {
-            let master = server(None);
-            let replica = server(master.port());
-            (TempDir::new().expect("a directory"), [master, replica])
+        Self::with(None).await
+    }
+
+    /// Encrypted everywhere, with certificates named `server`, if there is an authority.
+    pub(crate) async fn with(authority: Option<&Authority>) -> Self {
+        let (configurations, servers, ports) = tokio::task::block_in_place(|| {
+            let (master, first) = server(None, authority);
+            let (replica, second) = server(Some(first), authority);
+            let directory = TempDir::new().expect("a directory");
+            (directory, [master, replica], [first, second])
         });
         until("a replica that follows", || async {
             let info: String = ask_at(&servers[0].url(), &["INFO", "replication"])
@@ -57,36 +97,32 @@ impl Watched {
             info.contains("state=online")
         })
         .await;
-        let port = servers[0].port().expect("a port");
-        let sentinels: Vec<Server> = tokio::task::block_in_place(|| {
+        let sentinels: Vec<(Server, u16)> = tokio::task::block_in_place(|| {
             let one = |n: u32| {
                 let file = configurations.path().join(format!("{n}.conf"));
-                let text = format!(
-                    "sentinel monitor main 127.0.0.1 {port} 2\n\
-                     sentinel down-after-milliseconds main 20000\n\
-                     sentinel failover-timeout main 10000\n"
-                );
-                fs::write(&file, text).expect("a file");
-                let builder = Server::builder().free_port().append_only(false);
-                let builder = builder.config_file(file).arg("--sentinel");
-                let rights = "--user watcher on >secret -@all +ping +role +sentinel|masters";
-                let builder = rights.split(' ').fold(builder, Builder::arg);
-                builder.start().expect("a Sentinel")
+                sentinel(file, ports[0], authority)
             };
             (0..3).map(one).collect()
         });
-        let hosts: Vec<String> = sentinels
+        let hosts = sentinels
             .iter()
-            .filter_map(Server::port)
-            .map(|port| format!("127.0.0.1:{port}"))
-            .collect();
+            .map(|(_, port)| format!("127.0.0.1:{port}"));
+        let hosts = hosts.collect::<Vec<_>>().join(",");
+        let (s, files) = match authority {
+            Some(authority) => {
+                let (ca, key) = (authority.shown("ca.pem"), authority.shown("server.key"));
+                let certificate = authority.shown("server.pem");
+                ("s", format!("&ca={ca}&cert={certificate}&key={key}"))
+            }
+            None => ("", String::new()),
+        };
         let url = format!(
-            "redis+sentinel://worker:p%40ss@{}/main/1?sentinel_user=watcher&sentinel_pass=secret",
-            hosts.join(",")
+            "redis{s}+sentinel://worker:p%40ss@{hosts}/main/1?sentinel_user=watcher&sentinel_pass=secret{files}"
         );
         let watched = Self {
             servers,
-            sentinels,
+            ports,
+            sentinels: sentinels.into_iter().map(|(server, _)| server).collect(),
             endpoint: url.parse().expect("a URL"),
             _configurations: configurations,
         };
