@@ -10,6 +10,7 @@ mod port;
 mod template;
 mod transforms;
 mod trigger;
+mod yield_tests;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -168,7 +169,7 @@ impl Project<'_> {
             .collect();
         let here_only = rules.iter().all(|rule| rule.here_only);
         let transforms_tests = rules.iter().all(
-            |rule| matches!(&rule.change, Change::Transform(name) if name == "nose_style_setup"),
+            |rule| matches!(&rule.change, Change::Transform(name) if matches!(name.as_str(), "nose_style_setup" | "yield_tests")),
         );
         let mut texts = Vec::new();
         let mut defined = BTreeSet::new();

@@ -20,6 +20,7 @@ const ALL: &[(&str, Transform)] = &[
     ("marks_on_fixtures", marks_on_fixtures),
     ("warns_none", warns_none),
     ("universal_newlines", universal_newlines),
+    ("yield_tests", super::yield_tests::yield_tests),
 ];
 
 /// Words of which a file has one where a transformation concerns it.
@@ -31,6 +32,7 @@ pub(super) fn words(name: &str) -> &'static [&'static str] {
         "marks_on_fixtures" => &["fixture"],
         "warns_none" => &["warns"],
         "universal_newlines" => &["U"],
+        "yield_tests" => &["yield"],
         _ => &[],
     }
 }
