@@ -38,7 +38,8 @@ pub(crate) use tls::Tls;
 /// ```
 ///
 /// That is for the prefix `acme:`; without a prefix, `~*` stands for the two patterns. `role` is only needed behind Sentinel and
-/// `cluster|slots` only in a cluster; `+client|setinfo`, which Redis has since 7.2, keeps its `ACL LOG` free of noise. The Sentinels' own user needs `+role +ping +sentinel|masters`.
+/// `cluster|slots` only in a cluster; `+client|setinfo`, which Redis has since 7.2, keeps its `ACL LOG` free of noise. The Sentinels' own
+/// user needs `+ping +role +sentinel|masters`. Neither Sentinel nor a cluster hands users on: each server needs them.
 ///
 /// # What Redis can lose
 /// A replica that becomes the master does not know what was written last; and the old master, if it is still there, takes writes that are
