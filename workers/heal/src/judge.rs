@@ -132,6 +132,9 @@ fn advanced(before: &Report, after: &Report, target: &Target) -> bool {
     {
         return true;
     }
+    if collected_at_last(before, after, target) {
+        return true;
+    }
     let signatures = |report: &Report| -> BTreeSet<String> {
         report
             .failures
@@ -149,6 +152,24 @@ fn advanced(before: &Report, after: &Report, target: &Target) -> bool {
     // Where one phase gives way to an earlier one, the change broke something instead.
     let furthest = |report: &Report| report.failures.iter().map(|failure| failure.phase).min();
     !new.is_empty() && old.is_disjoint(&new) && furthest(after) >= furthest(before)
+}
+
+/// Whether the target's own file is collected now where it was not. Its tests need not have run for that: pytest runs
+/// nothing while another file stands in the way.
+fn collected_at_last(before: &Report, after: &Report, target: &Target) -> bool {
+    let Target::Test(id) = target else {
+        return false;
+    };
+    let uncollected = |report: &Report| {
+        report.failures.iter().any(|failure| {
+            failure.phase <= Phase::Collection
+                && failure
+                    .test
+                    .as_deref()
+                    .is_none_or(|test| belongs(test, id) || belongs(id, test))
+        })
+    };
+    uncollected(before) && !uncollected(after) && after.knows(id) && bad(after, target).is_empty()
 }
 
 fn bad<'a>(report: &'a Report, target: &Target) -> BTreeSet<&'a str> {
@@ -184,6 +205,13 @@ pub fn signature(failure: &Failure) -> String {
         rest = after.trim_start_matches(|c: char| c.is_ascii_hexdigit());
     }
     message.push_str(rest);
+    // Where an environment lies says nothing, and a candidate that installs something has another.
+    while let Some(from) = message.find("(/") {
+        let to = message[from..]
+            .find(')')
+            .map_or(message.len(), |length| from + length + 1);
+        message.replace_range(from..to, "");
+    }
     message.retain(|c| !c.is_ascii_digit());
     let message: String = message.chars().take(200).collect();
     let phase = match failure.phase {
@@ -311,6 +339,36 @@ mod tests {
             &one,
             &report(&[], &[("u", Phase::Call, "broke")]).failures[0]
         ));
+    }
+
+    #[test]
+    fn another_environment_does_not_make_another_failure() {
+        let with = |place: &str| {
+            let said = format!("cannot import name 'a' from 'b' (/{place}/b/__init__.py)");
+            signature(&report(&[], &[("t", Phase::Collection, &said)]).failures[0])
+        };
+        assert_eq!(with("environments/ab12"), with("environments/cd34"));
+    }
+
+    #[test]
+    fn a_file_that_is_collected_at_last_is_progress_while_others_still_stand_in_the_way() {
+        let target = Target::Test("a.py".into());
+        let before = report(
+            &[("a.py", Error), ("b.py", Error)],
+            &[
+                ("a.py", Phase::Collection, "no module a"),
+                ("b.py", Phase::Collection, "no module a"),
+            ],
+        );
+        let after = report(
+            &[("a.py::t", Skipped), ("b.py", Error)],
+            &[("b.py", Phase::Collection, "yield")],
+        );
+        assert_eq!(
+            assess(&before, &before, &after, &target),
+            Assessment::Progress
+        );
+        assert_eq!(assess(&before, &after, &after, &target), Assessment::Same);
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod transforms;
 mod trigger;
 mod yield_tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use maestro_protocol::heal::{RuntimeChanges, Strategy};
@@ -134,7 +134,7 @@ impl Project<'_> {
             .copied()
             .filter(|rule| self.concerned(rule, &edits))
             .collect();
-        let described = describe(&rules);
+        let described = describe(&rules, &self.failure.message);
         let mut runtime = RuntimeChanges::default();
         for requirement in rules.iter().flat_map(|rule| &rule.install) {
             if !runtime.install.contains(requirement) {
@@ -325,13 +325,13 @@ fn methods(change: &Change) -> Vec<&str> {
     }
 }
 
-fn describe(rules: &[&Rule]) -> String {
+fn describe(rules: &[&Rule], said: &str) -> String {
     let mut parts: Vec<String> = rules
         .iter()
         .map(|rule| {
             format!(
                 "{} (gone since {}, {})",
-                sentence(&rule.change),
+                sentence(&rule.change, said),
                 rule.since,
                 rule.source
             )
@@ -346,24 +346,24 @@ fn describe(rules: &[&Rule]) -> String {
     text
 }
 
-fn sentence(change: &Change) -> String {
+/// What a change does, by the name that the failure says where it is one of many.
+fn sentence(change: &Change, said: &str) -> String {
+    let one_of = |names: &BTreeMap<String, String>, mark: &str| {
+        names
+            .iter()
+            .find(|(old, _)| said.contains(&format!("'{old}'")))
+            .or_else(|| names.iter().next())
+            .map(|(old, new)| format!("`{mark}{old}` to `{mark}{new}`"))
+            .unwrap_or_default()
+    };
     match change {
+        Change::Moved(moved) if moved.from == moved.to => {
+            format!("names of `{}`, {}", moved.from, one_of(&moved.renamed, ""))
+        }
         Change::Moved(moved) => format!("names of `{}` to `{}`", moved.from, moved.to),
         Change::Module(module) => format!("module `{}` to `{}`", module.from, module.to),
-        Change::Attributes(names) => {
-            let first = names
-                .iter()
-                .next()
-                .map(|(old, new)| format!("`.{old}` to `.{new}`"));
-            first.unwrap_or_default()
-        }
-        Change::Builtins(names) => {
-            let first = names
-                .iter()
-                .next()
-                .map(|(old, new)| format!("`{old}` to `{new}`"));
-            first.unwrap_or_default()
-        }
+        Change::Attributes(names) => one_of(names, "."),
+        Change::Builtins(names) => one_of(names, ""),
         Change::Keyword(keyword) => {
             let names: Vec<&str> = keyword
                 .drop

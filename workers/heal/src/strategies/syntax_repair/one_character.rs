@@ -177,8 +177,18 @@ fn quote(lines: &Lines<'_>, at: usize) -> Vec<Guess> {
         end -= last.len_utf8();
         ends.push(end);
     }
+    ends.reverse();
+    // Or further in, where a string ends in front of what closes or separates.
+    let first = line.find(quote).map_or(line.len(), |at| at + 1);
+    for (end, _) in line
+        .char_indices()
+        .filter(|(end, c)| *end > first && ")]},:".contains(*c))
+    {
+        if !ends.contains(&end) {
+            ends.push(end);
+        }
+    }
     ends.into_iter()
-        .rev()
         .map(|end| Guess {
             text: lines.insert(start + end, &quote.to_string()),
             what: format!("a quote is missing in line {}", at + 1),

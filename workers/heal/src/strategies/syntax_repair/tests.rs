@@ -63,6 +63,10 @@ fn a_missing_colon_bracket_or_quote_is_written() {
         guesses("self.assertEqual(a, 'b)\nx = 1\n", 1),
         ["self.assertEqual(a, 'b')\nx = 1\n"]
     );
+    assert_eq!(
+        guesses("x = [('a', 'b), ('c', 'd')]\n", 1),
+        ["x = [('a', 'b'), ('c', 'd')]\n"]
+    );
     assert_eq!(guesses("x = f(1))\n", 1), ["x = f(1)\n"]);
     assert_eq!(
         guesses("if a = 1:\n    pass\n", 1),
