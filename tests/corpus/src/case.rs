@@ -8,7 +8,7 @@ use maestro_protocol::heal::{HealRequested, Strategy};
 use maestro_protocol::project::{Framework, Project, Runtime, Test};
 use serde::Deserialize;
 
-/// A case as it stands in `cases.json`.
+/// A case as it stands in `cases.json` and `field.json`.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Case {
     pub(crate) id: String,
@@ -42,9 +42,12 @@ pub(crate) enum Expected {
     Green,
 }
 
-/// Every case of the project.
+/// Every case of the project: those that the engine was made with, and those it had never seen.
 pub(crate) fn all() -> Result<Vec<Case>, serde_json::Error> {
-    serde_json::from_str(include_str!("../cases.json"))
+    let mut cases: Vec<Case> = serde_json::from_str(include_str!("../cases.json"))?;
+    let field: Vec<Case> = serde_json::from_str(include_str!("../field.json"))?;
+    cases.extend(field);
+    Ok(cases)
 }
 
 impl Case {
