@@ -37,6 +37,7 @@ python3 -c 'import venv, ensurepip' 2>/dev/null || need python
 if [ "$purpose" = test ]; then
     have node || need node
     have npm || need node
+    have openssl || need openssl # the TLS tests make their own authority
 fi
 [ -n "$missing" ] || exit 0
 
@@ -63,6 +64,7 @@ for thing in $missing; do
 
     *-sandbox) names="bubblewrap" ;;
     *-git) names="git" ;;
+    *-openssl) names="openssl" ;;
     dnf-compiler) names="gcc glibc-devel" ;;
     dnf-redis) names="redis" ;;
     dnf-python) names="python3" ;;

@@ -40,9 +40,7 @@ impl Link {
     }
 
     async fn connect(endpoint: &Endpoint, response: Duration, retries: u32) -> RedisResult<Self> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT_TIMEOUT))
-            .set_response_timeout(Some(response));
+        let config = patience(response);
         let certificates = match &endpoint.tls {
             Some(tls) => certificates::read(tls)?,
             None => None,
@@ -100,6 +98,32 @@ impl Link {
         };
         reply.and_then(Value::extract_error)
     }
+}
+
+/// How to reach a single server that needs no certificates of its own; none for anything else, which has to be looked for
+/// anew with each connection.
+pub(crate) fn fixed(endpoint: &Endpoint) -> RedisResult<Option<ConnectionInfo>> {
+    // Certificates are read again for each connection, and what is wrong with them is told then.
+    let plain = match &endpoint.tls {
+        Some(tls) => matches!(certificates::read(tls), Ok(None)),
+        None => true,
+    };
+    let address = match &endpoint.place {
+        Place::Host(node) if plain => address(node, endpoint.tls.is_some()),
+        Place::Socket(path) => ConnectionAddr::Unix(path.clone()),
+        Place::Host(_) | Place::Sentinel { .. } | Place::Cluster(_) => return Ok(None),
+    };
+    let settings = login(&endpoint.login).set_db(endpoint.db);
+    Ok(Some(
+        address.into_connection_info()?.set_redis_settings(settings),
+    ))
+}
+
+/// How long connecting and each reply may take.
+pub(crate) fn patience(response: Duration) -> AsyncConnectionConfig {
+    AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(CONNECT_TIMEOUT))
+        .set_response_timeout(Some(response))
 }
 
 async fn to_server(

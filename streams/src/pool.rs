@@ -9,7 +9,7 @@ use redis::aio::ConnectionLike;
 use redis::cluster_async::ClusterConnection;
 use redis::{Cmd, Pipeline, RedisError, RedisResult, Value};
 
-use crate::link::Link;
+use crate::link::{self, Link};
 use crate::script::Lua;
 use crate::{Endpoint, Error};
 
@@ -20,10 +20,12 @@ pub(crate) struct Pool {
     inner: deadpool::managed::Pool<Opener>,
 }
 
-/// Makes connections for the pool.
+/// Makes connections for the pool: to a single server through deadpool-redis, elsewhere by [`Link`], because the pools of
+/// deadpool-redis for Sentinel and Cluster know neither a response time-out nor certificates.
 struct Opener {
     endpoint: Arc<Endpoint>,
     response: Duration,
+    server: Option<deadpool_redis::Manager>,
 }
 
 impl Manager for Opener {
@@ -31,18 +33,24 @@ impl Manager for Opener {
     type Error = RedisError;
 
     async fn create(&self) -> RedisResult<Link> {
-        Link::open(&self.endpoint, self.response).await
+        match &self.server {
+            Some(server) => server.create().await.map(Link::Server),
+            None => Link::open(&self.endpoint, self.response).await,
+        }
     }
 
-    async fn recycle(&self, link: &mut Link, _: &Metrics) -> RecycleResult<RedisError> {
-        match link {
-            Link::Server(connection) => {
+    async fn recycle(&self, link: &mut Link, metrics: &Metrics) -> RecycleResult<RedisError> {
+        match (link, &self.server) {
+            (Link::Server(connection), Some(server)) => {
+                return server.recycle(connection, metrics).await;
+            }
+            (Link::Server(connection), None) => {
                 let ping = redis::cmd("PING");
                 let reply = connection.req_packed_command(&ping).await;
                 reply.and_then(Value::extract_error).map(drop)
             }
             // Replaces what is broken by itself.
-            Link::Cluster(_) => Ok(()),
+            (Link::Cluster(_), _) => Ok(()),
         }
         .map_err(RecycleError::Backend)
     }
@@ -51,9 +59,17 @@ impl Manager for Opener {
 impl Pool {
     pub(crate) fn new(endpoint: &Endpoint, size: usize, response: Duration) -> Result<Self, Error> {
         let endpoint = Arc::new(endpoint.clone());
+        let failed = |source| Error::connecting(&endpoint, source);
+        let server = match link::fixed(&endpoint).map_err(failed)? {
+            Some(info) => deadpool_redis::Manager::new_with_config(info, link::patience(response))
+                .map(Some)
+                .map_err(failed)?,
+            None => None,
+        };
         let opener = Opener {
             endpoint: endpoint.clone(),
             response,
+            server,
         };
         let config = PoolConfig {
             max_size: size,

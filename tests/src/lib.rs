@@ -233,8 +233,8 @@ impl Worker {
     /// When it is not there.
     pub fn terminate(&mut self) -> std::process::ExitStatus {
         let pid = self.child.id().to_string();
-        let sent = Command::new("kill")
-            .args(["-TERM", &pid])
+        let sent = Command::new("sh")
+            .args(["-c", "kill -TERM \"$0\"", &pid])
             .status()
             .expect("kill runs");
         assert!(sent.success());

@@ -84,11 +84,12 @@ fn normal(name: &str) -> String {
 
 /// `pip download` builds a source distribution's metadata, which for an old package wants an old setuptools.
 async fn download(case: &Case, archives: &Path) -> anyhow::Result<()> {
+    let pip = python_with_pip(archives).await?;
     let mut said = String::new();
     for constraint in ["", "setuptools<58"] {
         let constraints = archives.join("constraints.txt");
         std::fs::write(&constraints, constraint)?;
-        let output = Command::new("python3")
+        let output = Command::new(&pip)
             .args([
                 "-m",
                 "pip",
@@ -119,4 +120,21 @@ async fn download(case: &Case, archives: &Path) -> anyhow::Result<()> {
         case.package,
         case.version
     )
+}
+
+/// A Python that has pip: Debian's own has none, its virtual environments do.
+async fn python_with_pip(archives: &Path) -> anyhow::Result<PathBuf> {
+    static MAKING: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+    let _one_at_a_time = MAKING.lock().await;
+    let place = archives.join("pip");
+    let python = place.join("bin/python");
+    if !python.exists() {
+        let made = Command::new("python3")
+            .args(["-m", "venv"])
+            .arg(&place)
+            .status()
+            .await?;
+        ensure!(made.success(), "python3 cannot make a virtual environment");
+    }
+    Ok(python)
 }

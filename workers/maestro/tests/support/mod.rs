@@ -154,8 +154,9 @@ impl Running {
     pub(crate) fn stop(mut self) -> i32 {
         let pid = self.pid().to_string();
         assert!(
-            Command::new("kill")
-                .args(["-TERM", &pid])
+            // The shell has `kill` built in; a bare system need not have the program.
+            Command::new("sh")
+                .args(["-c", "kill -TERM \"$0\"", &pid])
                 .status()
                 .unwrap()
                 .success()
