@@ -139,6 +139,16 @@ fn install(requirement: &str) -> Finding {
 }
 
 async fn run(script: Script, test: &str, product: bool, repairs: Repairs) -> (HealCompleted, u32) {
+    let answer = attempt(&script, test, product, repairs).await.unwrap();
+    (answer, script.runs.load(Ordering::Relaxed))
+}
+
+async fn attempt(
+    script: &Script,
+    test: &str,
+    product: bool,
+    repairs: Repairs,
+) -> Result<HealCompleted, AttemptError> {
     let base = tempfile::tempdir().unwrap();
     std::fs::write(base.path().join("test_a.py"), test).unwrap();
     std::fs::write(base.path().join("test_b.py"), "fine\n").unwrap();
@@ -159,8 +169,7 @@ async fn run(script: Script, test: &str, product: bool, repairs: Repairs) -> (He
         repairs,
         checkout: Duration::ZERO,
     };
-    let answer = heal(&script, order).await.unwrap();
-    (answer, script.runs.load(Ordering::Relaxed))
+    heal(script, order).await
 }
 
 #[tokio::test]
@@ -302,4 +311,16 @@ async fn a_failure_that_comes_and_goes_is_not_healed_by_luck() {
     assert_eq!(answer.verdict, Verdict::NoFix);
     assert_eq!(answer.evidence.after, "1/2");
     assert!(answer.patch.is_none());
+}
+
+#[tokio::test]
+async fn a_patch_bomb_is_refused_with_its_size() {
+    static REPAIRS: Repairs = &[&Says(|_| {
+        vec![edit("test_a.py", &"fine\n".repeat(200_000))]
+    })];
+    let error = attempt(&Script::new(), "# fails: boom\n", true, REPAIRS)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, AttemptError::Patch(_)));
+    assert!(error.to_string().contains("the limit is"), "{error}");
 }
