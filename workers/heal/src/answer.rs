@@ -194,7 +194,7 @@ impl Answer {
         let bad = report
             .outcomes
             .values()
-            .filter(|outcome| is_bad(**outcome))
+            .filter(|outcome| outcome.is_bad())
             .count();
         let good = report
             .outcomes
@@ -354,10 +354,6 @@ fn collected(report: &Report) -> u32 {
     let files = report.outcomes.keys().filter(|test| is_python(test));
     (passed + failed + errors + skipped)
         .saturating_sub(u32::try_from(files.count()).unwrap_or(u32::MAX))
-}
-
-fn is_bad(outcome: TestOutcome) -> bool {
-    matches!(outcome, TestOutcome::Failed | TestOutcome::Error)
 }
 
 /// The lines of a traceback that say what happened: the exception's own, and the last of the frames.

@@ -77,6 +77,13 @@ pub enum TestOutcome {
     Skipped,
 }
 
+impl TestOutcome {
+    /// Whether it failed, in its body or around it.
+    pub fn is_bad(self) -> bool {
+        matches!(self, Self::Failed | Self::Error)
+    }
+}
+
 /// What one run reported.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {

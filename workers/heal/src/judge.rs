@@ -56,7 +56,7 @@ impl Target {
                         .outcomes
                         .values()
                         .any(|outcome| *outcome == TestOutcome::Passed)
-                    && !report.outcomes.values().any(|outcome| is_bad(*outcome))
+                    && !report.outcomes.values().any(|outcome| outcome.is_bad())
             }
         }
     }
@@ -101,7 +101,7 @@ pub fn regression(before: &Report, after: &Report) -> Option<String> {
     before.outcomes.iter().find_map(|(test, outcome)| {
         if *outcome != TestOutcome::Passed {
             // A failing test that is skipped instead is hidden, not healed.
-            return (is_bad(*outcome) && after.outcomes.get(test) == Some(&TestOutcome::Skipped))
+            return (outcome.is_bad() && after.outcomes.get(test) == Some(&TestOutcome::Skipped))
                 .then(|| format!("{test} failed before and is skipped now"));
         }
         match after.outcomes.get(test) {
@@ -111,10 +111,6 @@ pub fn regression(before: &Report, after: &Report) -> Option<String> {
             None => Some(format!("{test} passed before and is not collected now")),
         }
     })
-}
-
-fn is_bad(outcome: TestOutcome) -> bool {
-    matches!(outcome, TestOutcome::Failed | TestOutcome::Error)
 }
 
 /// Whether the failure moved: fewer of the target's tests fail, or a run got further, or what was wrong is gone
@@ -176,7 +172,7 @@ fn bad<'a>(report: &'a Report, target: &Target) -> BTreeSet<&'a str> {
     report
         .outcomes
         .iter()
-        .filter(|(test, outcome)| is_bad(**outcome) && target.covers(test))
+        .filter(|(test, outcome)| outcome.is_bad() && target.covers(test))
         .map(|(test, _)| test.as_str())
         .collect()
 }

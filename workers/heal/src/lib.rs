@@ -7,6 +7,7 @@ pub mod assertions;
 pub mod case;
 pub mod classify;
 pub mod confidence;
+mod distribution;
 pub mod edge;
 pub mod engine;
 pub mod failure;
@@ -27,7 +28,7 @@ pub mod strategies;
 mod workbench;
 pub mod worker;
 
+pub use distribution::distribution;
 pub use edge::{Limits, SandboxChoice};
 pub use healer::{HealError, Healer, Settings, SetupError};
-pub use search::distribution;
 pub use worker::HealWorker;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use maestro_protocol::heal::{RuntimeChanges, Step, Touch};
 
 use crate::case::{Candidate, Case, Finding, Repair};
+use crate::distribution::distribution;
 use crate::failure::{Report, TestOutcome};
 use crate::guard::Guard;
 use crate::judge::{Assessment, Target, assess};
@@ -122,22 +123,9 @@ pub async fn search<L: Laboratory>(
                 .push("the budget of runs or time is spent".to_owned());
             break;
         }
-        match laboratory.attempt(&next.tree, &next.runtime).await {
-            Ok(Attempt {
-                stopped: Some(detail),
-                ..
-            })
-            | Err(AttemptError::Environment(detail)) => {
-                found
-                    .rejected
-                    .push(format!("{}: {detail}", candidate.description));
-                continue;
-            }
-            Ok(attempt) => next.attempt = attempt,
-            Err(error) => return Err(error),
+        if !run(laboratory, &mut next, &candidate, &mut found).await? {
+            continue;
         }
-        found.install += next.attempt.install;
-        found.validate += next.attempt.run;
         match assess(
             &original,
             &top.state.attempt.report,
@@ -178,6 +166,34 @@ pub async fn search<L: Laboratory>(
     Ok(found)
 }
 
+/// Runs a candidate's state; `false`, and said why, where it could not be run to its end.
+async fn run<L: Laboratory>(
+    laboratory: &L,
+    next: &mut State,
+    candidate: &Candidate,
+    found: &mut Found,
+) -> Result<bool, AttemptError> {
+    match laboratory.attempt(&next.tree, &next.runtime).await {
+        Ok(Attempt {
+            stopped: Some(detail),
+            ..
+        })
+        | Err(AttemptError::Environment(detail)) => {
+            found
+                .rejected
+                .push(format!("{}: {detail}", candidate.description));
+            Ok(false)
+        }
+        Ok(attempt) => {
+            found.install += attempt.install;
+            found.validate += attempt.run;
+            next.attempt = attempt;
+            Ok(true)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// With the target green, files that could not be collected before may still fail for a reason behind the first.
 /// They are followed too, as long as that touches nothing that the heal has not touched already.
 async fn follow_up<L: Laboratory>(
@@ -215,13 +231,9 @@ async fn follow_up<L: Laboratory>(
             if next.touches != state.touches || !budget.spend() {
                 continue;
             }
-            next.attempt = match laboratory.attempt(&next.tree, &next.runtime).await {
-                Ok(attempt) => attempt,
-                Err(AttemptError::Environment(_)) => continue,
-                Err(error) => return Err(error),
-            };
-            found.install += next.attempt.install;
-            found.validate += next.attempt.run;
+            if !run(laboratory, &mut next, &candidate, found).await? {
+                continue;
+            }
             let keeps = target.is_green(&next.attempt.report);
             let judged = assess(
                 original,
@@ -339,16 +351,6 @@ fn merge(into: &mut RuntimeChanges, more: &RuntimeChanges) {
     into.variables.extend(more.variables.clone());
 }
 
-/// The normalised name in front of a requirement, as PEP 503 has it.
-pub fn distribution(requirement: &str) -> String {
-    requirement
-        .split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')))
-        .next()
-        .unwrap_or(requirement)
-        .to_ascii_lowercase()
-        .replace(['_', '.'], "-")
-}
-
 fn identity(state: &State) -> String {
     format!("{:?} {:?}", state.tree.changes(), state.runtime)
 }
@@ -371,16 +373,5 @@ mod tests {
             },
         );
         assert_eq!(changes.install, ["six", "HTML5lib==1.0.1"]);
-    }
-
-    #[test]
-    fn the_name_in_front_of_a_requirement_is_normalised() {
-        for (requirement, name) in [
-            ("Pytest_Mock>=3", "pytest-mock"),
-            ("a.b[x]; python_version<'3'", "a-b"),
-            (".", "-"),
-        ] {
-            assert_eq!(distribution(requirement), name);
-        }
     }
 }

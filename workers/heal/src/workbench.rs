@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use crate::case::{Installed, PackageIndex};
+use crate::distribution::distribution;
 use crate::edge::{
     Checkout, CheckoutError, Command, Ended, Environment, EnvironmentError, EnvironmentSpec,
     Environments, Finished, Index, Limits, Network, PipIndex, Sandbox, SandboxError, WorkCopy,
@@ -21,7 +22,6 @@ use crate::edge::{
 use crate::laboratory::{Attempt, AttemptError, Laboratory};
 use crate::overlay::Overlay;
 use crate::runner::Plan;
-use crate::search::distribution;
 
 /// What is installed where nothing is said.
 const DEFAULT_INSTALL: &str = "pytest";

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::environment::{EnvironmentError, Environments};
 use super::finished::Finished;
+use crate::distribution::normalised;
 
 /// A package index, asked from code that does not wait on futures.
 pub trait Index: Send + Sync {
@@ -141,22 +142,6 @@ impl Index for PipIndex {
     }
 }
 
-/// One spelling of a distribution's name: PEP 503.
-fn normalised(distribution: &str) -> String {
-    let mut name = String::with_capacity(distribution.len());
-    for c in distribution.trim().chars() {
-        let c = if matches!(c, '-' | '_' | '.') {
-            '-'
-        } else {
-            c.to_ascii_lowercase()
-        };
-        if c != '-' || !name.ends_with('-') {
-            name.push(c);
-        }
-    }
-    name
-}
-
 impl Environments {
     /// Runs pip, with the network, and with nothing to write but its cache.
     async fn ask_pip(
@@ -191,16 +176,5 @@ impl Environments {
         command.readable.extend([pip, interpreter.prefix]);
         command.limits.wall = Duration::from_mins(1);
         Ok(self.sandbox().run(&command, &cancel).await?)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::normalised;
-
-    #[test]
-    fn a_name_has_one_spelling() {
-        assert_eq!(normalised("Zope.Interface"), "zope-interface");
-        assert_eq!(normalised("ruamel_.-yaml"), "ruamel-yaml");
     }
 }

@@ -8,7 +8,7 @@ pub(crate) mod fake;
 pub mod rank;
 mod syntax_repair;
 
-use crate::case::{Case, Finding, Repair};
+use crate::case::{Case, Repair};
 
 /// Every strategy there is, in the order in which they are asked.
 pub fn all() -> &'static [&'static dyn Repair] {
@@ -17,19 +17,6 @@ pub fn all() -> &'static [&'static dyn Repair] {
         &dependency_fix::DependencyFix,
         &api_contract_adaptation::ApiContractAdaptation,
     ]
-}
-
-/// What every strategy makes of a case: refusals first, then candidates, the cheapest and safest first.
-pub fn examine(case: &Case<'_>) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = all()
-        .iter()
-        .flat_map(|repair| repair.examine(case))
-        .collect();
-    findings.sort_by_key(|finding| match finding {
-        Finding::Refuse(_) => 0,
-        Finding::Try(candidate) => candidate.rank.saturating_add(1),
-    });
-    findings
 }
 
 /// The project's own Python files: those that it carries but did not write are left out.

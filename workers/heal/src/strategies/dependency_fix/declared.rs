@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::case::Tree;
+use crate::distribution::normalised;
 use crate::source::{Source, ancestors};
 
 /// A requirement as the project states it, its environment marker left out.
@@ -24,21 +25,6 @@ pub(super) struct Declared {
     pub modules: BTreeSet<String>,
     /// Everything that it asks for anywhere: to run, to test, to build.
     pub requirements: Vec<Requirement>,
-}
-
-/// A distribution's name as the index compares it (<https://packaging.python.org/en/latest/specifications/name-normalization/>).
-pub(super) fn normalised(name: &str) -> String {
-    let mut result = String::new();
-    for character in name.chars() {
-        if matches!(character, '-' | '_' | '.') {
-            if !result.ends_with('-') {
-                result.push('-');
-            }
-        } else {
-            result.extend(character.to_lowercase());
-        }
-    }
-    result
 }
 
 impl Declared {

@@ -14,12 +14,13 @@ use maestro_protocol::heal::{RuntimeChanges, Strategy};
 use crate::case::{Candidate, Case, Finding, Repair};
 use crate::classify::lacks_system_library;
 use crate::classify::subject::{Subject, subject};
+use crate::distribution::normalised;
 use crate::failure::Failure;
 use crate::rules::{self, Change, Plugin};
 use crate::source::Source;
 use crate::source::names::Names;
 use crate::strategies::{own_python, rank};
-use declared::{Declared, normalised};
+use declared::Declared;
 
 /// See the module.
 pub(super) struct DependencyFix;

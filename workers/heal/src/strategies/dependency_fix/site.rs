@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use super::declared::normalised;
 use crate::case::Installed;
+use crate::distribution::normalised;
 
 /// The distribution that brings a top-level module, normalised, and its version. Read from the metadata that lies
 /// next to it; by its name where that says nothing.
