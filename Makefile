@@ -66,9 +66,9 @@ corpus: cargo-is-there ## heal every case of the corpus of real failing tests, a
 	@deploy/setup.sh test
 	$(CARGO) run --locked --quiet --package maestro-corpus -- --work .maestro/corpus --json .maestro/corpus.json
 
-bench: cargo-is-there ## the runtime beside a bare loop on a private redis-server
+bench: cargo-is-there ## the runtime beside bare loops and its peers; writes bench/results
 	@deploy/setup.sh test
-	$(CARGO) run --locked --quiet --release --package maestro-bench
+	$(CARGO) run --locked --quiet --release --package maestro-bench -- --write bench/results
 
 clean: ## remove what was built, and what the demo left
 	$(CARGO) clean

@@ -1,0 +1,62 @@
+//! Throughput: a closed loop over waiting messages, as fast as each contender can.
+
+use std::time::Instant;
+
+use anyhow::Context as _;
+
+use crate::contender::Contender;
+use crate::figures::{Figures, Round, float};
+use crate::store::Store;
+use crate::worker::Worker;
+
+/// Gives every contender its turn in every round, each with a redis-server of its own; `tell` hears of each as it ends.
+pub fn run(
+    contenders: &[Contender],
+    messages: usize,
+    rounds: usize,
+    append_only: bool,
+    mut tell: impl FnMut(&Round),
+) -> anyhow::Result<Vec<Round>> {
+    let mut all = Vec::new();
+    for round in 1..=rounds {
+        for &contender in contenders {
+            let turn = turn(round, contender, messages, append_only)
+                .with_context(|| format!("unable to measure {}", contender.name()))?;
+            tell(&turn);
+            all.push(turn);
+        }
+    }
+    Ok(all)
+}
+
+fn turn(
+    round: usize,
+    contender: Contender,
+    messages: usize,
+    append_only: bool,
+) -> anyhow::Result<Round> {
+    let mut store = Store::start(append_only)?;
+    store.fill(messages)?;
+    let mut worker = Worker::start(contender, &store.url())?;
+    let (worker_before, redis_before) = (worker.usage()?, store.usage()?);
+    let started = Instant::now();
+    worker.go()?;
+    store.wait(messages, &mut worker)?;
+    let seconds = started.elapsed().as_secs_f64();
+    let (worker_after, redis_after) = (worker.usage()?, store.usage()?);
+    worker.finish()?;
+    store.verify(messages)?;
+    let n = float(messages as u64);
+    Ok(Round {
+        round,
+        contender: contender.name(),
+        messages,
+        seconds,
+        figures: Figures {
+            messages_per_second: n / seconds,
+            worker_cpu_us: worker_after.micros_since(&worker_before) / n,
+            redis_cpu_us: redis_after.micros_since(&redis_before) / n,
+            worker_max_rss_mb: float(worker_after.max_rss) / 1e6,
+        },
+    })
+}

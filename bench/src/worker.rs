@@ -1,0 +1,128 @@
+//! A contender in a process of its own. The first process starts this same program again with a hidden subcommand and steers it
+//! through its standard input: a line starts the work, the end of the input ends it.
+
+use std::env;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::thread;
+
+use anyhow::{Context as _, bail};
+use maestro_streams::CancellationToken;
+
+use crate::contender::{CONCURRENCY, Contender, bare, runtime, script};
+use crate::usage::Usage;
+
+/// What the hidden subcommand is called.
+pub const SUBCOMMAND: &str = "worker";
+
+/// Nanoseconds of the machine's monotonic clock, which all its processes share.
+pub fn now() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    u64::try_from(now.tv_sec * 1_000_000_000 + now.tv_nsec).unwrap_or(0)
+}
+
+/// The life of a worker process: one thread, one core at most.
+pub fn work(contender: Contender, url: &str) -> anyhow::Result<()> {
+    println("ready")?;
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line)?;
+    let stop = CancellationToken::new();
+    let ended = stop.clone();
+    thread::spawn(move || {
+        // An error is an end as well.
+        let _ = std::io::stdin().read_to_end(&mut Vec::new());
+        ended.cancel();
+    });
+    let tokio = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    tokio.block_on(async {
+        let relay = async {
+            match contender {
+                Contender::Bare => bare::run(url).await,
+                Contender::Script => script::run(url).await,
+                Contender::Script2 => script::run_two(url).await,
+                Contender::Runtime => runtime::run(url, Some(CONCURRENCY), stop.clone()).await,
+                Contender::RuntimeDefault => runtime::run(url, None, stop.clone()).await,
+            }
+        };
+        let own_end = matches!(contender, Contender::Runtime | Contender::RuntimeDefault);
+        tokio::select! {
+            ended = relay => ended,
+            () = stop.cancelled(), if !own_end => Ok(()),
+        }
+    })
+}
+
+fn println(line: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}")?;
+    out.flush()?;
+    Ok(())
+}
+
+/// A worker process, seen from the one that started it. Dropping it kills it.
+pub struct Worker {
+    name: &'static str,
+    child: Child,
+    input: Option<ChildStdin>,
+}
+
+impl Worker {
+    /// Starts a worker and waits until it could begin.
+    pub fn start(contender: Contender, url: &str) -> anyhow::Result<Self> {
+        let mut command = Command::new(env::current_exe()?);
+        command.args([SUBCOMMAND, contender.name(), url]);
+        Self::spawn(contender.name(), command)
+    }
+
+    fn spawn(name: &'static str, mut command: Command) -> anyhow::Result<Self> {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("unable to start a worker process for {name}"))?;
+        let input = child.stdin.take();
+        let output = child.stdout.take().context("a worker has an output")?;
+        let worker = Self { name, child, input };
+        let mut line = String::new();
+        BufReader::new(output).read_line(&mut line)?;
+        if line.trim() != "ready" {
+            bail!("the worker process of {name} ended before it was ready");
+        }
+        Ok(worker)
+    }
+
+    /// Lets it begin.
+    pub fn go(&mut self) -> anyhow::Result<()> {
+        let input = self.input.as_mut().context("a worker is told to go once")?;
+        input.write_all(b"go\n")?;
+        Ok(())
+    }
+
+    /// What it has used so far. Fails if it has ended, which it may not do by itself.
+    pub(crate) fn usage(&mut self) -> anyhow::Result<Usage> {
+        if let Some(status) = self.child.try_wait()? {
+            bail!("the worker process of {} ended: {status}", self.name);
+        }
+        Usage::of(self.child.id())
+    }
+
+    /// Tells it to end and waits until it has.
+    pub fn finish(mut self) -> anyhow::Result<()> {
+        self.input.take();
+        let status = self.child.wait()?;
+        if !status.success() {
+            bail!("the worker process of {} failed: {status}", self.name);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // Fails only if it has ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
