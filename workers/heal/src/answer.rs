@@ -157,10 +157,18 @@ impl Answer {
             self.partial(order, found, behind)?;
             return Ok(self.completed);
         }
-        if let Some(reason) = found.refusals.first().or(diagnosis.refusal()) {
+        // What is lacking is no fault of the product, whatever its failure looks like.
+        let refusal = match found.lacking.first() {
+            Some(_) => found.refusals.first(),
+            None => found.refusals.first().or(diagnosis.refusal()),
+        };
+        if let Some(reason) = refusal {
             completed.verdict = Verdict::Refused;
             completed.confidence = 0.9;
             completed.reason.clone_from(reason);
+        } else if let Some(lacking) = found.lacking.first() {
+            completed.verdict = Verdict::NoFix;
+            completed.reason.clone_from(lacking);
         } else {
             completed.verdict = Verdict::NoFix;
             completed.reason = match found.rejected.first() {
@@ -276,8 +284,9 @@ impl Answer {
             touches: &touches,
             teeth: None,
         });
-        let needs_person =
-            touches.contains(&Touch::Product) || strategies.contains(&Strategy::AssertionUpdate);
+        let needs_person = touches.contains(&Touch::Product)
+            || strategies.contains(&Strategy::AssertionUpdate)
+            || !found.state.doubts.is_empty();
         completed.verdict = if needs_person {
             Verdict::Proposed
         } else {
@@ -290,10 +299,12 @@ impl Answer {
             .map(|step| step.description.as_str())
             .collect::<Vec<_>>()
             .join("; then ");
-        completed.reason = if touches.contains(&Touch::Product) {
-            format!("{what}; product code is touched, so a person decides")
-        } else {
-            what
+        completed.reason = match found.state.doubts.first() {
+            _ if touches.contains(&Touch::Product) => {
+                format!("{what}; product code is touched, so a person decides")
+            }
+            Some(doubt) => format!("{what}; a person decides, because {doubt}"),
+            None => what,
         };
         let still = found.state.attempt.report.failures.len();
         if still > 0 {

@@ -79,8 +79,13 @@ pub struct Candidate {
 pub enum Finding {
     /// A candidate to try.
     Try(Candidate),
+    /// A candidate that a person has to judge even where it works; and why, one clause.
+    Propose(Candidate, String),
     /// A reason why nobody but a person may decide this, one sentence.
     Refuse(String),
+    /// What is lacking and cannot be known from the project, by its name: neither a candidate nor a fault of the
+    /// product; one sentence.
+    Lacking(String),
 }
 
 /// One of the seven strategies.

@@ -59,6 +59,7 @@ pub async fn heal<L: Laboratory>(
         runtime: RuntimeChanges::default(),
         steps: Vec::new(),
         touches: Vec::new(),
+        doubts: Vec::new(),
         attempt: first.clone(),
     };
     let diagnosis = explain(laboratory, &start, &order.target);

@@ -276,6 +276,37 @@ async fn a_reason_why_a_person_must_decide_is_a_refusal() {
 }
 
 #[tokio::test]
+async fn a_repair_that_a_person_has_to_judge_is_proposed_with_the_reason() {
+    static REPAIRS: Repairs = &[&Says(|_| {
+        let Finding::Try(candidate) = edit("test_a.py", "fine\n") else {
+            return Vec::new();
+        };
+        vec![Finding::Propose(
+            candidate,
+            "the product may have become slow".into(),
+        )]
+    })];
+    let (answer, _) = run(Script::new(), "# fails: boom\n", true, REPAIRS).await;
+    assert_eq!(answer.verdict, Verdict::Proposed);
+    assert!(answer.patch.is_some());
+    assert!(
+        answer.reason.contains("the product may have become slow"),
+        "{}",
+        answer.reason
+    );
+}
+
+#[tokio::test]
+async fn what_is_lacking_is_named_and_is_no_fault_of_the_product() {
+    static REPAIRS: Repairs = &[&Says(|_| {
+        vec![Finding::Lacking("nothing says what `X` is".into())]
+    })];
+    let (answer, _) = run(Script::new(), "# fails: boom\n", true, REPAIRS).await;
+    assert_eq!(answer.verdict, Verdict::NoFix);
+    assert_eq!(answer.reason, "nothing says what `X` is");
+}
+
+#[tokio::test]
 async fn a_green_test_is_not_reproduced_after_one_run() {
     static REPAIRS: Repairs = &[];
     let (answer, runs) = run(Script::new(), "fine\n", true, REPAIRS).await;

@@ -53,6 +53,8 @@ pub struct State {
     pub steps: Vec<Step>,
     /// What the changes touch, sorted.
     pub touches: Vec<Touch>,
+    /// Why a person has to judge what was done, where a step says so.
+    pub doubts: Vec<String>,
     /// The run that was made here.
     pub attempt: Attempt,
 }
@@ -65,6 +67,8 @@ pub struct Found {
     pub green: bool,
     /// Reasons why a person has to decide, in the order in which strategies gave them.
     pub refusals: Vec<String>,
+    /// What is lacking, by its name, and cannot be known from the project.
+    pub lacking: Vec<String>,
     /// What was tried and did not do, one sentence each.
     pub rejected: Vec<String>,
     /// Time spent on making candidates.
@@ -75,10 +79,16 @@ pub struct Found {
     pub validate: Duration,
 }
 
+/// A candidate, and why a person has to judge it, where that is so.
+struct Offer {
+    candidate: Candidate,
+    doubt: Option<String>,
+}
+
 /// A state whose candidates are being tried.
 struct Open {
     state: State,
-    candidates: std::vec::IntoIter<Candidate>,
+    candidates: std::vec::IntoIter<Offer>,
 }
 
 /// Searches from `start`, whose attempt is the run on the original code.
@@ -95,6 +105,7 @@ pub async fn search<L: Laboratory>(
         state: start.clone(),
         green: false,
         refusals: Vec::new(),
+        lacking: Vec::new(),
         rejected: Vec::new(),
         generate: Duration::ZERO,
         install: Duration::ZERO,
@@ -107,13 +118,14 @@ pub async fn search<L: Laboratory>(
         candidates: first,
     }];
     while let Some(top) = open.last_mut() {
-        let Some(candidate) = top.candidates.next() else {
+        let Some(offer) = top.candidates.next() else {
             open.pop();
             continue;
         };
-        let Some(mut next) = advance(&top.state, &candidate, guard, &mut found.rejected) else {
+        let Some(mut next) = advance(&top.state, &offer, guard, &mut found.rejected) else {
             continue;
         };
+        let candidate = offer.candidate;
         if !tried.insert(identity(&next)) {
             continue;
         }
@@ -224,14 +236,14 @@ async fn follow_up<L: Laboratory>(
         let state = found.state.clone();
         let more = candidates(laboratory, repairs, &state, &Target::Command, found).await;
         found.refusals.truncate(refusals);
-        for candidate in more {
-            let Some(mut next) = advance(&state, &candidate, guard, &mut found.rejected) else {
+        for offer in more {
+            let Some(mut next) = advance(&state, &offer, guard, &mut found.rejected) else {
                 continue;
             };
-            if next.touches != state.touches || !budget.spend() {
+            if next.touches != state.touches || next.doubts != state.doubts || !budget.spend() {
                 continue;
             }
-            if !run(laboratory, &mut next, &candidate, found).await? {
+            if !run(laboratory, &mut next, &offer.candidate, found).await? {
                 continue;
             }
             let keeps = target.is_green(&next.attempt.report);
@@ -258,7 +270,7 @@ async fn candidates<L: Laboratory>(
     state: &State,
     target: &Target,
     found: &mut Found,
-) -> std::vec::IntoIter<Candidate> {
+) -> std::vec::IntoIter<Offer> {
     let began = Instant::now();
     let failures = state.attempt.report.failures_of(target.id());
     let tree = state.tree.clone();
@@ -286,7 +298,19 @@ async fn candidates<L: Laboratory>(
     let mut refused = false;
     for finding in findings {
         match finding {
-            Finding::Try(candidate) => candidates.push(candidate),
+            Finding::Try(candidate) => candidates.push(Offer {
+                candidate,
+                doubt: None,
+            }),
+            Finding::Propose(candidate, doubt) => candidates.push(Offer {
+                candidate,
+                doubt: Some(doubt),
+            }),
+            Finding::Lacking(what) => {
+                if !found.lacking.contains(&what) {
+                    found.lacking.push(what);
+                }
+            }
             Finding::Refuse(reason) => {
                 refused = true;
                 if !found.refusals.contains(&reason) {
@@ -299,7 +323,7 @@ async fn candidates<L: Laboratory>(
     if refused {
         candidates.clear();
     }
-    candidates.sort_by_key(|candidate| candidate.rank);
+    candidates.sort_by_key(|offer| offer.candidate.rank);
     candidates.truncate(WIDEST);
     found.generate += began.elapsed();
     candidates.into_iter()
@@ -308,10 +332,11 @@ async fn candidates<L: Laboratory>(
 /// The state after a candidate, not yet run; `None` where the guard forbids it.
 fn advance(
     state: &State,
-    candidate: &Candidate,
+    offer: &Offer,
     guard: &Guard,
     rejected: &mut Vec<String>,
 ) -> Option<State> {
+    let candidate = &offer.candidate;
     let tree = state.tree.with(&candidate.edits);
     let touches = match guard.admit(&tree, candidate) {
         Ok(touches) => touches,
@@ -330,6 +355,7 @@ fn advance(
         strategy: candidate.strategy,
         description: candidate.description.clone(),
     });
+    next.doubts.extend(offer.doubt.clone());
     Some(next)
 }
 

@@ -31,7 +31,7 @@ fn installs(
         .into_iter()
         .filter_map(|finding| match finding {
             Finding::Try(candidate) => Some(candidate),
-            Finding::Refuse(_) => None,
+            Finding::Propose(..) | Finding::Refuse(_) | Finding::Lacking(_) => None,
         })
         .collect();
     found.sort_by_key(|candidate| candidate.rank);
