@@ -223,6 +223,9 @@ pub struct Timing {
     pub generate: u64,
     /// Running candidates.
     pub validate: u64,
+    /// Running the healed test against planted defects; absent where that was not done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub teeth: Option<u64>,
 }
 
 /// Changes to the environment that make the test pass.

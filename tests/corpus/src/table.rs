@@ -58,9 +58,11 @@ impl Row {
             clippy::cast_precision_loss,
             reason = "milliseconds of minutes fit a float"
         )]
-        let multiple = timing
-            .filter(|_| offered && plain > 0.0)
-            .map(|timing| (timing.reproduce + timing.generate + timing.validate) as f64 / plain);
+        let multiple = timing.filter(|_| offered && plain > 0.0).map(|timing| {
+            (timing.reproduce + timing.generate + timing.validate + timing.teeth.unwrap_or(0))
+                as f64
+                / plain
+        });
         Self {
             id: case.id.clone(),
             strategy: case.strategy.clone(),

@@ -10,7 +10,7 @@ use crate::assertions;
 use crate::case::Case;
 use crate::classify::{Diagnosis, Leaning, diagnose};
 use crate::confidence::{Counted, confidence};
-use crate::engine::{Order, Reproduced};
+use crate::engine::{Order, Proof, Reproduced};
 use crate::failure::{Failure, Phase, Report, TestOutcome};
 use crate::judge::{Target, neighbours};
 use crate::laboratory::{AttemptError, Laboratory};
@@ -18,6 +18,7 @@ use crate::patch;
 use crate::runner::console::tail;
 use crate::runner::is_python;
 use crate::search::{Found, State};
+use crate::teeth::Objection;
 
 /// The most bytes of the excerpt.
 const EXCERPT: usize = 2_000;
@@ -259,13 +260,14 @@ impl Answer {
         mut self,
         order: &Order<'_>,
         found: &Found,
-        reproduced: u32,
-        passed: u32,
-        runs: u32,
+        proof: &Proof,
         before: &Report,
     ) -> Result<HealCompleted, AttemptError> {
         self.describe(order, found)?;
         let completed = &mut self.completed;
+        let (passed, runs) = (proof.passed, proof.runs);
+        completed.evidence.teeth = proof.checked.teeth;
+        completed.timing_ms.teeth = Some(millis(proof.checked.run)).filter(|spent| *spent > 0);
         completed.evidence.after = format!("{passed}/{runs}");
         if passed < runs {
             completed.verdict = Verdict::NoFix;
@@ -277,12 +279,15 @@ impl Answer {
         let strategies: Vec<Strategy> =
             found.state.steps.iter().map(|step| step.strategy).collect();
         completed.confidence = confidence(&Counted {
-            reproduced,
+            reproduced: proof.reproduced,
             passed,
             neighbours: completed.evidence.neighbours.after,
             strategies: &strategies,
             touches: &touches,
-            teeth: None,
+            teeth: proof
+                .checked
+                .teeth
+                .map(|teeth| (teeth.caught_after, teeth.planted)),
         });
         let needs_person = touches.contains(&Touch::Product)
             || strategies.contains(&Strategy::AssertionUpdate)
@@ -318,9 +323,23 @@ impl Answer {
                     .to_owned(),
             );
         }
-        completed.evidence.caveats.push(
-            "the teeth check was not made: this version does not plant defects yet".to_owned(),
-        );
+        completed
+            .evidence
+            .caveats
+            .extend(proof.checked.caveat.clone());
+        match &proof.checked.objection {
+            Some(Objection::Lost(reason)) => {
+                completed.verdict = Verdict::Refused;
+                completed.confidence = 0.9;
+                completed.reason = format!("{}; but {reason}", completed.reason);
+                completed.patch = None;
+            }
+            Some(Objection::Toothless(reason)) => {
+                completed.verdict = Verdict::Proposed;
+                completed.reason = format!("{}; but {reason}", completed.reason);
+            }
+            None => {}
+        }
         Ok(self.completed)
     }
 

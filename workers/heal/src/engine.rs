@@ -1,16 +1,20 @@
 //! The path of one heal, from a tree and a way to run its tests to a verdict with its evidence: reproduce,
 //! search, confirm, conclude. Git, processes and clocks of the machine stay behind [`Laboratory`].
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use maestro_protocol::heal::{HealCompleted, HealRequested, RuntimeChanges, Timing};
 
 use crate::answer::{Answer, explain, millis, primary};
+use crate::conditions::Conditions;
+use crate::failure::Report;
 use crate::guard::Guard;
 use crate::judge::{Target, alike, regression};
 use crate::laboratory::{Attempt, AttemptError, Laboratory};
 use crate::overlay::Overlay;
 use crate::search::{Budget, Found, Repairs, State, search};
+use crate::teeth::{self, Checked};
 
 /// Runs that show the failure before anything is tried.
 const REPRODUCTIONS: u32 = 2;
@@ -81,9 +85,68 @@ pub async fn heal<L: Laboratory>(
         return answer.unhealed(&order, &found, &diagnosis, &behind);
     }
     let began = Instant::now();
-    let (passed, runs) = confirm(laboratory, &order, &mut found, &mut budget).await?;
+    let confirmed = confirm(laboratory, &order, &first.report, &mut found, &mut budget).await?;
     answer.completed.timing_ms.validate += millis(began.elapsed());
-    answer.healed(&order, &found, reproduced.runs, passed, runs, &first.report)
+    let checked = bite(
+        laboratory,
+        &order,
+        &first.report,
+        &found,
+        &confirmed,
+        &budget,
+    )
+    .await?;
+    let proof = Proof {
+        reproduced: reproduced.runs,
+        passed: confirmed.passed,
+        runs: confirmed.runs,
+        checked,
+    };
+    answer.healed(&order, &found, &proof, &first.report)
+}
+
+/// What the runs of a repaired tree came to.
+pub(crate) struct Proof {
+    /// Runs that showed the failure before.
+    pub(crate) reproduced: u32,
+    /// Runs that passed with the change.
+    pub(crate) passed: u32,
+    /// Of so many.
+    pub(crate) runs: u32,
+    /// The teeth check.
+    pub(crate) checked: Checked,
+}
+
+/// How often the repaired tree passed, of how many runs, and the lines that the healed tests ran.
+struct Confirmed {
+    passed: u32,
+    runs: u32,
+    lines: BTreeMap<String, BTreeSet<u32>>,
+}
+
+/// The teeth check of a repair that holds.
+async fn bite<L: Laboratory>(
+    laboratory: &L,
+    order: &Order<'_>,
+    before: &Report,
+    found: &Found,
+    confirmed: &Confirmed,
+    budget: &Budget,
+) -> Result<Checked, AttemptError> {
+    if confirmed.passed < confirmed.runs {
+        return Ok(Checked::default());
+    }
+    let subjects = teeth::subjects(&order.target, before, &found.state.attempt.report);
+    let time_left = budget.deadline.saturating_duration_since(Instant::now());
+    teeth::check(
+        laboratory,
+        &order.tree,
+        &found.state,
+        &subjects,
+        &confirmed.lines,
+        time_left,
+    )
+    .await
 }
 
 /// The failing run, and how often it failed that way.
@@ -142,23 +205,42 @@ async fn reproduce<L: Laboratory>(
     }
 }
 
-/// Runs the repaired tree again, until it has passed as often as is asked for, or fails once.
+/// Runs the repaired tree again, until it has passed as often as is asked for, or fails once. The last of the runs is
+/// traced: it costs no run of its own to know which lines the healed tests run.
 async fn confirm<L: Laboratory>(
     laboratory: &L,
     order: &Order<'_>,
+    before: &Report,
     found: &mut Found,
     budget: &mut Budget,
-) -> Result<(u32, u32), AttemptError> {
-    let (mut passed, mut runs) = (1, 1);
-    while runs < CONFIRMATIONS && budget.runs > 0 && Instant::now() < budget.deadline {
+) -> Result<Confirmed, AttemptError> {
+    let mut confirmed = Confirmed {
+        passed: 1,
+        runs: 1,
+        lines: BTreeMap::new(),
+    };
+    let mut traceable = true;
+    while confirmed.runs < CONFIRMATIONS && budget.runs > 0 && Instant::now() < budget.deadline {
         budget.runs -= 1;
+        let mut conditions = Conditions::default();
+        let last = confirmed.runs + 1 == CONFIRMATIONS || budget.runs == 0;
+        if last && traceable {
+            conditions.trace = teeth::subjects(&order.target, before, &found.state.attempt.report);
+        }
         let attempt = laboratory
-            .attempt(&found.state.tree, &found.state.runtime)
+            .attempt_under(&found.state.tree, &found.state.runtime, &conditions)
             .await?;
-        runs += 1;
         let worse = regression(&found.state.attempt.report, &attempt.report);
-        if order.target.is_green(&attempt.report) && worse.is_none() {
-            passed += 1;
+        let green = order.target.is_green(&attempt.report) && worse.is_none();
+        if !green && !conditions.trace.is_empty() && budget.runs > 0 {
+            // A test may have something against being watched; that is not the repair's fault.
+            traceable = false;
+            continue;
+        }
+        confirmed.runs += 1;
+        if green {
+            confirmed.passed += 1;
+            confirmed.lines = attempt.report.lines;
         } else {
             found
                 .rejected
@@ -168,7 +250,7 @@ async fn confirm<L: Laboratory>(
             break;
         }
     }
-    Ok((passed, runs))
+    Ok(confirmed)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use maestro_protocol::heal::{
 
 use super::{Order, heal};
 use crate::case::{Candidate, Case, Edit, Finding, Installed, PackageIndex, Repair, Tree as _};
+use crate::conditions::Conditions;
 use crate::failure::{Failure, Phase, Report, TestOutcome};
 use crate::guard::Guard;
 use crate::judge::Target;
@@ -18,6 +19,7 @@ use crate::laboratory::{Attempt, AttemptError, Laboratory};
 use crate::overlay::Overlay;
 use crate::roles::Roles;
 use crate::search::{Budget, Repairs};
+use crate::teeth::{Bites, Defect};
 
 /// `test_a.py` fails with what stands in its first line behind `# fails:`; `test_b.py` is its neighbour; an installed
 /// `plugin` makes a line `# needs plugin` harmless.
@@ -45,10 +47,11 @@ impl PackageIndex for NoIndex {
 }
 
 impl Laboratory for Script {
-    async fn attempt(
+    async fn attempt_under(
         &self,
         tree: &Overlay,
         changes: &RuntimeChanges,
+        _: &Conditions,
     ) -> Result<Attempt, AttemptError> {
         let run = self.runs.fetch_add(1, Ordering::Relaxed) + 1;
         if changes
@@ -92,6 +95,17 @@ impl Laboratory for Script {
             run: Duration::from_millis(1),
             stopped: None,
         })
+    }
+
+    async fn bite(
+        &self,
+        _: &Overlay,
+        _: &RuntimeChanges,
+        _: &[String],
+        _: &[Defect],
+        _: Duration,
+    ) -> Result<Bites, AttemptError> {
+        Ok(Bites::default())
     }
 
     fn index(&self) -> Arc<dyn PackageIndex + Send + Sync> {

@@ -1,6 +1,8 @@
 //! What a run of tests reported: outcomes by test, and each failure with its exception and its frames.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
 
 /// Where in a run a failure arose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -91,4 +93,28 @@ pub struct Report {
     pub outcomes: BTreeMap<String, TestOutcome>,
     /// In the order in which they arose.
     pub failures: Vec<Failure>,
+    /// The tests in the order in which they were to run.
+    pub order: Vec<String>,
+    /// By test: what of the process it left otherwise than it found it. Empty unless the run was asked to watch.
+    pub changes: BTreeMap<String, Vec<Change>>,
+    /// By file: the lines that the traced tests ran. Empty unless the run was asked to trace.
+    pub lines: BTreeMap<String, BTreeSet<u32>>,
+}
+
+/// One thing that outlives a test and that the test left otherwise than it found it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(default)]
+pub struct Change {
+    /// What sort of thing: `attribute`, `variable` (of the environment), `directory`, `module`, `file`, `cache`, …
+    pub kind: String,
+    /// The module that it belongs to.
+    pub owner: String,
+    /// Its name there: `REGISTRY`, `Settings.debug`.
+    pub name: String,
+    /// `added`, `removed`, `rebound` (another object) or `changed` (the same object, other contents).
+    pub how: String,
+    /// What it is, where that matters for giving it back: `dict`, `list`, `set`, `object`, or a class's name.
+    pub shape: String,
+    /// The file of the owning module, relative to the project's directory; empty where it lies outside.
+    pub path: String,
 }

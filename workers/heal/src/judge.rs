@@ -259,6 +259,7 @@ mod tests {
                     text: String::new(),
                 })
                 .collect(),
+            ..Report::default()
         }
     }
 

@@ -7,8 +7,10 @@ use std::time::Duration;
 use maestro_protocol::heal::RuntimeChanges;
 
 use crate::case::{Installed, PackageIndex};
+use crate::conditions::Conditions;
 use crate::failure::Report;
 use crate::overlay::Overlay;
+use crate::teeth::{Bites, Defect};
 
 /// One run of the command on one tree in one environment.
 #[derive(Debug, Clone)]
@@ -60,7 +62,30 @@ pub trait Laboratory: Send + Sync {
         &self,
         tree: &Overlay,
         changes: &RuntimeChanges,
+    ) -> impl Future<Output = Result<Attempt, AttemptError>> + Send {
+        async move {
+            self.attempt_under(tree, changes, &Conditions::default())
+                .await
+        }
+    }
+
+    /// The same under conditions of its own.
+    fn attempt_under(
+        &self,
+        tree: &Overlay,
+        changes: &RuntimeChanges,
+        conditions: &Conditions,
     ) -> impl Future<Output = Result<Attempt, AttemptError>> + Send;
+
+    /// Runs these tests once for each planted defect, on one fresh copy of the tree; all of it within a time.
+    fn bite(
+        &self,
+        tree: &Overlay,
+        changes: &RuntimeChanges,
+        tests: &[String],
+        defects: &[Defect],
+        within: Duration,
+    ) -> impl Future<Output = Result<Bites, AttemptError>> + Send;
 
     /// The package index.
     fn index(&self) -> Arc<dyn PackageIndex + Send + Sync>;

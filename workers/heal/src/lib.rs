@@ -6,6 +6,7 @@ mod answer;
 pub mod assertions;
 pub mod case;
 pub mod classify;
+pub mod conditions;
 pub mod confidence;
 mod distribution;
 pub mod edge;
@@ -25,6 +26,7 @@ pub mod runner;
 pub mod search;
 pub mod source;
 pub mod strategies;
+pub mod teeth;
 mod workbench;
 pub mod worker;
 

@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use crate::case::{Installed, PackageIndex};
+use crate::conditions::Conditions;
 use crate::distribution::distribution;
 use crate::edge::{
     Checkout, CheckoutError, Command, Ended, Environment, EnvironmentError, EnvironmentSpec,
@@ -22,11 +23,16 @@ use crate::edge::{
 use crate::laboratory::{Attempt, AttemptError, Laboratory};
 use crate::overlay::Overlay;
 use crate::runner::Plan;
+use crate::teeth::{Bites, Defect};
 
 /// What is installed where nothing is said.
 const DEFAULT_INSTALL: &str = "pytest";
 /// The probe's file.
 const RECORDS: &str = "records.jsonl";
+/// The conditions of a run, for the probe.
+const PLAN: &str = "plan.json";
+/// The defects to plant, for the probe.
+const DEFECTS: &str = "defects.json";
 /// The most that is read of the probe's file.
 const LARGEST_REPORT: u64 = 64 * 1024 * 1024;
 
@@ -140,12 +146,15 @@ impl Workbench {
             .max(Duration::from_secs(1))
     }
 
-    fn command(&self, environment: &Environment, copy: &WorkCopy, records: &Path) -> Command {
+    fn command(
+        &self,
+        environment: &Environment,
+        arguments: Vec<String>,
+        copy: &WorkCopy,
+        records: &Path,
+    ) -> Command {
         let python = environment.python.display().to_string();
-        let mut command = Command::new(
-            std::iter::once(python).chain(self.plan.arguments()),
-            copy.project(),
-        );
+        let mut command = Command::new(std::iter::once(python).chain(arguments), copy.project());
         command.writable = vec![copy.root(), records.to_owned()];
         command.readable = environment.readable();
         command.readable.push(self.facilities.probes.clone());
@@ -156,6 +165,19 @@ impl Workbench {
         command.limits = self.facilities.limits.clone();
         command.limits.wall = command.limits.wall.min(self.time_left());
         command
+    }
+
+    async fn run(&self, command: &Command) -> Result<Finished, AttemptError> {
+        let finished = self
+            .facilities
+            .sandbox
+            .run(command, &self.cancel)
+            .await
+            .map_err(sandbox_error)?;
+        if finished.ended == Ended::Cancelled {
+            return Err(AttemptError::Cancelled);
+        }
+        Ok(finished)
     }
 
     fn installed(&self, environment: &Environment, requested: Vec<String>) -> Installed {
@@ -182,26 +204,22 @@ impl Workbench {
 }
 
 impl Laboratory for Workbench {
-    async fn attempt(
+    async fn attempt_under(
         &self,
         tree: &Overlay,
         changes: &RuntimeChanges,
+        conditions: &Conditions,
     ) -> Result<Attempt, AttemptError> {
         let began = Instant::now();
         let (environment, requested) = self.environment(changes).await?;
         let install = began.elapsed();
         let (copy, records) = self.copy(tree).await?;
-        let mut command = self.command(&environment, &copy, records.path());
+        let arguments = self.plan.arguments();
+        let mut command = self.command(&environment, arguments, &copy, records.path());
         command.variables.extend(changes.variables.clone());
-        let finished = self
-            .facilities
-            .sandbox
-            .run(&command, &self.cancel)
-            .await
-            .map_err(sandbox_error)?;
-        if finished.ended == Ended::Cancelled {
-            return Err(AttemptError::Cancelled);
-        }
+        command.variables.extend(conditions.variables());
+        lay_plan(&mut command, conditions, records.path())?;
+        let finished = self.run(&command).await?;
         let written = read_records(&records.path().join(RECORDS));
         let status = match finished.ended {
             Ended::Exited(code) => Some(code),
@@ -223,9 +241,89 @@ impl Laboratory for Workbench {
         })
     }
 
+    async fn bite(
+        &self,
+        tree: &Overlay,
+        changes: &RuntimeChanges,
+        tests: &[String],
+        defects: &[Defect],
+        within: Duration,
+    ) -> Result<Bites, AttemptError> {
+        let Some(arguments) = self.plan.teeth_arguments() else {
+            return Ok(Bites::default());
+        };
+        let (environment, _) = self.environment(changes).await?;
+        let (copy, records) = self.copy(tree).await?;
+        let mut command = self.command(&environment, arguments, &copy, records.path());
+        command.variables.extend(changes.variables.clone());
+        let conditions = Conditions {
+            only: tests.to_vec(),
+            // The same chance for each defect: what is caught is caught by what the test says.
+            hash_seed: Some(0),
+            ..Conditions::default()
+        };
+        command.variables.extend(conditions.variables());
+        lay_plan(&mut command, &conditions, records.path())?;
+        let planted: Vec<Defect> = defects
+            .iter()
+            .map(|defect| Defect {
+                path: copy.project().join(&defect.path).display().to_string(),
+                ..defect.clone()
+            })
+            .collect();
+        let list = serde_json::to_vec(&planted).unwrap_or_default();
+        write_beside(
+            &mut command,
+            "MAESTRO_TEETH",
+            DEFECTS,
+            &list,
+            records.path(),
+        )?;
+        command.limits.wall = command.limits.wall.min(within);
+        let finished = self.run(&command).await?;
+        let mut bites = Bites::read(&read_records(&records.path().join(RECORDS)), defects.len());
+        bites.run = finished.elapsed;
+        Ok(bites)
+    }
+
     fn index(&self) -> Arc<dyn PackageIndex + Send + Sync> {
         Arc::new(KnownVersions(self.index.clone()))
     }
+}
+
+/// Gives the probe the conditions of its run, where they are not the plain ones.
+fn lay_plan(
+    command: &mut Command,
+    conditions: &Conditions,
+    records: &Path,
+) -> Result<(), AttemptError> {
+    conditions.plan().map_or(Ok(()), |plan| {
+        write_beside(
+            command,
+            "MAESTRO_PROBE_PLAN",
+            PLAN,
+            plan.as_bytes(),
+            records,
+        )
+    })
+}
+
+/// Writes a file that the run reads, and names it in a variable.
+fn write_beside(
+    command: &mut Command,
+    variable: &str,
+    name: &str,
+    bytes: &[u8],
+    records: &Path,
+) -> Result<(), AttemptError> {
+    let file = records.join(name);
+    std::fs::write(&file, bytes).map_err(|error| {
+        AttemptError::Machine(format!("unable to write {}: {error}", file.display()))
+    })?;
+    command
+        .variables
+        .insert(variable.to_owned(), file.display().to_string());
+    Ok(())
 }
 
 /// The index as strategies see it: what cannot be asked has no versions.

@@ -15,8 +15,11 @@ use maestro_protocol::project::Framework;
 use crate::failure::{Failure, Report, TestOutcome};
 
 /// The file names of the probes below the directory that is put on the run's `PYTHONPATH`.
-pub const PROBES: [(&str, &str); 2] = [
+pub const PROBES: [(&str, &str); 5] = [
+    ("maestro_plan.py", include_str!("plan.py")),
     ("maestro_pytest_probe.py", include_str!("pytest_probe.py")),
+    ("maestro_state.py", include_str!("state.py")),
+    ("maestro_teeth.py", include_str!("teeth.py")),
     (
         "maestro_unittest_probe.py",
         include_str!("unittest_probe.py"),
@@ -100,6 +103,20 @@ impl Plan {
                 .collect(),
             _ => self.arguments.clone(),
         }
+    }
+
+    /// The arguments of a run that plants defects: the same runner, loaded once. `None` where the command does not
+    /// start the runner as a module.
+    pub fn teeth_arguments(&self) -> Option<Vec<String>> {
+        let at = self.arguments.iter().position(|word| word == "-m")?;
+        let runner = match self.framework {
+            Framework::Unittest => "unittest",
+            _ => "pytest",
+        };
+        let mut arguments = self.arguments[..=at].to_vec();
+        arguments.extend(strings(&["maestro_teeth", runner]));
+        arguments.extend_from_slice(self.arguments.get(at + 2..)?);
+        Some(arguments)
     }
 
     /// The variables with the probe in them: its directory comes first on the path, its report goes to `file`.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::failure::{Failure, Frame, Phase, Report, TestOutcome};
+use crate::failure::{Change, Failure, Frame, Phase, Report, TestOutcome};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -20,6 +20,9 @@ struct Record {
     message: String,
     text: String,
     frames: Vec<(String, u32, String)>,
+    path: String,
+    lines: Vec<u32>,
+    changes: Vec<Change>,
 }
 
 /// More failures than this in one run add nothing to the diagnosis.
@@ -37,10 +40,9 @@ pub(super) fn read(records: &[u8], directory: &Path) -> Report {
             "start" => root = record.root.into(),
             "collected" => {
                 for test in record.tests {
-                    report
-                        .outcomes
-                        .entry(relative_id(&test, &root, directory))
-                        .or_insert(TestOutcome::Skipped);
+                    let test = relative_id(&test, &root, directory);
+                    report.order.push(test.clone());
+                    report.outcomes.entry(test).or_insert(TestOutcome::Skipped);
                 }
             }
             "outcome" => outcome(&mut report, &mut unexplained, record, &root, directory),
@@ -48,6 +50,20 @@ pub(super) fn read(records: &[u8], directory: &Path) -> Report {
                 let failure = failure(record, &root, directory);
                 unexplained.retain(|other| other.test != failure.test);
                 report.failures.push(failure);
+            }
+            "state" => {
+                report
+                    .changes
+                    .entry(relative_id(&record.test, &root, directory))
+                    .or_default()
+                    .extend(record.changes);
+            }
+            "lines" => {
+                report
+                    .lines
+                    .entry(relative_path(&record.path, directory))
+                    .or_default()
+                    .extend(record.lines);
             }
             _ => {}
         }
@@ -220,6 +236,18 @@ mod tests {
             relative_id("t.py::a", Path::new("/w/tests"), Path::new("/w")),
             "tests/t.py::a"
         );
+    }
+
+    #[test]
+    fn what_a_test_leaves_behind_and_the_lines_that_it_ran_are_read() {
+        let report = report(&[
+            r#"{"kind":"collected","tests":["t.py::b","t.py::a"]}"#,
+            r#"{"kind":"state","test":"t.py::a","changes":[{"kind":"attribute","owner":"p","name":"X","how":"rebound","shape":"bool","path":"p.py"}]}"#,
+            r#"{"kind":"lines","path":"/w/p.py","lines":[3,4]}"#,
+        ]);
+        assert_eq!(report.order, ["t.py::b", "t.py::a"]);
+        assert_eq!(report.changes["t.py::a"][0].name, "X");
+        assert_eq!(report.lines["p.py"].len(), 2);
     }
 
     #[test]

@@ -8,8 +8,13 @@ import json
 import os
 import sys
 
+import pytest
+from maestro_plan import Plan
+
 _LIMIT = 20000
 _sink = None
+_plan = None
+_base = _here = ""
 
 
 def _emit(**record):
@@ -65,12 +70,41 @@ def _describe(error, fallback_traceback):
 
 
 def pytest_configure(config):
-    global _sink
+    global _sink, _plan, _base, _here
     target = os.environ.get("MAESTRO_PROBE_FILE")
-    if not target or hasattr(config, "workerinput") or hasattr(config, "slaveinput"):
+    if hasattr(config, "workerinput") or hasattr(config, "slaveinput"):
         return
-    _sink = io.open(target, "a", encoding="utf-8")
-    _emit(kind="start", root=_text(getattr(config, "rootdir", "") or os.getcwd()))
+    _here = os.getcwd()
+    _base = _text(getattr(config, "rootdir", "") or _here)
+    if target:
+        _sink = io.open(target, "a", encoding="utf-8")
+        _emit(kind="start", root=_base)
+    _plan = Plan(_emit)
+
+
+def _own(test):
+    """A test's id as the engine has it: relative to the directory of the run, not to pytest's root."""
+    path, mark, rest = test.partition("::")
+    return os.path.relpath(os.path.join(_base, path), _here) + mark + rest
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items):
+    if _plan is None:
+        return
+    kept, left = _plan.arrange(items, lambda item: _own(item.nodeid))
+    if left:
+        config.hook.pytest_deselected(items=left)
+    items[:] = kept
+
+
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item):
+    if _plan is not None:
+        _plan.begin(_own(item.nodeid))
+    yield
+    if _plan is not None:
+        _plan.end(item.nodeid)
 
 
 def pytest_collection_finish(session):
@@ -113,4 +147,6 @@ def pytest_runtest_logreport(report):
 
 
 def pytest_sessionfinish(session, exitstatus):
+    if _plan is not None:
+        _plan.finish()
     _emit(kind="finish", status=int(exitstatus))

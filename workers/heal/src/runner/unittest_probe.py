@@ -5,6 +5,8 @@ import os
 import sys
 import unittest
 
+from maestro_plan import Plan
+
 _LIMIT = 20000
 _target = os.environ.get("MAESTRO_PROBE_FILE")
 _sink = io.open(_target, "a", encoding="utf-8") if _target else None
@@ -59,8 +61,17 @@ class _Result(unittest.TextTestResult):
         )
         self._outcome(test, "failed", when)
 
-    def startTestRun(self):
-        super(_Result, self).startTestRun()
+    plan = None
+
+    def startTest(self, test):
+        super(_Result, self).startTest(test)
+        if self.plan is not None:
+            self.plan.begin(test.id())
+
+    def stopTest(self, test):
+        if self.plan is not None:
+            self.plan.end(test.id())
+        super(_Result, self).stopTest(test)
 
     def addSuccess(self, test):
         super(_Result, self).addSuccess(test)
@@ -93,29 +104,37 @@ class _Result(unittest.TextTestResult):
         self._outcome(test, "failed")
 
 
-class _Runner(unittest.TextTestRunner):
+class Runner(unittest.TextTestRunner):
+    """unittest's own runner, observed."""
+
     resultclass = _Result
 
     def run(self, test):
         _emit(kind="start", root=os.getcwd())
-        _emit(kind="collected", tests=list(_ids(test)))
-        result = super(_Runner, self).run(test)
+        plan = Plan(_emit)
+        kept, left = plan.arrange(list(_cases(test)), lambda case: case.id())
+        if os.environ.get("MAESTRO_PROBE_PLAN"):
+            test = unittest.TestSuite(kept)
+        _emit(kind="collected", tests=[case.id() for case in kept])
+        _Result.plan = plan
+        result = super(Runner, self).run(test)
+        plan.finish()
         _emit(kind="finish", status=0 if result.wasSuccessful() else 1)
         return result
 
 
-def _ids(suite):
+def _cases(suite):
     try:
         children = iter(suite)
     except TypeError:
-        yield suite.id()
+        yield suite
         return
     for child in children:
-        for name in _ids(child):
-            yield name
+        for case in _cases(child):
+            yield case
 
 
 if __name__ == "__main__":
     sys.path.insert(0, os.getcwd())
     # `python -m unittest` without arguments discovers; so does this.
-    unittest.main(module=None, argv=["python -m unittest"] + sys.argv[1:], testRunner=_Runner)
+    unittest.main(module=None, argv=["python -m unittest"] + sys.argv[1:], testRunner=Runner)

@@ -1,0 +1,105 @@
+//! The teeth check on real runs: defects planted below a healed test, each in a process of its own. `unittest` is
+//! enough for it, so nothing is installed.
+
+use std::path::Path;
+
+use maestro_heal::{Healer, SandboxChoice, Settings};
+use maestro_protocol::heal::{HealCompleted, Verdict};
+use serde_json::json;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+const PRODUCT: &str = "def price(amount, member):\n    if amount > 10:\n        amount = amount - 2\n    if member:\n        amount -= 1\n    return amount\n\n\ndef unused(a):\n    return a + 1\n";
+
+/// Heals `test_price`, whose text lacks a colon, below a product.
+async fn heal(product: &str, body: &str) -> HealCompleted {
+    let place = TempDir::new().expect("a directory");
+    let project = place.path().join("project");
+    std::fs::create_dir(&project).expect("a directory");
+    std::fs::write(project.join("price.py"), product).expect("a file");
+    let test = format!(
+        "import unittest\n\nimport price\n\n\nclass PriceTest(unittest.TestCase):\n    def test_price(self)\n{body}"
+    );
+    std::fs::write(project.join("test_price.py"), test).expect("a file");
+    healer(place.path())
+        .heal(
+            &serde_json::from_value(json!({
+                "project": { "repository": project },
+                "kind": "test_failure",
+                "message": "SyntaxError: expected ':'",
+                "test": { "id": "test_price", "framework": "unittest" },
+                "runtime": { "install": [], "command": ["python", "-m", "unittest", "test_price"] }
+            }))
+            .expect("a request"),
+            CancellationToken::new(),
+        )
+        .await
+        .expect("a verdict")
+}
+
+fn healer(place: &Path) -> Healer {
+    Healer::new(Settings {
+        roots: vec![place.to_owned()],
+        work: place.join("work"),
+        cache: place.join("cache"),
+        sandbox: SandboxChoice::Required,
+        ..Settings::default()
+    })
+    .expect("a healer")
+}
+
+#[tokio::test]
+async fn defects_are_planted_only_in_lines_that_the_test_runs_and_a_sharp_test_catches_them() {
+    let body = "        self.assertEqual(price.price(20, True), 17)\n        self.assertEqual(price.price(10, False), 10)\n";
+    let healed = heal(PRODUCT, body).await;
+    assert_eq!(healed.verdict, Verdict::Healed, "{healed:#?}");
+    let teeth = healed.evidence.teeth.expect("teeth");
+    assert_eq!(
+        (teeth.planted, teeth.caught_after, teeth.caught_before),
+        (4, 4, None),
+        "{healed:#?}"
+    );
+    assert!(healed.timing_ms.teeth.is_some());
+    let slipped = |caveat: &String| caveat.contains("does not notice");
+    assert!(!healed.evidence.caveats.iter().any(slipped), "{healed:#?}");
+}
+
+#[tokio::test]
+async fn a_test_that_catches_nothing_is_proposed_and_says_so() {
+    let body = "        price.price(20, True)\n        self.assertTrue(True)\n";
+    let healed = heal(PRODUCT, body).await;
+    assert_eq!(healed.verdict, Verdict::Proposed, "{healed:#?}");
+    let teeth = healed.evidence.teeth.expect("teeth");
+    assert_eq!(teeth.caught_after, 0);
+    assert!(healed.reason.contains("catches none"), "{}", healed.reason);
+    assert!(healed.confidence < 0.3, "{}", healed.confidence);
+}
+
+#[tokio::test]
+async fn a_defect_that_never_ends_counts_as_caught_and_holds_up_nobody() {
+    let product = "def price(amount, member):\n    steps = 0\n    while amount > 0:\n        amount = amount - 1\n        steps = steps + 1\n    return steps\n";
+    let healed = heal(
+        product,
+        "        self.assertEqual(price.price(3, True), 3)\n",
+    )
+    .await;
+    assert_eq!(healed.verdict, Verdict::Healed, "{healed:#?}");
+    let teeth = healed.evidence.teeth.expect("teeth");
+    assert_eq!(teeth.planted, teeth.caught_after, "{healed:#?}");
+}
+
+#[tokio::test]
+async fn a_test_that_cannot_run_twice_in_one_place_has_no_teeth_check_and_stays_healed() {
+    let body = "        import os\n        os.mkdir('once')\n        self.assertEqual(price.price(20, True), 17)\n";
+    let healed = heal(PRODUCT, body).await;
+    assert_eq!(healed.verdict, Verdict::Healed, "{healed:#?}");
+    assert_eq!(healed.evidence.teeth, None);
+    assert!(
+        healed
+            .evidence
+            .caveats
+            .iter()
+            .any(|caveat| caveat.contains("teeth check was not made")),
+        "{healed:#?}"
+    );
+}
