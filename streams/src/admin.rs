@@ -77,7 +77,7 @@ impl Admin {
     pub async fn ensure_groups(&self, groups: &[(&str, &str)]) -> Result<(), Error> {
         for (stream, group) in groups {
             let keys = Keys::new(&self.prefix, stream)?;
-            let mut call = ENSURE.call(&[keys.stream(), &keys.cursor()]);
+            let mut call = ENSURE.call(&[keys.stream(), &keys.cursor(), &keys.fence()]);
             call.arg(*group);
             let reply = self.pool.script(&ENSURE, &call).await?;
             reply.map_err(Error::command("create a consumer group of", keys.stream()))?;

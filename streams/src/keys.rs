@@ -59,6 +59,11 @@ impl Keys {
         self.tagged("cursor")
     }
 
+    /// Fence tokens: a hash from `group/consumer` to a number, and from `#` to the last number used.
+    pub fn fence(&self) -> String {
+        self.tagged("fence")
+    }
+
     /// One tally; see [`crate::Tally`].
     pub fn tally(&self, key: &str) -> String {
         format!("{}{key}", self.tagged("tally:"))

@@ -56,7 +56,7 @@ pub(super) async fn ensure_group(
     keys: &Keys,
     group: &str,
 ) -> RedisResult<Option<String>> {
-    let mut call = ENSURE.call(&[keys.stream(), &keys.cursor()]);
+    let mut call = ENSURE.call(&[keys.stream(), &keys.cursor(), &keys.fence()]);
     call.arg(group);
     let from = ENSURE.run(link, &call).await?;
     Ok(reply::text(from).filter(|from| !from.is_empty()))

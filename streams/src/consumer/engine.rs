@@ -14,8 +14,9 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::attempt::Ended;
-use super::batch::{Batch, Verdict};
+use super::batch::{Batch, Committed};
 use super::breaker::{Breaker, State};
+use super::fence::Fence;
 use super::meters::Meters;
 use super::pace::Pace;
 use super::reader::{Event, Reader};
@@ -56,6 +57,8 @@ struct Held {
     running: Option<Instant>,
     committing: bool,
     lost: bool,
+    /// Covered by the fence token.
+    trusted: bool,
 }
 
 struct Engine<H> {
@@ -79,8 +82,9 @@ struct Engine<H> {
     link: Option<Link>,
     connecting: Doing<(Link, Option<String>)>,
     checking: Doing<(Vec<Work>, RedisResult<Vec<bool>>)>,
-    committing: Doing<(Batch, RedisResult<Vec<Verdict>>)>,
+    committing: Doing<(Batch, RedisResult<Committed>)>,
     tending: Doing<TendingEnded>,
+    fence: Fence,
     /// The batch whose reply was lost is being committed again.
     resent: bool,
     commit_pauses: Pauses,
@@ -136,6 +140,7 @@ pub(super) async fn run<H: Handler>(
     let (events, mut inbox) = mpsc::channel(2);
     let stop = CancellationToken::new();
     let client = Arc::new(AtomicI64::new(0));
+    let fence = Fence::new();
     let reader = Reader {
         endpoint: endpoint.clone(),
         config: config.clone(),
@@ -146,6 +151,7 @@ pub(super) async fn run<H: Handler>(
         stop: stop.clone(),
         client: client.clone(),
         meters: meters.clone(),
+        epoch: fence.epoch(),
     };
     tracing::info!(stream = %keys.name(), group = %config.group, consumer = %name, %endpoint, "consuming");
     let now = Instant::now();
@@ -170,6 +176,7 @@ pub(super) async fn run<H: Handler>(
         checking: None,
         committing: None,
         tending: None,
+        fence,
         resent: false,
         commit_pauses: Pauses::new(control::FIRST_PAUSE, control::LONGEST_PAUSE),
         commit_from: None,

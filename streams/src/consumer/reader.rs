@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use redis::{RedisResult, Value};
@@ -19,8 +19,8 @@ use crate::{ConsumerConfig, Endpoint, Entry, Keys, reply};
 pub(super) enum Event {
     /// A new connection stands. What the old one may have lost must be recovered before new messages are read.
     Connected { go_on: oneshot::Sender<()> },
-    /// New messages.
-    Entries(Vec<Entry>),
+    /// New messages, and the epoch of the fence in which they were asked for.
+    Entries(Vec<Entry>, u64),
 }
 
 /// Does the blocking reads, on a connection that nobody else uses.
@@ -35,6 +35,8 @@ pub(super) struct Reader {
     /// The connection's id at the server, to wake it from a blocking read; 0 if not known.
     pub(super) client: Arc<AtomicI64>,
     pub(super) meters: Arc<Meters>,
+    /// The fence's.
+    pub(super) epoch: Arc<AtomicU64>,
 }
 
 impl Reader {
@@ -88,6 +90,7 @@ impl Reader {
                 count = self.slots.wait(self.config.batch) => count,
                 () = self.stop.cancelled() => return Ok(()),
             };
+            let epoch = self.epoch.load(Ordering::Acquire);
             let (found, stopping) = self.read_unless_stopped(link, count).await;
             let Some(found) = found else { return Ok(()) };
             match found {
@@ -96,7 +99,8 @@ impl Reader {
                     pauses.reset();
                     self.meters.fetched.increment(entries.len() as u64);
                     self.slots.take(entries.len());
-                    if self.events.send(Event::Entries(entries)).await.is_err() {
+                    let event = Event::Entries(entries, epoch);
+                    if self.events.send(event).await.is_err() {
                         return Ok(());
                     }
                 }

@@ -15,8 +15,11 @@ const MOVE: usize = 200;
 /// What one tick shall do.
 pub(super) struct Tend {
     pub(super) consumer: String,
-    /// Entries in hand whose leases are to be renewed; with `recover`, all that are in hand.
+    /// Entries in hand whose leases are to be renewed; all that are in hand if `whole`.
     pub(super) held: Vec<EntryId>,
+    pub(super) whole: bool,
+    /// The fence token as it was last learned; empty if it is not known.
+    pub(super) token: String,
     /// How many to take over at most.
     pub(super) want: usize,
     /// Where the search for them goes on.
@@ -38,6 +41,8 @@ pub(super) struct Tended {
     pub(super) moved: u64,
     pub(super) cursor: String,
     pub(super) vanished: u64,
+    /// The fence token; empty if there is none.
+    pub(super) token: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +62,7 @@ impl Tend {
         config: &ConsumerConfig,
         keys: &Keys,
     ) -> RedisResult<Tended> {
-        let mut call = TEND.call(&[keys.stream(), &keys.delayed()]);
+        let mut call = TEND.call(&[keys.stream(), &keys.delayed(), &keys.fence()]);
         let flag = |yes: bool| if yes { "1" } else { "0" };
         call.arg(&config.group)
             .arg(&self.consumer)
@@ -66,7 +71,8 @@ impl Tend {
             .arg(&self.cursor)
             .arg(MOVE)
             .arg(flag(self.recover.is_some()))
-            .arg(flag(self.recover == Some(true)));
+            .arg(flag(self.recover == Some(true)))
+            .arg(&self.token);
         for id in &self.held {
             call.arg(id.to_string());
         }
@@ -99,6 +105,7 @@ fn tended(value: Value) -> Option<Tended> {
         moved,
         cursor: reply::text(parts.next()?)?,
         vanished: reply::number(&parts.next()?)?,
+        token: reply::text(parts.next()?)?,
     })
 }
 
@@ -125,7 +132,12 @@ pub(super) async fn housekeep(
     about: &str,
 ) -> RedisResult<Housekept> {
     let dead_after = (config.lease * 3).max(config.housekeeping * 3);
-    let mut call = HOUSEKEEP.call(&[keys.stream(), &keys.workers(), &keys.cursor()]);
+    let mut call = HOUSEKEEP.call(&[
+        keys.stream(),
+        &keys.workers(),
+        &keys.cursor(),
+        &keys.fence(),
+    ]);
     call.arg(&config.group)
         .arg(consumer)
         .arg(about)
@@ -185,7 +197,7 @@ pub(super) async fn leave(
     consumer: &str,
     keep: &[EntryId],
 ) -> RedisResult<u64> {
-    let mut call = LEAVE.call(&[keys.stream(), &keys.workers()]);
+    let mut call = LEAVE.call(&[keys.stream(), &keys.workers(), &keys.fence()]);
     // Other replicas may have another lease during a deployment.
     call.arg(&config.group)
         .arg(consumer)

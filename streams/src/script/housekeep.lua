@@ -1,6 +1,6 @@
 -- Trims what all groups have done with, saves how far each has come, says "alive", and deletes dead consumers.
 --
--- KEYS  1 stream, 2 workers, 3 cursor
+-- KEYS  1 stream, 2 workers, 3 cursor, 4 fence
 -- ARGV  1 group, 2 consumer, 3 what to register (host, process, version), 4 after how many ms without a heartbeat a
 --       consumer is dead, 5 retention in ms
 -- Returns {names of deleted consumers, how many entries were trimmed, {group, consumers, pending, lag or -1}…}
@@ -74,6 +74,7 @@ for _, info in ipairs(redis.call('XINFO', 'CONSUMERS', stream, group)) do
     if since > dead_after then
       redis.call('XGROUP', 'DELCONSUMER', stream, group, consumer.name)
       redis.call('HDEL', workers, field)
+      redis.call('HDEL', KEYS[4], field)
       deleted[#deleted + 1] = consumer.name
     end
   end

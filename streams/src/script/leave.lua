@@ -1,6 +1,6 @@
 -- Hands back what this consumer has, so that another one may take it over at once, and leaves the group.
 --
--- KEYS  1 stream, 2 workers
+-- KEYS  1 stream, 2 workers, 3 fence
 -- ARGV  1 group, 2 consumer, 3 how idle the entries shall look, in ms, then the ids that are kept for now
 -- Returns how many entries were handed back.
 local stream, workers, group, me = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
@@ -27,6 +27,7 @@ if kept > 0 then return back end
 if back == 0 then
   redis.call('XGROUP', 'DELCONSUMER', stream, group, me)
   redis.call('HDEL', workers, group .. '/' .. me)
+  redis.call('HDEL', KEYS[3], group .. '/' .. me)
 else
   -- Whoever takes over the last of them deletes this consumer, and need not wait for its heartbeat to grow old.
   redis.call('HSET', workers, group .. '/' .. me, '0 left')

@@ -1,24 +1,44 @@
 -- Keeps what is in hand, fetches what was lost on the way, moves back what is due, and takes over what others left.
 --
--- KEYS  1 stream, 2 delayed
+-- KEYS  1 stream, 2 delayed, 3 fence
 -- ARGV  1 group, 2 consumer, 3 lease in ms, 4 how many to take over, 5 where the search for them goes on,
---       6 how many due messages to move back, 7 '1' to recover own pending entries that are not in hand
---       8 '1' if those count as delivered once more, then the ids in hand
--- Returns {ids no longer owned, entries, ms until the next one is due or -1, moved back, where to go on, how many had vanished}
+--       6 how many due messages to move back, 7 '1' to recover own pending entries that are not in hand,
+--       8 '1' if those count as delivered once more, 9 the consumer's fence token, '' to look everything up, or
+--       'new' to make another one too, then the ids in hand
+-- Returns {ids no longer owned, entries, ms until the next one is due or -1, moved back, where to go on, how many had vanished,
+--       the consumer's fence token or ''}
 --       with entries {id, fields, deliveries, 'own' or 'taken'}
-local stream, delayed = KEYS[1], KEYS[2]
+local stream, delayed, fence = KEYS[1], KEYS[2], KEYS[3]
 local group, me, lease = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local lost, entries, vanished = {}, {}, 0
 
--- Leases. XCLAIM takes from another owner just as readily, so ask first. JUSTID counts no delivery.
+-- A token is a number that this stream has never used before; commit.lua says what it is for. Whoever takes something from a
+-- consumer deletes its token, which works with a full memory too. A process that finds entries under its name was not the only one.
+local token = redis.call('HGET', fence, group .. '/' .. me)
+local trusted = token and token == ARGV[9] and ARGV[8] == '0'
+if not trusted and (not token or ARGV[8] == '1' or ARGV[9] == 'new') then
+  redis.call('HDEL', fence, group .. '/' .. me)
+  token = ''
+  if not redis.call('HGET', fence, '#') then
+    redis.pcall('HSET', fence, '#', string.format('%.0f', time[1] * 1000000 + time[2]))
+  end
+  local reply = redis.pcall('HINCRBY', fence, '#', 1)
+  if type(reply) == 'number' then
+    local number = string.format('%.0f', reply)
+    if type(redis.pcall('HSET', fence, group .. '/' .. me, number)) == 'number' then token = number end
+  end
+end
+
+-- Leases. XCLAIM takes from another owner just as readily, so ask first. JUSTID counts no delivery. A few are looked up in any
+-- case, which notices an XCLAIM by hand.
 local held = {}
-for i = 9, #ARGV do held[ARGV[i]] = true end
-if #ARGV > 8 then
+for i = 10, #ARGV do held[ARGV[i]] = true end
+if #ARGV > 9 then
   local renew = {}
-  for i = 9, #ARGV do
-    if #redis.call('XPENDING', stream, group, ARGV[i], ARGV[i], 1, me) == 1 then
+  for i = 10, #ARGV do
+    if (trusted and #ARGV > 73) or #redis.call('XPENDING', stream, group, ARGV[i], ARGV[i], 1, me) == 1 then
       renew[#renew + 1] = ARGV[i]
     else
       lost[#lost + 1] = ARGV[i]
@@ -67,8 +87,24 @@ if first[2] then wait = math.max(0, math.ceil(tonumber(first[2]) - now)) end
 
 -- Idle for a whole lease: whoever had it is gone or hangs.
 local cursor = ARGV[5]
+local function pending()
+  local counts = {}
+  for _, consumer in ipairs(redis.call('XPENDING', stream, group)[4] or {}) do
+    counts[consumer[1]] = tonumber(consumer[2])
+  end
+  return counts
+end
 if tonumber(ARGV[4]) > 0 then
+  local before = pending()
   local claimed = redis.call('XAUTOCLAIM', stream, group, me, lease, cursor, 'COUNT', ARGV[4])
+  if #claimed[2] + #claimed[3] > 0 then
+    local after = pending()
+    for consumer, count in pairs(before) do
+      if consumer ~= me and (after[consumer] or 0) < count then
+        redis.call('HDEL', fence, group .. '/' .. consumer)
+      end
+    end
+  end
   cursor = claimed[1]
   vanished = vanished + #claimed[3]
   local got = claimed[2]
@@ -79,4 +115,4 @@ if tonumber(ARGV[4]) > 0 then
   end
 end
 
-return {lost, entries, wait, moved, cursor, vanished}
+return {lost, entries, wait, moved, cursor, vanished, token}

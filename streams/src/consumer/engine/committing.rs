@@ -4,7 +4,7 @@ use redis::RedisResult;
 use tokio::time::Instant;
 
 use super::{Engine, as_measure, is_passing};
-use crate::consumer::batch::{Batch, Committer, Verdict};
+use crate::consumer::batch::{Batch, Committed, Committer, Verdict};
 use crate::consumer::work::{Finished, Resolution};
 use crate::{EntryId, Handler};
 
@@ -29,7 +29,11 @@ impl<H: Handler> Engine<H> {
             is_cluster: self.endpoint.is_cluster(),
             now_ms: self.clock.now_ms(),
         };
-        let Some(batch) = committer.batch(&mut self.finished) else {
+        // After a lost reply it is not known what is still pending, until another token was learned.
+        let doubtful = self.resent || self.fence.wants_another();
+        let trusted = |id| !doubtful && self.held.get(&id).is_some_and(|held| held.trusted);
+        let batch = committer.batch(&mut self.finished, self.fence.token(), trusted);
+        let Some(batch) = batch else {
             return;
         };
         for item in &batch.items {
@@ -43,23 +47,24 @@ impl<H: Handler> Engine<H> {
         }));
     }
 
-    pub(super) fn committed(&mut self, batch: Batch, result: RedisResult<Vec<Verdict>>) {
-        let verdicts = match result {
-            Ok(verdicts) => verdicts,
+    pub(super) fn committed(&mut self, batch: Batch, result: RedisResult<Committed>) {
+        let Committed { verdicts, trusted } = match result {
+            Ok(committed) => committed,
             Err(error) => {
                 // It may have happened all the same. What is no longer pending will be fenced.
                 self.resent = true;
-                for item in &batch.items {
-                    if let Some(held) = self.held.get_mut(&item.work.id) {
-                        held.committing = false;
-                    }
-                }
-                self.finished.splice(0..0, batch.items);
+                self.fence.renew();
+                let again = batch.items.into_iter().filter_map(|item| self.revive(item));
+                let again: Vec<_> = again.collect();
+                self.finished.splice(0..0, again);
                 self.commit_from = Some(Instant::now() + self.commit_pauses.next());
                 self.link_failed(&error);
                 return;
             }
         };
+        if batch.trusting && !trusted {
+            self.doubt();
+        }
         let mut released = Vec::with_capacity(verdicts.len());
         let mut refused_all = !verdicts.is_empty();
         let mut committed = 0;
@@ -90,6 +95,18 @@ impl<H: Handler> Engine<H> {
             self.commit_pauses.reset();
         }
         self.release(&released);
+    }
+
+    /// An outcome that was not committed can be committed again, unless its message was lost meanwhile.
+    fn revive(&mut self, item: Finished) -> Option<Finished> {
+        let id = item.work.id;
+        let held = self.held.get_mut(&id)?;
+        held.committing = false;
+        if held.lost {
+            self.release(&[id]);
+            return None;
+        }
+        Some(item)
     }
 
     /// One line for each outcome that took effect; 1 if it was "done".
@@ -125,11 +142,10 @@ impl<H: Handler> Engine<H> {
 
     /// Redis did not accept a part of an outcome, so nothing of it happened.
     pub(super) fn refused(&mut self, item: Finished, error: &str) {
-        let Finished { work, resolution } = item;
+        let Some(Finished { work, resolution }) = self.revive(item) else {
+            return;
+        };
         tracing::error!(stream = %self.keys.name(), entry = %work.entry.id, correlationid = work.correlation(), %error, "Redis refused an outcome");
-        if let Some(held) = self.held.get_mut(&work.id) {
-            held.committing = false;
-        }
         let resolution = match resolution {
             // A name that is taken by another type, a missing permission: no other attempt of the same will do better.
             Resolution::Done(_) if !is_passing(error) => self.again(

@@ -26,22 +26,26 @@ impl<H: Handler> Engine<H> {
                 });
                 self.next_tend = Instant::now();
             }
-            Event::Entries(entries) => {
+            Event::Entries(entries, epoch) => {
                 if self.stopping.is_some() {
                     // Not in hand, so it is handed back with the rest.
                     self.slots.give(entries.len());
                     return;
                 }
+                let trusted = self.fence.covers(epoch);
+                if !trusted {
+                    self.doubt();
+                }
                 for entry in entries {
-                    self.receive(entry, 1);
+                    self.receive(entry, 1, trusted);
                 }
                 self.meters.in_flight.set(as_measure(self.held.len()));
             }
         }
     }
 
-    /// Takes a message in hand and looks at it.
-    pub(super) fn receive(&mut self, entry: Entry, count: u32) {
+    /// Takes a message in hand and looks at it. `trusted`: it is covered by the fence token.
+    pub(super) fn receive(&mut self, entry: Entry, count: u32, trusted: bool) {
         let mut work = Work::new(entry, count);
         if let Some(held) = self.held.get_mut(&work.id) {
             // Found twice: by the reader and by a recovery, or again after the group was made anew.
@@ -57,6 +61,7 @@ impl<H: Handler> Engine<H> {
             running: None,
             committing: false,
             lost: false,
+            trusted,
         };
         self.held.insert(work.id, held);
         match self.inspect(&mut work) {

@@ -25,12 +25,21 @@ impl<H: Handler> Engine<H> {
         let recover = self.recover.as_ref().filter(|_| !stopping);
         let recover = recover.map(|recovery| recovery.counts);
         let due = self.config.lease / 4;
-        let held = self.held.iter().filter(|(_, held)| {
-            !held.lost && (recover.is_some() || now.duration_since(held.leased) >= due)
-        });
+        let whole = recover.is_some() || self.fence.is_stale();
+        let held = self
+            .held
+            .iter()
+            .filter(|(_, held)| !held.lost && (whole || now.duration_since(held.leased) >= due));
+        let token = match (self.fence.wants_another(), self.fence.is_stale()) {
+            (true, _) => "new",
+            (false, true) => "",
+            (false, false) => self.fence.token(),
+        };
         let tend = Tend {
             consumer: self.consumer.clone(),
             held: held.map(|(id, _)| *id).collect(),
+            whole,
+            token: token.to_owned(),
             want: if stopping || self.breaker.state() != State::Closed {
                 0
             } else {
@@ -81,16 +90,20 @@ impl<H: Handler> Engine<H> {
         }
         for id in tended.lost {
             if let Some(held) = self.held.get_mut(&id)
-                && !held.committing
                 && !held.lost
             {
                 held.lost = true;
+                if held.committing {
+                    // The answer says what became of it.
+                    continue;
+                }
                 held.cancelled.cancel();
                 self.meters.fenced.increment(1);
                 tracing::warn!(stream = %self.keys.name(), entry = %id, "the lease was lost; the handler is told to stop");
                 self.drop_if_idle(id);
             }
         }
+        self.learn(&tend, tended.token);
         self.cursor = tended.cursor;
         if tended.vanished > 0 {
             self.meters.vanished.increment(tended.vanished);
@@ -110,7 +123,12 @@ impl<H: Handler> Engine<H> {
             }
             found += 1;
             self.slots.take(1);
-            self.receive(entry, count);
+            self.receive(entry, count, false);
+        }
+        if found > 0 {
+            // A read that is under way, or another answer, may bring the same once more.
+            self.fence.pass();
+            self.doubt();
         }
         // What is overdue and did not move (a full memory, say) waits for the next tick.
         if let Some(due_in) = tended.due_in
@@ -130,6 +148,39 @@ impl<H: Handler> Engine<H> {
         {
             // The reader may have gone; then another one will ask.
             let _ = go_on.send(());
+        }
+    }
+
+    /// What the fence token covers after a tick.
+    fn learn(&mut self, tend: &Tend, token: String) {
+        if tend.token == token && !token.is_empty() {
+            return;
+        }
+        if !tend.whole {
+            return self.doubt();
+        }
+        // Everything in hand was looked up, except what came while the answer was on its way.
+        if self.fence.learn(token) {
+            for held in self.held.values_mut() {
+                held.trusted = false;
+            }
+        }
+        for id in &tend.held {
+            if let Some(held) = self.held.get_mut(id) {
+                held.trusted = true;
+            }
+        }
+        if self.held.values().any(|held| !held.trusted) {
+            self.doubt();
+        }
+    }
+
+    /// The fence token does not cover what is in hand: everything is looked up at once. With a full memory there may be no token;
+    /// then each commit looks up what it needs.
+    pub(super) fn doubt(&mut self) {
+        self.fence.doubt();
+        if !self.fence.token().is_empty() {
+            self.next_tend = Instant::now();
         }
     }
 
