@@ -3,6 +3,7 @@
 //! thing that a repair of the test must not hide.
 
 pub mod subject;
+mod variable;
 
 use crate::case::{Case, Installed};
 use crate::failure::{Failure, Phase};
@@ -129,6 +130,7 @@ fn class(subject: &Subject, said: &Said, failure: &Failure) -> ErrorClass {
             ErrorClass::AttributeError
         }
         Subject::PytestSection => ErrorClass::ConfigError,
+        Subject::VariableMissing(_) => ErrorClass::EnvironmentError,
         Subject::Warning(_) => ErrorClass::DeprecationError,
         Subject::Assertion => ErrorClass::AssertionFailure,
         Subject::Other if is_environment(said) => ErrorClass::EnvironmentError,
@@ -409,6 +411,7 @@ fn is_environment(said: &Said) -> bool {
             | "URLError"
             | "BlockingIOError"
             | "UnicodeEncodeError"
+            | "ZoneInfoNotFoundError"
     );
     let by_words = [
         "unsupported locale setting",

@@ -1,6 +1,7 @@
 //! What a failure is about, read from the words in which Python, pytest and pluggy report it. The words are
 //! theirs; what follows from them is decided elsewhere, with the tree and the environment at hand.
 
+use super::variable;
 use crate::failure::{Failure, Phase};
 
 /// What a failure is about.
@@ -55,6 +56,8 @@ pub enum Subject {
         /// The line as reported.
         line: Option<u32>,
     },
+    /// An environment variable is not set.
+    VariableMissing(String),
     /// A warning that the configuration turns into an error.
     Warning(String),
     /// An `assert` that does not hold, or an exception that did not come.
@@ -153,7 +156,9 @@ fn read(said: &Said, failure: &Failure) -> Subject {
         _ if exception.ends_with("Warning") => return Subject::Warning(message.to_owned()),
         _ => {}
     }
-    runner(message)
+    variable::missing(said, failure)
+        .map(Subject::VariableMissing)
+        .or_else(|| runner(message))
         .or_else(|| imports(exception, message))
         .or_else(|| attributes(exception, message))
         .unwrap_or_else(|| {

@@ -3,8 +3,10 @@
 
 pub(crate) mod api_contract_adaptation;
 mod dependency_fix;
+mod environment_healing;
 #[cfg(test)]
 pub(crate) mod fake;
+mod place;
 pub mod rank;
 mod syntax_repair;
 
@@ -16,6 +18,7 @@ pub fn all() -> &'static [&'static dyn Repair] {
         &syntax_repair::SyntaxRepair,
         &dependency_fix::DependencyFix,
         &api_contract_adaptation::ApiContractAdaptation,
+        &environment_healing::EnvironmentHealing,
     ]
 }
 

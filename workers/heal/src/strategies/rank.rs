@@ -6,6 +6,10 @@
 pub const CONFIGURATION: u32 = 10;
 /// A leftover of Python 2 in the form that means the same in Python 3.
 pub const PYTHON_2: u32 = 20;
+/// A variable that the project itself sets elsewhere.
+pub const DECLARED_VARIABLE: u32 = 25;
+/// A place of its own for what a test writes, binds or runs.
+pub const FIXTURE: u32 = 28;
 /// One missing or superfluous character.
 pub const ONE_CHARACTER: u32 = 30;
 /// A distribution that the project itself asks for, or that is the only one to bring what is missing.
@@ -20,5 +24,7 @@ pub const APPROXIMATE_RULE: u32 = 60;
 pub const DERIVED: u32 = 70;
 /// An older version that the project's own requirements allow; further ones, older, follow.
 pub const OLDER_VERSION: u32 = 80;
+/// Another interpreter that the project says it is made for: the code is left as it is, and so is what it fails by.
+pub const OTHER_INTERPRETER: u32 = 95;
 /// A distribution found by its name only.
 pub const GUESSED_DISTRIBUTION: u32 = 100;

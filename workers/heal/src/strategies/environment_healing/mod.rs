@@ -1,0 +1,94 @@
+//! What the machine or the runner's settings lack: variables, directories, modes, a home, a locale, a time zone, a free
+//! port, another interpreter. What is set comes from the project itself; what is written is the test's own fixture.
+//! A lack that the product may have caused is refused or left to a person.
+
+mod declared;
+mod environ;
+mod files;
+mod interpreter;
+mod locale;
+#[cfg(test)]
+mod tests;
+mod variables;
+
+use maestro_protocol::heal::{RuntimeChanges, Strategy};
+
+use crate::case::{Candidate, Case, Edit, Finding, Repair};
+use crate::classify::subject::{Subject, subject};
+
+/// See the module.
+pub(super) struct EnvironmentHealing;
+
+impl Repair for EnvironmentHealing {
+    fn strategy(&self) -> Strategy {
+        Strategy::EnvironmentHealing
+    }
+
+    fn examine(&self, case: &Case<'_>) -> Vec<Finding> {
+        let Some(failure) = case.failures.first() else {
+            return Vec::new();
+        };
+        let (about, said) = subject(failure);
+        let mut findings = match &about {
+            Subject::VariableMissing(name) => variables::missing(case, failure, name),
+            Subject::Assertion => {
+                let mut findings = variables::read_by_the_test(case, failure);
+                findings.extend(locale::time_zone(case, failure));
+                findings
+            }
+            Subject::Other if said.message.contains("unsupported locale setting") => {
+                locale::unsupported(case, failure)
+            }
+            Subject::Other if said.exception.starts_with("Unicode") => {
+                locale::encoding(case, failure, &said)
+            }
+            Subject::Other => {
+                let mut findings = locale::zones(&said);
+                findings.extend(files::mode(case, failure, &said));
+                findings.extend(files::port(case, failure, &said));
+                if findings.is_empty() {
+                    findings.extend(files::directory(case, failure, &said));
+                }
+                if findings.is_empty() {
+                    findings.extend(files::home(case, failure, &said));
+                }
+                if said.exception == "TypeError" || said.exception == "AttributeError" {
+                    findings.extend(variables::read_by_the_test(case, failure));
+                }
+                findings
+            }
+            _ => Vec::new(),
+        };
+        findings.extend(
+            interpreter::others(case, interpreter::explains(case, &about))
+                .into_iter()
+                .map(Finding::Try),
+        );
+        findings
+    }
+}
+
+fn candidate(
+    description: String,
+    edits: Vec<Edit>,
+    runtime: RuntimeChanges,
+    rank: u32,
+) -> Candidate {
+    Candidate {
+        strategy: Strategy::EnvironmentHealing,
+        description,
+        edits,
+        runtime,
+        rank,
+    }
+}
+
+fn of_runtime<const N: usize>(variables: [(&str, &str); N]) -> RuntimeChanges {
+    RuntimeChanges {
+        variables: variables
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect(),
+        ..RuntimeChanges::default()
+    }
+}
