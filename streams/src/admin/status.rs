@@ -29,7 +29,8 @@ pub struct GroupStatus {
     /// Its name.
     pub group: String,
     /// How many entries were not yet delivered to it. Redis does not always know (after an entry was deleted unread, or for a
-    /// group made in mid-stream); then it is counted here, up to a limit of 10,000, and `None` beyond that.
+    /// group made in mid-stream); then it is counted here, up to a limit of 10,000, and `None` beyond that. What Redis says is
+    /// counted again up to 1000, since it may be too high after a restart; beyond that it is at most the stream's length.
     pub lag: Option<u64>,
     /// How many were delivered and not yet acknowledged.
     pub pending: u64,
@@ -66,6 +67,9 @@ pub struct ConsumerStatus {
 
 /// Redis counts up to here when it has to.
 const COUNTED: usize = 10_000;
+/// And up to here when it says that it knows: `lag` is too high for ever once Redis was restarted after its append-only file was
+/// rewritten, or a replica took over, because `entries-read` then stays behind (seen with 7.0.15).
+const VERIFIED: usize = 1000;
 
 pub(super) async fn read(pool: &Pool, keys: &Keys) -> Result<StreamStatus, Error> {
     let key = keys.stream();
@@ -137,9 +141,16 @@ pub(super) async fn read(pool: &Pool, keys: &Keys) -> Result<StreamStatus, Error
             last_delivered,
             ..GroupStatus::default()
         };
-        complete(pool, keys, &group, &registry, now, &mut of_group)
-            .await?
-            .map_err(Error::command(tried, key))?;
+        complete(
+            pool,
+            keys,
+            &group,
+            &registry,
+            (now, status.length),
+            &mut of_group,
+        )
+        .await?
+        .map_err(Error::command(tried, key))?;
         of_group.group = group;
         status.groups.push(of_group);
     }
@@ -152,7 +163,7 @@ async fn complete(
     keys: &Keys,
     group: &str,
     registry: &HashMap<String, (u64, String)>,
-    now: u64,
+    (now, length): (u64, u64),
     status: &mut GroupStatus,
 ) -> Result<redis::RedisResult<()>, Error> {
     let mut pipeline = Pipeline::new();
@@ -167,14 +178,19 @@ async fn complete(
         .arg("-")
         .arg("+")
         .arg(1000);
-    if status.lag.is_none() {
+    let counted = match status.lag {
+        None => COUNTED,
+        Some(0) => 0,
+        Some(_) => VERIFIED,
+    };
+    if counted > 0 {
         pipeline
             .cmd("XRANGE")
             .arg(keys.stream())
             .arg(format!("({}", status.last_delivered))
             .arg("+")
             .arg("COUNT")
-            .arg(COUNTED + 1);
+            .arg(counted + 1);
     }
     let values = match pool.query(&pipeline).await? {
         Ok(values) => values,
@@ -206,7 +222,11 @@ async fn complete(
         .max()
         .map(Duration::from_millis);
     if let Some(rest) = values.next().and_then(reply::array) {
-        status.lag = (rest.len() <= COUNTED).then_some(rest.len() as u64);
+        if rest.len() <= counted {
+            status.lag = Some(rest.len() as u64);
+        } else {
+            status.lag = status.lag.map(|lag| lag.min(length));
+        }
     }
     Ok(Ok(()))
 }

@@ -35,6 +35,9 @@ end
 -- The cursor stands before the oldest entry that somebody still has in hand: a group made anew from it repeats, it never skips.
 local floor
 local groups, saved = {}, {}
+-- After a restart or a failover Redis's own lag may be too high for ever; it is never more than what the stream holds.
+local length = redis.call('XLEN', stream)
+local newest = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
 for _, info in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
   local g = members(info)
   local last = g['last-delivered-id']
@@ -47,7 +50,10 @@ for _, info in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
   saved[#saved + 1] = g.name
   saved[#saved + 1] = cursor
   if not floor or before(needed, floor) then floor = needed end
-  groups[#groups + 1] = {g.name, g.consumers, g.pending, g.lag or -1}
+  local lag = g.lag or -1
+  if lag > length then lag = length end
+  if not newest or not before(last, newest[1]) then lag = 0 end
+  groups[#groups + 1] = {g.name, g.consumers, g.pending, lag}
 end
 
 local trimmed = 0

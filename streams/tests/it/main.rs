@@ -4,6 +4,7 @@ mod authority;
 mod cluster;
 mod commit;
 mod endpoint;
+mod lag;
 mod lease;
 mod net;
 mod nodes;
