@@ -3,7 +3,7 @@
 CARGO ?= cargo
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test build fmt lint fmt-check clippy deny ci schemas corpus bench clean cargo-is-there
+.PHONY: help demo test build fmt lint fmt-check clippy deny ci schemas corpus bench crash clean cargo-is-there
 
 # rustup puts cargo here; a shell that was open before does not know it yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -69,6 +69,12 @@ corpus: cargo-is-there ## heal every case of the corpus of real failing tests, a
 bench: cargo-is-there ## the runtime beside bare loops and its peers; writes bench/results
 	@deploy/setup.sh test
 	$(CARGO) run --locked --quiet --release --package maestro-bench -- --write bench/results
+
+# Every scenario takes DURATION; the same SEED repeats the same faults.
+crash: DURATION ?= 10m
+crash: cargo-is-there ## kill, freeze and cut a fleet and its Redis, and count; DURATION=10m SEED=1
+	@deploy/setup.sh test
+	$(CARGO) run --locked --quiet --release --package maestro-crash -- --duration $(DURATION) $(if $(SEED),--seed $(SEED))
 
 clean: ## remove what was built, and what the demo left
 	$(CARGO) clean

@@ -1,0 +1,144 @@
+//! One worker process: the hidden subcommand `worker`. It consumes every stream of the suite until SIGTERM.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Args;
+use maestro_streams::{
+    CancellationToken, Consumer, DeadLetter, Delivery, Endpoint, Entry, Handler, Inspection,
+    Outcome, Outgoing,
+};
+use tokio::io::AsyncReadExt as _;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+
+use crate::load::{Fate, Job, Kind};
+use crate::names::{self, EFFECTS, HOP};
+
+/// What a worker process is told.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct WorkerOptions {
+    /// Where Redis is
+    #[arg(long)]
+    url: Endpoint,
+    /// Its name, in effects and in the group
+    #[arg(long)]
+    name: String,
+    /// The lease, in milliseconds
+    #[arg(long)]
+    lease_ms: u64,
+    /// The streams to read
+    #[arg(long, value_delimiter = ',')]
+    streams: Vec<String>,
+}
+
+/// Runs until SIGTERM, or until whoever started it is gone (its end of standard input closes).
+pub(crate) async fn run(options: WorkerOptions) -> anyhow::Result<()> {
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_env("CRASH_LOG"))
+        .with_writer(std::io::stderr)
+        .init();
+    let mut term = signal(SignalKind::terminate()).context("SIGTERM")?;
+    let lease = Duration::from_millis(options.lease_ms);
+    let stop = CancellationToken::new();
+    let mut running = JoinSet::new();
+    for stream in &options.streams {
+        let handler = Act {
+            name: options.name.as_str().into(),
+            lease,
+        };
+        let mut config = names::config(stream, lease);
+        config.name = Some(options.name.clone());
+        let consumer = Consumer::new(options.url.clone(), config, handler)?;
+        running.spawn(consumer.run(stop.clone()));
+    }
+    tokio::spawn(async {
+        let mut nothing = [0];
+        // Nobody writes: this ends with the suite.
+        drop(tokio::io::stdin().read(&mut nothing).await);
+        std::process::exit(1);
+    });
+    tokio::spawn({
+        let stop = stop.clone();
+        async move {
+            term.recv().await;
+            stop.cancel();
+        }
+    });
+    while let Some(ended) = running.join_next().await {
+        ended??;
+    }
+    Ok(())
+}
+
+/// What a message asks for is done.
+struct Act {
+    name: Arc<str>,
+    lease: Duration,
+}
+
+fn text<'a>(entry: &'a Entry, field: &str) -> &'a str {
+    entry.fields.get_str(field).unwrap_or("")
+}
+
+impl Act {
+    /// One message that names the published one, with an id that follows from its cause.
+    fn effect(&self, stream: &str, delivery: &Delivery) -> Outgoing {
+        let entry = &delivery.entry;
+        Outgoing::new(stream)
+            .field("id", format!("{}/0", text(entry, "id")))
+            .field("of", text(entry, "of").to_owned())
+            .field("by", self.name.as_bytes().to_vec())
+            .field("deliveries", delivery.deliveries.to_string())
+    }
+
+    async fn act(&self, job: Job, delivery: &Delivery) -> Outcome {
+        let (fate, first) = (job.fate(), delivery.deliveries <= 1);
+        match job.kind {
+            Kind::Retry if delivery.deliveries <= job.retries() => {
+                return Outcome::Retry {
+                    reason: "not yet".to_owned(),
+                    after: None,
+                };
+            }
+            Kind::Dead => {
+                if let Fate::Dead(reason) = fate {
+                    return Outcome::Dead(DeadLetter::new(reason, "as it was asked for"));
+                }
+            }
+            Kind::Panic => assert!(!first && fate == Fate::Effect, "as it was asked for"),
+            Kind::Fatal if first || fate != Fate::Effect => std::process::abort(),
+            Kind::Hold if first => delivery.cancelled.cancelled().await,
+            _ => {}
+        }
+        let nap = job.nap(self.lease);
+        if !nap.is_zero() {
+            tokio::select! {
+                () = tokio::time::sleep(nap) => {}
+                () = delivery.cancelled.cancelled() => {}
+            }
+        }
+        let stream = if job.is_chained() { HOP } else { EFFECTS };
+        Outcome::Done(vec![self.effect(stream, delivery)])
+    }
+}
+
+impl Handler for Act {
+    fn inspect(&self, entry: &Entry) -> Inspection {
+        Inspection::handle().key(text(entry, "id"))
+    }
+
+    async fn handle(&self, delivery: Delivery) -> Outcome {
+        match &*delivery.stream {
+            HOP => Outcome::Done(vec![self.effect(EFFECTS, &delivery)]),
+            // In a cluster what goes to another stream may be sent twice, and the receiver's deduplication makes it one. What
+            // the receiver does to its own stream's keys is one atomic step there too, and a dead letter is such a thing.
+            EFFECTS => Outcome::Dead(DeadLetter::new("settled", "it counts")),
+            _ => match text(&delivery.entry, "of").parse() {
+                Ok(job) => self.act(job, &delivery).await,
+                Err(_) => Outcome::Dead(DeadLetter::new("unknown", "no id of the suite")),
+            },
+        }
+    }
+}
