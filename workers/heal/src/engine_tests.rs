@@ -359,6 +359,38 @@ async fn a_failure_that_comes_and_goes_is_not_healed_by_luck() {
 }
 
 #[tokio::test]
+async fn a_matter_of_time_has_to_hold_on_a_busy_machine_too() {
+    static REPAIRS: Repairs = &[&Says(|_| {
+        let Finding::Try(mut candidate) = edit("test_a.py", "fine\n") else {
+            return Vec::new();
+        };
+        candidate.strategy = Strategy::TimingAdjustment;
+        vec![Finding::Try(candidate)]
+    })];
+    let (answer, _) = run(Script::new(), "# fails: boom\n", true, REPAIRS).await;
+    assert_eq!(
+        (answer.verdict, answer.evidence.after.as_str()),
+        (Verdict::Healed, "6/6")
+    );
+    // The seventh run is one of the three that run at once.
+    let (answer, _) = run(
+        Script {
+            flaps: Some(7),
+            ..Script::new()
+        },
+        "# fails: boom\n",
+        true,
+        REPAIRS,
+    )
+    .await;
+    assert_eq!(
+        (answer.verdict, answer.evidence.after.as_str()),
+        (Verdict::NoFix, "5/6")
+    );
+    assert!(answer.reason.contains("busy machine"), "{}", answer.reason);
+}
+
+#[tokio::test]
 async fn a_patch_bomb_is_refused_with_its_size() {
     static REPAIRS: Repairs = &[&Says(|_| {
         vec![edit("test_a.py", &"fine\n".repeat(200_000))]

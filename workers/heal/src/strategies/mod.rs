@@ -9,6 +9,7 @@ pub(crate) mod fake;
 mod place;
 pub mod rank;
 mod syntax_repair;
+mod timing_adjustment;
 
 use crate::case::{Case, Repair};
 
@@ -19,6 +20,7 @@ pub fn all() -> &'static [&'static dyn Repair] {
         &dependency_fix::DependencyFix,
         &api_contract_adaptation::ApiContractAdaptation,
         &environment_healing::EnvironmentHealing,
+        &timing_adjustment::TimingAdjustment,
     ]
 }
 

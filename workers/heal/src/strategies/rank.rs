@@ -24,6 +24,8 @@ pub const APPROXIMATE_RULE: u32 = 60;
 pub const DERIVED: u32 = 70;
 /// An older version that the project's own requirements allow; further ones, older, follow.
 pub const OLDER_VERSION: u32 = 80;
+/// More time for something to happen, where the test itself says for what it waits.
+pub const WAIT: u32 = 75;
 /// Another interpreter that the project says it is made for: the code is left as it is, and so is what it fails by.
 pub const OTHER_INTERPRETER: u32 = 95;
 /// A distribution found by its name only.

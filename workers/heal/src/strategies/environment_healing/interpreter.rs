@@ -128,6 +128,46 @@ pub(super) fn others(case: &Case<'_>, explained: bool) -> Vec<Candidate> {
         .collect()
 }
 
+/// The newest interpreter of this host that still has a module of the standard library which the newer ones lack, for a
+/// project that does not say which interpreters it is made for.
+pub(super) fn before_the_removal(case: &Case<'_>, about: &Subject) -> Option<Candidate> {
+    let Subject::ModuleMissing(module) = about else {
+        return None;
+    };
+    let (module, since) = REMOVED
+        .iter()
+        .find(|(removed, _)| module.split('.').next() == Some(removed))?;
+    let range = Range::read(case.tree);
+    let allowed = |version: Version| {
+        range
+            .stated
+            .as_ref()
+            .is_none_or(|(specifiers, _)| allows(specifiers, version))
+    };
+    let now = case.installed.python;
+    let (major, minor) = case
+        .installed
+        .interpreters
+        .iter()
+        .copied()
+        .filter(|version| {
+            version.0 == now.0 && version < since && *since <= now && allowed(*version)
+        })
+        .max()?;
+    Some(candidate(
+        format!(
+            "run on Python {major}.{minor} in place of {}.{}: `{module}` left the standard library with {}.{}",
+            now.0, now.1, since.0, since.1
+        ),
+        Vec::new(),
+        RuntimeChanges {
+            python: Some(format!("{major}.{minor}")),
+            ..RuntimeChanges::default()
+        },
+        rank::OTHER_INTERPRETER + 10,
+    ))
+}
+
 impl Range {
     fn read(tree: &dyn Tree) -> Self {
         static STATED: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -298,6 +338,26 @@ mod tests {
         assert_eq!(offered(&classifiers, (3, 9), true), [] as [&str; 0]);
         let tox = [("tox.ini", "[tox]\nenvlist = py{27,38}, py310\n[testenv]\n")];
         assert_eq!(offered(&tox, (3, 12), true), ["3.10"]);
+    }
+
+    #[test]
+    fn a_module_that_left_the_standard_library_is_found_on_the_last_interpreter_that_has_it() {
+        let files = Files::new(&[("setup.py", "setup()\n")]);
+        let installed = Installed {
+            python: (3, 13),
+            interpreters: vec![(2, 7), (3, 9), (3, 11), (3, 12), (3, 13)],
+            ..Installed::default()
+        };
+        let index = Index::default();
+        let python = |module: &str| {
+            let about = Subject::ModuleMissing(module.to_owned());
+            before_the_removal(&case(&[], &files, &installed, &index), &about)?
+                .runtime
+                .python
+        };
+        assert_eq!(python("imp").as_deref(), Some("3.11"));
+        assert_eq!(python("telnetlib").as_deref(), Some("3.12"));
+        assert_eq!(python("requests"), None);
     }
 
     #[test]

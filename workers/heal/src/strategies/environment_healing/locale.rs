@@ -52,12 +52,15 @@ pub(super) fn unsupported(case: &Case<'_>, failure: &Failure) -> Vec<Finding> {
     {
         let splices: Vec<Splice> = source
             .nodes()
-            .filter(|node| {
-                place::string_value(source, *node)
-                    .is_some_and(|value| ANY_UNICODE.contains(&value.as_str()))
+            .filter_map(|node| {
+                let value = place::string_value(source, node)?;
+                let whole = ANY_UNICODE.contains(&value.as_str()) && chooses(source, node);
+                let part = matches!(value.as_str(), "en_US" | "en_GB")
+                    && completes(source)
+                    && in_a_call(node);
+                let new = if whole { BUILT_IN } else { "C" };
+                (whole || part).then(|| Splice::replace(node.byte_range(), format!("\"{new}\"")))
             })
-            .filter(|node| chooses(source, *node))
-            .map(|node| Splice::replace(node.byte_range(), format!("\"{BUILT_IN}\"")))
             .collect();
         if !splices.is_empty()
             && let Some(text) = apply(source.text(), &splices)
@@ -85,6 +88,19 @@ pub(super) fn unsupported(case: &Case<'_>, failure: &Failure) -> Vec<Finding> {
         frame.path, frame.line
     )));
     findings
+}
+
+/// Whether the file puts the encoding behind a language itself: `"{0}.UTF-8".format(language)`.
+fn completes(source: &Source) -> bool {
+    ["}.UTF-8", "}.utf8", "%s.UTF-8", "+ \".UTF-8", "+ '.UTF-8"]
+        .iter()
+        .any(|ending| source.text().contains(ending))
+}
+
+fn in_a_call(literal: Node<'_>) -> bool {
+    literal
+        .parent()
+        .is_some_and(|parent| parent.kind() == "argument_list")
 }
 
 /// Whether a literal is what `setlocale` is given, or a plain constant.

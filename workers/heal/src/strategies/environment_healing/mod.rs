@@ -64,6 +64,13 @@ impl Repair for EnvironmentHealing {
                 .into_iter()
                 .map(Finding::Try),
         );
+        findings.extend(interpreter::before_the_removal(case, &about).map(|candidate| {
+            Finding::Propose(
+                candidate,
+                "the project does not say which interpreters it is made for, and a port would last longer"
+                    .to_owned(),
+            )
+        }));
         findings
     }
 }

@@ -467,6 +467,13 @@ fn a_locale_of_no_country_in_particular_gives_way_to_the_one_that_every_host_has
         repaired.contains("setlocale(locale.LC_ALL, \"C.UTF-8\")"),
         "{repaired}"
     );
+    // The language alone, where a function of the tests puts the encoding behind it.
+    let parts = "import locale\n\n\ndef load(x):\n    locale.setlocale(locale.LC_ALL, '{}.UTF-8'.format(x))\n\n\ndef test():\n    load('en_US')\n";
+    let found = answers(&[("tests/test_a.py", parts)], fails());
+    assert!(
+        matches!(found.as_slice(), [Answer::Text(repaired), Answer::Lacking(_)] if repaired.contains("load(\"C\")")),
+        "{found:?}"
+    );
     // What a German locale prints is not what another one prints.
     let german = test.replace("en_US", "de_DE");
     let found = answers(&[("tests/test_a.py", &german)], fails());
