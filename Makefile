@@ -68,6 +68,7 @@ corpus: cargo-is-there ## heal every case of the corpus of real failing tests, a
 
 bench: cargo-is-there ## the runtime beside bare loops and its peers; writes bench/results
 	@deploy/setup.sh test
+	$(CARGO) build --locked --quiet --release --manifest-path bench/peers/Cargo.toml --target-dir target/peers
 	$(CARGO) run --locked --quiet --release --package maestro-bench -- --write bench/results
 
 # Every scenario takes DURATION; the same SEED repeats the same faults.

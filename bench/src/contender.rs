@@ -30,6 +30,24 @@ pub enum Contender {
     Runtime,
     /// The runtime with nothing changed, concurrency 16
     RuntimeDefault,
+    /// apalis-redis
+    Apalis,
+    /// sea-streamer-redis on all cores, as its documentation has it
+    SeaStreamer,
+    /// sea-streamer-redis on one thread
+    #[value(name = "sea-streamer-1")]
+    SeaStreamer1,
+}
+
+/// Where it shows that all messages are acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// The group of the stream has nothing pending.
+    Pending,
+    /// The set of what is done holds them all.
+    DoneSet,
+    /// As [`Self::Pending`], but only when it has ended: it acknowledges in the background, once a second.
+    AtTheEnd,
 }
 
 impl Contender {
@@ -41,27 +59,51 @@ impl Contender {
             Self::Script2 => "script2",
             Self::Runtime => "runtime",
             Self::RuntimeDefault => "runtime-default",
+            Self::Apalis => "apalis",
+            Self::SeaStreamer => "sea-streamer",
+            Self::SeaStreamer1 => "sea-streamer-1",
         }
     }
 
-    /// What it does and what it promises, in one line.
+    /// What it is and what it promises, in one line.
     pub fn about(self) -> &'static str {
         match self {
             Self::Bare => {
-                "redis crate, batches of 256: XREADGROUP, then a pipeline of XADDs and one XACK; no guarantee, doubles after a crash"
+                "redis crate, batches of 256: XREADGROUP, then XADDs and one XACK in a pipeline; no guarantee, doubles after a crash"
             }
             Self::Script => {
-                "the same with one EVALSHA a batch: SET NX PX, XADD, XACK in one step; no lease, retry, take-over or reconnection"
+                "the same, but one script a batch (SET NX PX, XADD, XACK); no fence, lease, retry or reconnection"
             }
             Self::Script2 => {
-                "the same script on two connections: the next batch is read while the last one commits"
+                "the same on two connections: the next batch is read while the last one commits"
             }
             Self::Runtime => {
-                "maestro_streams::Consumer, every default guarantee on, concurrency 512, batches of 256"
+                "maestro_streams::Consumer, every default guarantee on, only concurrency raised from 16 to 512"
             }
-            Self::RuntimeDefault => {
-                "maestro_streams::Consumer with nothing changed: concurrency 16"
+            Self::RuntimeDefault => "maestro_streams::Consumer with nothing changed",
+            Self::Apalis => {
+                "apalis-redis 1.0: batches of 256, concurrency 512, no task locks, no events; at least once"
             }
+            Self::SeaStreamer => {
+                "sea-streamer-redis 0.5: batches of 256, AutoCommit::Rolling, all cores as in its examples; at least once"
+            }
+            Self::SeaStreamer1 => {
+                "the same on one thread, which its documentation does not mention"
+            }
+        }
+    }
+
+    /// Whether it lives in the program of the peers.
+    pub fn is_peer(self) -> bool {
+        matches!(self, Self::Apalis | Self::SeaStreamer | Self::SeaStreamer1)
+    }
+
+    /// Where it shows that all messages are acknowledged.
+    pub fn settled(self) -> Settled {
+        match self {
+            Self::Apalis => Settled::DoneSet,
+            Self::SeaStreamer | Self::SeaStreamer1 => Settled::AtTheEnd,
+            _ => Settled::Pending,
         }
     }
 }

@@ -24,11 +24,21 @@ fn measure(options: &Options) -> anyhow::Result<()> {
         append_only: options.appendonly,
     };
     let mut err = std::io::stderr();
+    let mut contenders = options.contenders();
+    let peers = worker::peers_program();
+    if peers.is_none() && contenders.iter().any(|contender| contender.is_peer()) {
+        contenders.retain(|contender| !contender.is_peer());
+        let _ = writeln!(
+            err,
+            "the peers are not built, so they are left out; make bench builds them"
+        );
+    }
     let rounds = relay::run(
-        &options.contenders(),
+        &contenders,
         settings.messages,
         usize::try_from(options.rounds)?,
         settings.append_only,
+        peers.as_deref(),
         |turn| {
             // Progress for whoever watches; nobody may be there.
             let _ = writeln!(

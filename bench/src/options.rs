@@ -23,6 +23,9 @@ pub struct Options {
     /// Only these, with commas between
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub only: Vec<Contender>,
+    /// Without apalis-redis and sea-streamer-redis
+    #[arg(long)]
+    pub no_peers: bool,
     /// Let redis-server write an append-only file (appendfsync everysec); without this there is none
     #[arg(long)]
     pub appendonly: bool,
@@ -62,7 +65,10 @@ pub enum Hidden {
 impl Options {
     /// Who takes part, in the order of their turns.
     pub fn contenders(&self) -> Vec<Contender> {
-        let wanted = |contender: &Contender| self.only.is_empty() || self.only.contains(contender);
+        let wanted = |contender: &Contender| {
+            (self.only.is_empty() || self.only.contains(contender))
+                && !(self.no_peers && contender.is_peer())
+        };
         Contender::value_variants()
             .iter()
             .copied()

@@ -1,5 +1,6 @@
 //! Throughput: a closed loop over waiting messages, as fast as each contender can.
 
+use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Context as _;
@@ -7,7 +8,10 @@ use anyhow::Context as _;
 use crate::contender::Contender;
 use crate::figures::{Figures, Round, float};
 use crate::store::Store;
-use crate::worker::Worker;
+use crate::worker::{self, Worker};
+
+/// The peers get no more messages than this, or a round would take too long; their rate does not depend on it.
+pub const MOST_FOR_PEERS: usize = 100_000;
 
 /// Gives every contender its turn in every round, each with a redis-server of its own; `tell` hears of each as it ends.
 pub fn run(
@@ -15,12 +19,18 @@ pub fn run(
     messages: usize,
     rounds: usize,
     append_only: bool,
+    peers: Option<&Path>,
     mut tell: impl FnMut(&Round),
 ) -> anyhow::Result<Vec<Round>> {
     let mut all = Vec::new();
     for round in 1..=rounds {
         for &contender in contenders {
-            let turn = turn(round, contender, messages, append_only)
+            let messages = if contender.is_peer() {
+                messages.min(MOST_FOR_PEERS)
+            } else {
+                messages
+            };
+            let turn = turn(round, contender, messages, append_only, peers)
                 .with_context(|| format!("unable to measure {}", contender.name()))?;
             tell(&turn);
             all.push(turn);
@@ -34,18 +44,27 @@ fn turn(
     contender: Contender,
     messages: usize,
     append_only: bool,
+    peers: Option<&Path>,
 ) -> anyhow::Result<Round> {
     let mut store = Store::start(append_only)?;
-    store.fill(messages)?;
-    let mut worker = Worker::start(contender, &store.url())?;
+    let mut worker = match peers {
+        Some(program) if contender.is_peer() => {
+            worker::load_peer(program, contender, &store.url(), messages)?;
+            Worker::start_peer(program, contender, &store.url())?
+        }
+        _ => {
+            store.fill(messages)?;
+            Worker::start(contender, &store.url())?
+        }
+    };
     let (worker_before, redis_before) = (worker.usage()?, store.usage()?);
     let started = Instant::now();
     worker.go()?;
-    store.wait(messages, &mut worker)?;
+    store.wait(messages, contender, &mut worker)?;
     let seconds = started.elapsed().as_secs_f64();
     let (worker_after, redis_after) = (worker.usage()?, store.usage()?);
     worker.finish()?;
-    store.verify(messages)?;
+    store.verify(messages, contender)?;
     let n = float(messages as u64);
     Ok(Round {
         round,

@@ -16,6 +16,10 @@ pub struct Report {
     pub ratio_to_bare: Option<f64>,
     /// … over those of the loop with an atomic script, on one connection.
     pub ratio_to_script: Option<f64>,
+    /// … over those of the faster one of apalis-redis and sea-streamer-redis, at their fastest documented settings.
+    pub ratio_to_fastest_peer: Option<f64>,
+    /// … over those of sea-streamer-redis on one thread, which is faster still and not documented.
+    pub ratio_to_sea_streamer_on_one_thread: Option<f64>,
     /// The medians of each contender.
     pub medians: BTreeMap<&'static str, Figures>,
     /// What each contender did in each round.
@@ -52,6 +56,11 @@ impl Report {
         Self {
             ratio_to_bare: ratio_to(Contender::Bare),
             ratio_to_script: ratio_to(Contender::Script),
+            ratio_to_fastest_peer: [Contender::Apalis, Contender::SeaStreamer]
+                .into_iter()
+                .filter_map(ratio_to)
+                .min_by(f64::total_cmp),
+            ratio_to_sea_streamer_on_one_thread: ratio_to(Contender::SeaStreamer1),
             medians,
             rounds,
             settings,

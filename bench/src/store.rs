@@ -8,7 +8,7 @@ use maestro_redis_server::Server;
 use maestro_streams::{Endpoint, Outgoing, Publisher};
 use redis::{Client, Connection, Value};
 
-use crate::contender::{GROUP, JOBS, RESULTS};
+use crate::contender::{Contender, GROUP, JOBS, RESULTS, Settled};
 use crate::message;
 use crate::usage::Usage;
 use crate::worker::Worker;
@@ -25,9 +25,13 @@ pub(crate) struct Store {
 }
 
 impl Store {
+    /// A server on a port of 127.0.0.1, since not every contender knows sockets.
     /// `append_only`: with an append-only file that reaches the disk once a second, as the fleet's own server has it; else without.
     pub(crate) fn start(append_only: bool) -> anyhow::Result<Self> {
-        let server = Server::builder().append_only(append_only).start()?;
+        let server = Server::builder()
+            .free_port()
+            .append_only(append_only)
+            .start()?;
         let connection = Client::open(server.url())?.get_connection()?;
         Ok(Self { server, connection })
     }
@@ -62,17 +66,22 @@ impl Store {
         })
     }
 
-    /// Waits until there are `n` results and nothing is pending.
+    /// Waits until there are `n` results and all messages are acknowledged, as far as the contender shows it while it runs.
     ///
     /// # Errors
     /// When the worker has ended, and when it has made no progress for half a minute.
-    pub(crate) fn wait(&mut self, n: usize, worker: &mut Worker) -> anyhow::Result<()> {
+    pub(crate) fn wait(
+        &mut self,
+        n: usize,
+        contender: Contender,
+        worker: &mut Worker,
+    ) -> anyhow::Result<()> {
         let (mut before, mut progress) = (0, Instant::now());
         loop {
             let done: usize = redis::cmd("XLEN")
                 .arg(RESULTS)
                 .query(&mut self.connection)?;
-            if done >= n && self.pending()? == 0 {
+            if done >= n && self.is_settled(n, contender)? {
                 return Ok(());
             }
             if done > before {
@@ -84,6 +93,19 @@ impl Store {
             }
             thread::sleep(LOOK);
         }
+    }
+
+    fn is_settled(&mut self, n: usize, contender: Contender) -> anyhow::Result<bool> {
+        Ok(match contender.settled() {
+            Settled::Pending => self.pending()? == 0,
+            Settled::DoneSet => {
+                let done: usize = redis::cmd("SCARD")
+                    .arg(format!("{JOBS}:done"))
+                    .query(&mut self.connection)?;
+                done >= n
+            }
+            Settled::AtTheEnd => true,
+        })
     }
 
     /// How many messages are delivered and not acknowledged.
@@ -101,8 +123,12 @@ impl Store {
         }
     }
 
-    /// Reads every result and makes sure that each message has exactly one.
-    pub(crate) fn verify(&mut self, n: usize) -> anyhow::Result<()> {
+    /// After the worker has ended: makes sure that nothing is pending, and that each message has exactly one result, by reading them all.
+    pub(crate) fn verify(&mut self, n: usize, contender: Contender) -> anyhow::Result<()> {
+        if contender.settled() == Settled::AtTheEnd {
+            let pending = self.pending()?;
+            ensure!(pending == 0, "{pending} messages are not acknowledged");
+        }
         let mut seen = vec![false; n];
         let mut from = "-".to_owned();
         loop {
@@ -112,8 +138,7 @@ impl Store {
             let Some((last, _)) = page.last() else { break };
             from = format!("({last}");
             for (id, fields) in &page {
-                let cause = fields.iter().find(|(name, _)| name == "causationid");
-                let number = cause.and_then(|(_, cause)| message::number(cause));
+                let number = fields.iter().find_map(|(name, value)| cause(name, value));
                 let place = number.and_then(|number| seen.get_mut(number));
                 let place =
                     place.with_context(|| format!("the result {id} belongs to no message"))?;
@@ -135,5 +160,18 @@ impl Store {
             .lines()
             .find_map(|line| line.strip_prefix("redis_version:"));
         Ok(version.unwrap_or("unknown").to_owned())
+    }
+}
+
+/// Which message a result belongs to, if this field tells.
+fn cause(name: &str, value: &str) -> Option<usize> {
+    match name {
+        "causationid" => message::number(value),
+        // sea-streamer carries one value, and the result is in it.
+        "msg" => {
+            let result: serde_json::Value = serde_json::from_str(value).ok()?;
+            message::number(result["causationid"].as_str()?)
+        }
+        _ => None,
     }
 }

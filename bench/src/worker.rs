@@ -3,10 +3,11 @@
 
 use std::env;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use maestro_streams::CancellationToken;
 
 use crate::contender::{CONCURRENCY, Contender, bare, runtime, script};
@@ -44,6 +45,7 @@ pub fn work(contender: Contender, url: &str) -> anyhow::Result<()> {
                 Contender::Script2 => script::run_two(url).await,
                 Contender::Runtime => runtime::run(url, Some(CONCURRENCY), stop.clone()).await,
                 Contender::RuntimeDefault => runtime::run(url, None, stop.clone()).await,
+                peer => bail!("{} lives in the program of the peers", peer.name()),
             }
         };
         let own_end = matches!(contender, Contender::Runtime | Contender::RuntimeDefault);
@@ -74,6 +76,13 @@ impl Worker {
         let mut command = Command::new(env::current_exe()?);
         command.args([SUBCOMMAND, contender.name(), url]);
         Self::spawn(contender.name(), command)
+    }
+
+    /// Starts a worker that lives in the program of the peers.
+    pub(crate) fn start_peer(program: &Path, peer: Contender, url: &str) -> anyhow::Result<Self> {
+        let mut command = Command::new(program);
+        command.args(["work", peer.name(), url]);
+        Self::spawn(peer.name(), command)
     }
 
     fn spawn(name: &'static str, mut command: Command) -> anyhow::Result<Self> {
@@ -125,4 +134,27 @@ impl Drop for Worker {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Lets a peer fill its queue or stream in its own way.
+pub(crate) fn load_peer(
+    program: &Path,
+    peer: Contender,
+    url: &str,
+    n: usize,
+) -> anyhow::Result<()> {
+    let mut command = Command::new(program);
+    command.args(["load", peer.name(), url, &n.to_string()]);
+    let status = command
+        .status()
+        .with_context(|| format!("unable to start {}", program.display()))?;
+    ensure!(status.success(), "{} failed to load: {status}", peer.name());
+    Ok(())
+}
+
+/// Where `make bench` puts the program of the peers: `target/peers/release/peers`, beside `target/release/relay`. `None` if it is not there.
+pub fn peers_program() -> Option<PathBuf> {
+    let own = env::current_exe().ok()?;
+    let program = own.parent()?.parent()?.join("peers/release/peers");
+    program.is_file().then_some(program)
 }
