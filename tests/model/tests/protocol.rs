@@ -1,0 +1,213 @@
+//! The protocol holds in every order of its steps, and without any one of its rules it does not.
+
+use maestro_model::search::{Counterexample, explore};
+use maestro_model::{Publishing, Rules, Scenario, Step};
+
+/// The same message twice.
+const TWICE: &[Option<u8>] = &[Some(0), Some(0)];
+/// Two messages that only the fence protects.
+const WITHOUT_KEYS: &[Option<u8>] = &[None, None];
+/// One of each.
+const MIXED: &[Option<u8>] = &[Some(0), None];
+
+const INTRUDES: &str = "a commit changed an entry that another consumer had taken over";
+const DOUBLES: &str = "two effects of one message";
+const LOSES: &str = "acknowledged without its effect";
+
+/// No fault, but every delay.
+fn quiet(keys: &'static [Option<u8>]) -> Scenario {
+    Scenario {
+        rules: Rules::default(),
+        keys,
+        cuts: 0,
+        kills: 0,
+        losses: 0,
+        late: false,
+    }
+}
+
+/// A connection breaks, and what was on its way may arrive at any time later.
+fn cut(keys: &'static [Option<u8>]) -> Scenario {
+    Scenario {
+        cuts: 1,
+        late: true,
+        ..quiet(keys)
+    }
+}
+
+/// A worker is killed, and what was on its way may arrive at any time later.
+fn kill(keys: &'static [Option<u8>]) -> Scenario {
+    Scenario {
+        kills: 1,
+        late: true,
+        ..quiet(keys)
+    }
+}
+
+/// The group is lost.
+fn loss(keys: &'static [Option<u8>]) -> Scenario {
+    Scenario {
+        losses: 1,
+        ..quiet(keys)
+    }
+}
+
+/// Looks at everything, and at enough: a model in which nothing can happen has no fault either.
+fn holds(scenario: Scenario, at_least: usize) {
+    match explore(&scenario) {
+        Ok(explored) => assert!(explored.states >= at_least, "only {explored:?}"),
+        Err(found) => panic!("{}: {:#?}", found.fault, found.steps),
+    }
+}
+
+/// What goes wrong under these rules.
+fn breaks(scenario: Scenario, rules: Rules) -> Counterexample<Step> {
+    explore(&Scenario { rules, ..scenario }).expect_err("a fault: the search cannot fail")
+}
+
+#[test]
+fn without_faults_every_message_has_one_effect_in_every_order() {
+    for keys in [TWICE, WITHOUT_KEYS, MIXED] {
+        holds(quiet(keys), 40_000);
+    }
+}
+
+#[test]
+fn a_lost_reply_and_a_request_that_arrives_late_change_nothing() {
+    holds(cut(WITHOUT_KEYS), 500_000);
+}
+
+#[test]
+fn a_lost_reply_does_not_double_a_message_that_was_sent_twice() {
+    holds(cut(TWICE), 400_000);
+}
+
+#[test]
+fn a_worker_may_be_killed_at_any_moment_and_start_again_under_its_name() {
+    for keys in [TWICE, WITHOUT_KEYS] {
+        holds(kill(keys), 120_000);
+    }
+}
+
+#[test]
+fn a_group_may_be_lost_at_any_moment_and_made_anew_from_any_cursor_saved_before() {
+    holds(loss(TWICE), 1_000_000);
+}
+
+#[test]
+fn a_token_that_a_takeover_leaves_lets_a_frozen_worker_commit() {
+    let rules = Rules {
+        takeover_revokes: false,
+        ..Rules::default()
+    };
+    assert_eq!(breaks(quiet(WITHOUT_KEYS), rules).fault, INTRUDES);
+}
+
+#[test]
+fn a_token_learned_without_dropping_what_was_lost_lets_it_be_committed() {
+    let rules = Rules {
+        relearning_drops_the_lost: false,
+        ..Rules::default()
+    };
+    assert_eq!(breaks(quiet(WITHOUT_KEYS), rules).fault, INTRUDES);
+}
+
+#[test]
+fn a_read_from_before_a_token_is_not_covered_by_it() {
+    let rules = Rules {
+        reads_have_an_epoch: false,
+        ..Rules::default()
+    };
+    assert_eq!(breaks(quiet(WITHOUT_KEYS), rules).fault, INTRUDES);
+}
+
+#[test]
+fn an_entry_that_came_after_a_token_was_asked_for_is_not_covered_by_it() {
+    let rules = Rules {
+        relearning_covers_what_was_asked: false,
+        ..Rules::default()
+    };
+    assert_eq!(breaks(quiet(WITHOUT_KEYS), rules).fault, DOUBLES);
+}
+
+#[test]
+fn what_a_tick_finds_may_be_committed_already_when_its_answer_arrives() {
+    let rules = Rules {
+        found_is_not_trusted: false,
+        ..Rules::default()
+    };
+    assert_eq!(breaks(quiet(WITHOUT_KEYS), rules).fault, DOUBLES);
+}
+
+#[test]
+fn publishing_before_the_acknowledgement_doubles() {
+    let rules = Rules {
+        publishing: Publishing::Before,
+        ..Rules::default()
+    };
+    assert_eq!(breaks(quiet(WITHOUT_KEYS), rules).fault, DOUBLES);
+}
+
+#[test]
+fn publishing_after_the_acknowledgement_loses() {
+    let rules = Rules {
+        publishing: Publishing::After,
+        ..Rules::default()
+    };
+    assert_eq!(breaks(kill(WITHOUT_KEYS), rules).fault, LOSES);
+}
+
+#[test]
+fn a_resend_that_trusts_the_token_doubles() {
+    let rules = Rules {
+        resend_is_exact: false,
+        ..Rules::default()
+    };
+    assert_eq!(breaks(cut(WITHOUT_KEYS), rules).fault, DOUBLES);
+}
+
+#[test]
+fn a_token_that_survives_a_lost_reply_doubles() {
+    let rules = Rules {
+        lost_reply_renews: false,
+        ..Rules::default()
+    };
+    assert_eq!(breaks(cut(WITHOUT_KEYS), rules).fault, DOUBLES);
+}
+
+#[test]
+fn a_request_from_before_that_leaves_the_token_doubles_after_a_cut_and_after_a_kill() {
+    let rules = Rules {
+        late_acknowledgement_revokes: false,
+        ..Rules::default()
+    };
+    assert_eq!(breaks(cut(WITHOUT_KEYS), rules).fault, DOUBLES);
+    assert_eq!(breaks(kill(WITHOUT_KEYS), rules).fault, DOUBLES);
+}
+
+#[test]
+fn effects_that_are_not_taken_back_when_nothing_was_pending_double() {
+    let rules = Rules {
+        nothing_pending_undoes: false,
+        ..Rules::default()
+    };
+    assert_eq!(breaks(cut(WITHOUT_KEYS), rules).fault, DOUBLES);
+}
+
+#[test]
+fn without_marks_a_message_that_was_sent_twice_has_two_effects() {
+    let rules = Rules {
+        marks: false,
+        ..Rules::default()
+    };
+    assert_eq!(breaks(quiet(TWICE), rules).fault, DOUBLES);
+}
+
+#[test]
+fn a_group_made_anew_that_leaves_the_tokens_lets_the_lost_ones_owner_commit() {
+    let rules = Rules {
+        recreation_revokes: false,
+        ..Rules::default()
+    };
+    assert_eq!(breaks(loss(TWICE), rules).fault, INTRUDES);
+}
