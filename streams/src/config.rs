@@ -24,6 +24,10 @@ pub struct ConsumerConfig {
     pub lease: Duration,
     /// How often a message is delivered before it is dead-lettered as `exhausted`. Default 5.
     pub max_deliveries: u32,
+    /// From which delivery of an entry on it is handled alone: nothing else is in this worker's hands meanwhile, so that a message
+    /// which ends its workers takes no other one with it. Default 2, which is after the first worker that was lost with it.
+    /// Higher lets the messages of a lost worker go on side by side, and bystanders die with a killer once more.
+    pub quarantine_from: u32,
     /// The first retry waits at most this long, each further one at most twice as long as the one before. Default 1 s.
     pub retry_base: Duration,
     /// No retry waits longer than this. Default 5 min.
@@ -81,6 +85,7 @@ impl ConsumerConfig {
             batch: 256,
             lease: Duration::from_secs(30),
             max_deliveries: 5,
+            quarantine_from: 2,
             retry_base: Duration::from_secs(1),
             retry_cap: Duration::from_mins(5),
             retention: Duration::from_hours(24),
@@ -128,6 +133,9 @@ impl ConsumerConfig {
         }
         if self.max_deliveries == 0 {
             return wrong("max_deliveries", "at least 1");
+        }
+        if self.quarantine_from < 2 {
+            return wrong("quarantine_from", "at least 2");
         }
         if self.dedup_window < Duration::from_secs(1) {
             return wrong("dedup_window", "at least 1 s");

@@ -34,6 +34,7 @@ mod duplicates;
 mod ending;
 mod handling;
 mod intake;
+mod quarantine;
 mod tending;
 
 type Doing<T> = Option<Pin<Box<dyn Future<Output = T> + Send>>>;
@@ -76,6 +77,10 @@ struct Engine<H> {
     /// Looked at, not yet asked whether their keys have taken effect.
     unchecked: Vec<Work>,
     ready: VecDeque<Work>,
+    /// To be handled alone, one after the other.
+    suspects: VecDeque<Work>,
+    /// The one that is being handled alone.
+    alone: Option<EntryId>,
     running: JoinSet<(Work, Ended)>,
     finished: Vec<Finished>,
 
@@ -169,6 +174,8 @@ pub(super) async fn run<H: Handler>(
         held: HashMap::new(),
         unchecked: Vec::new(),
         ready: VecDeque::new(),
+        suspects: VecDeque::new(),
+        alone: None,
         running: JoinSet::new(),
         finished: Vec::new(),
         link: Some(link),
@@ -301,7 +308,7 @@ impl<H: Handler> Engine<H> {
         }
         let now = Instant::now();
         if self.breaker.tick(now) {
-            self.slots.set_gate(self.breaker.gate());
+            self.set_gate();
         }
         self.stop_step(now);
         self.reconnect();

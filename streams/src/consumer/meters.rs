@@ -18,6 +18,8 @@ pub(super) struct Meters {
     pub(super) returned: Counter,
     /// Messages set aside.
     pub(super) dead: Counter,
+    /// Messages handled alone, because a worker was lost with them.
+    pub(super) quarantined: Counter,
     /// Messages taken over from a consumer that let its lease run out.
     pub(super) taken_over: Counter,
     /// Own pending messages found again after a lost reply.
@@ -56,6 +58,7 @@ impl Meters {
             retried: counter!("streams_retried_total", labels.clone()),
             returned: counter!("streams_returned_total", labels.clone()),
             dead: counter!("streams_dead_total", labels.clone()),
+            quarantined: counter!("streams_quarantined_total", labels.clone()),
             taken_over: counter!("streams_taken_over_total", labels.clone()),
             recovered: counter!("streams_recovered_total", labels.clone()),
             vanished: counter!("streams_vanished_total", labels.clone()),

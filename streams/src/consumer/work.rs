@@ -42,6 +42,8 @@ pub(super) struct Work {
     pub(super) entry: Entry,
     /// The how-manieth delivery this is.
     pub(super) deliveries: u32,
+    /// How often Redis delivered this very entry: more than once if a worker was lost with it.
+    pub(super) deliveries_here: u32,
     pub(super) mark: Option<Mark>,
 }
 
@@ -59,6 +61,7 @@ impl Work {
             id,
             entry: Entry { id: first, fields },
             deliveries: count.max(1).saturating_add(before),
+            deliveries_here: count,
             mark: None,
         }
     }

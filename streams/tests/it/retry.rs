@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use maestro_streams::{ConsumerConfig, Delivery, Entry, Handler, Inspection, Outcome};
@@ -99,6 +99,58 @@ async fn a_message_that_kills_its_worker_is_set_aside_before_it_kills_another() 
     assert_eq!(begun.count(), 2);
     assert_eq!(rig.values("{jobs}:dead", "deadreason").await, ["exhausted"]);
     third.stop().await;
+}
+
+/// A worker takes over what a killed one had in hand: how many handlers ran beside one of those, at the most, itself included.
+async fn side_by_side(quarantine_from: u32) -> u64 {
+    let rig = Rig::new();
+    let config = ConsumerConfig {
+        quarantine_from,
+        lease: Duration::from_millis(200),
+        ..config()
+    };
+    rig.publish((0..8).map(|n| n.to_string())).await;
+    let begun = Log::default();
+    let log = begun.clone();
+    let victim = by(move |_| {
+        log.note("");
+        std::future::pending()
+    });
+    let victim = rig.start(config.clone(), victim);
+    until("all have begun", || async { begun.count() == 8 }).await;
+    victim.kill();
+    let most = Arc::new(AtomicU64::new(0));
+    let running = Arc::new(AtomicU64::new(0));
+    let heir = {
+        let most = most.clone();
+        by(move |delivery| {
+            let (most, running) = (most.clone(), running.clone());
+            async move {
+                let before = running.fetch_add(1, Ordering::SeqCst) + 1;
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                let after = running.fetch_sub(1, Ordering::SeqCst);
+                if delivery.deliveries > 1 {
+                    most.fetch_max(before.max(after), Ordering::SeqCst);
+                }
+                done(&delivery)
+            }
+        })
+    };
+    let heir = rig.start(config, heir);
+    // What comes in meanwhile is not forgotten.
+    rig.publish((8..12).map(|n| n.to_string())).await;
+    until("all are handled", || async {
+        rig.len("results").await == 12
+    })
+    .await;
+    heir.stop().await;
+    most.load(Ordering::SeqCst)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_lost_worker_had_in_hand_is_handled_alone() {
+    assert_eq!(side_by_side(2).await, 1);
+    assert!(side_by_side(3).await > 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

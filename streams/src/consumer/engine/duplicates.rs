@@ -14,7 +14,9 @@ impl<H: Handler> Engine<H> {
         }
         let worth_it = self.pace.checks_first(self.config.check_first);
         let Some(link) = self.link.clone().filter(|_| worth_it) else {
-            self.ready.extend(self.unchecked.drain(..));
+            for work in std::mem::take(&mut self.unchecked) {
+                self.line_up(work);
+            }
             return;
         };
         let works = std::mem::take(&mut self.unchecked);
@@ -40,7 +42,7 @@ impl<H: Handler> Engine<H> {
                     resolution: Resolution::Duplicate,
                 });
             } else {
-                self.ready.push_back(work);
+                self.line_up(work);
             }
         }
     }

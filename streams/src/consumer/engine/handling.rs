@@ -1,5 +1,6 @@
 //! Handlers run, and what they return becomes a resolution.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -18,6 +19,9 @@ use crate::{DeadLetter, Delivery, Error, Handler, Keys, Outcome, Outgoing};
 impl<H: Handler> Engine<H> {
     pub(super) fn start(&mut self) -> bool {
         let began = Instant::now();
+        if self.is_in_quarantine() {
+            return false;
+        }
         while self.running.len() < self.config.concurrency && !self.ready.is_empty() {
             if self.stopping.is_some() {
                 self.drop_unstarted();
@@ -26,17 +30,14 @@ impl<H: Handler> Engine<H> {
             if let State::Open { until } = self.breaker.state() {
                 let wait = until.saturating_duration_since(began);
                 let works = std::mem::take(&mut self.ready);
-                self.finished.extend(works.into_iter().map(|work| Finished {
-                    work,
-                    resolution: Resolution::Return(wait),
-                }));
+                self.put_back(works, wait);
                 return false;
             }
             self.drop_lost();
             if self.ready.is_empty() || !self.breaker.admit() {
                 return false;
             }
-            self.slots.set_gate(self.breaker.gate());
+            self.set_gate();
             if let Some(work) = self.ready.pop_front() {
                 self.handle(work);
             }
@@ -44,7 +45,19 @@ impl<H: Handler> Engine<H> {
                 return true;
             }
         }
+        if self.ready.is_empty() && self.stopping.is_none() && !self.suspects.is_empty() {
+            self.return_suspects(began);
+            self.start_suspect();
+        }
         false
+    }
+
+    /// Not now, which counts as no delivery.
+    pub(super) fn put_back(&mut self, works: VecDeque<Work>, wait: Duration) {
+        self.finished.extend(works.into_iter().map(|work| Finished {
+            work,
+            resolution: Resolution::Return(wait),
+        }));
     }
 
     /// What was lost while it waited for its turn is not begun.
@@ -102,11 +115,11 @@ impl<H: Handler> Engine<H> {
         if !matches!(outcome, Outcome::Unavailable { .. }) && self.breaker.succeeded() {
             self.meters.breaker_open.set(0.0);
             tracing::info!(stream = %self.keys.name(), "the dependency is available again");
-            self.slots.set_gate(self.breaker.gate());
+            self.set_gate();
         }
         if let Outcome::Unavailable { dependency, detail } = &outcome {
             let wait = self.breaker.failed(Instant::now());
-            self.slots.set_gate(self.breaker.gate());
+            self.set_gate();
             self.meters.breaker_open.set(1.0);
             tracing::warn!(stream = %self.keys.name(), entry = %work.entry.id, correlationid = work.correlation(), %dependency, %detail, ?wait, "a dependency is unavailable; not fetching");
         }

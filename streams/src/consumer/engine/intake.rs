@@ -66,7 +66,7 @@ impl<H: Handler> Engine<H> {
         self.held.insert(work.id, held);
         match self.inspect(&mut work) {
             None if work.mark.is_some() => self.unchecked.push(work),
-            None => self.ready.push_back(work),
+            None => self.line_up(work),
             Some(resolution) => self.finished.push(Finished { work, resolution }),
         }
     }
