@@ -4,7 +4,7 @@ use std::time::Duration;
 use redis::{Pipeline, Value};
 
 use crate::pool::Pool;
-use crate::script::{ENSURE, REPLAY};
+use crate::script::{ENSURE, REPLAY, ensure_call};
 use crate::{Endpoint, Entry, EntryId, Error, Keys, reply};
 
 mod status;
@@ -77,8 +77,7 @@ impl Admin {
     pub async fn ensure_groups(&self, groups: &[(&str, &str)]) -> Result<(), Error> {
         for (stream, group) in groups {
             let keys = Keys::new(&self.prefix, stream)?;
-            let mut call = ENSURE.call(&[keys.stream(), &keys.cursor(), &keys.fence()]);
-            call.arg(*group);
+            let call = ensure_call(&keys, group);
             let reply = self.pool.script(&ENSURE, &call).await?;
             reply.map_err(Error::command("create a consumer group of", keys.stream()))?;
         }

@@ -37,6 +37,11 @@ pub struct ConsumerConfig {
     /// For at least how long (and at most twice as long) a message's key is remembered, so that the same message published
     /// again has no effect. Default 24 h; costs about 72 bytes of Redis memory for each message that carries a key.
     pub dedup_window: Duration,
+    /// The field with the ordering key: messages with the same value are handled one after the other, in the order of the stream,
+    /// across all replicas; those with another or none go on side by side. Default `partitionkey`, as the `CloudEvents`
+    /// extension of partitioning calls it; costs a round trip for a batch that has such messages, and nothing otherwise. A message that
+    /// is retried keeps its turn, one that is scheduled takes its place when it is due.
+    pub order_by: Option<String>,
     /// A larger entry (names and values together) is dead-lettered as `oversized`, unseen by the handler. Default 1 MiB.
     pub max_entry_bytes: usize,
     /// How long running handlers may go on after a shutdown was asked for; the rest is handed back. Default 25 s, five
@@ -90,6 +95,7 @@ impl ConsumerConfig {
             retry_cap: Duration::from_mins(5),
             retention: Duration::from_hours(24),
             dedup_window: Duration::from_hours(24),
+            order_by: Some("partitionkey".to_owned()),
             max_entry_bytes: 1024 * 1024,
             grace: Duration::from_secs(25),
             block: Duration::from_secs(2),

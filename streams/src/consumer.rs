@@ -18,6 +18,7 @@ mod pace;
 mod pulse;
 mod reader;
 mod slots;
+mod turn;
 mod upkeep;
 mod work;
 

@@ -64,6 +64,21 @@ impl Keys {
         self.tagged("fence")
     }
 
+    /// Who waits for a turn: a sorted set for each group of `sha1 of the ordering key/id`.
+    pub fn order(&self, group: &str) -> String {
+        format!("{}{group}", self.tagged("order:"))
+    }
+
+    /// Whose turn it is: a hash for each group from the sha1 of the ordering key to an id.
+    pub fn turn(&self, group: &str) -> String {
+        format!("{}{group}", self.tagged("turn:"))
+    }
+
+    /// Who waits outside the pending list: a sorted set for each group. With an empty group, what their names begin with.
+    pub fn parked(&self, group: &str) -> String {
+        format!("{}{group}", self.tagged("parked:"))
+    }
+
     /// One tally; see [`crate::Tally`].
     pub fn tally(&self, key: &str) -> String {
         format!("{}{key}", self.tagged("tally:"))

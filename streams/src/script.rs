@@ -3,26 +3,30 @@ use std::sync::LazyLock;
 use redis::aio::ConnectionLike;
 use redis::{Cmd, RedisResult, Script, ServerErrorKind, Value};
 
+use crate::Keys;
+
 /// A Lua script that runs at the server in one step, called by its digest and loaded when the server does not know it (yet, or
 /// any more: a restart or a failover forgets scripts).
 pub(crate) struct Lua(LazyLock<Script>);
 
 macro_rules! lua {
-    ($(#[$doc:meta])* $name:ident, $file:literal) => {
+    ($(#[$doc:meta])* $name:ident, $($file:literal),+) => {
         $(#[$doc])*
         pub(crate) static $name: Lua =
-            Lua(LazyLock::new(|| Script::new(include_str!(concat!("script/", $file)))));
+            Lua(LazyLock::new(|| Script::new(concat!($(include_str!(concat!("script/", $file))),+))));
     };
 }
 
 lua!(/// Commits a batch of outcomes.
-    COMMIT, "commit.lua");
+    COMMIT, "turn.lua", "commit.lua");
 lua!(/// Appends messages to one stream of a cluster.
     APPEND, "append.lua");
 lua!(/// Renews leases, recovers, moves back what is due, and takes over.
     TEND, "tend.lua");
 lua!(/// Heartbeat, dead consumers, cursor, trim.
-    HOUSEKEEP, "housekeep.lua");
+    HOUSEKEEP, "turn.lua", "housekeep.lua");
+lua!(/// Asks whose turn it is.
+    ORDER, "turn.lua", "order.lua");
 lua!(/// Creates a group where it should begin.
     ENSURE, "ensure.lua");
 lua!(/// Hands back what is pending and leaves the group.
@@ -66,4 +70,18 @@ impl Lua {
     pub(crate) async fn load(&self, link: &mut (impl ConnectionLike + Send)) -> RedisResult<()> {
         self.0.load_async(link).await.map(drop)
     }
+}
+
+/// The call that creates a group if it is missing.
+pub(crate) fn ensure_call(keys: &Keys, group: &str) -> Cmd {
+    let mut call = ENSURE.call(&[
+        keys.stream(),
+        &keys.cursor(),
+        &keys.fence(),
+        &keys.order(group),
+        &keys.turn(group),
+        &keys.parked(group),
+    ]);
+    call.arg(group);
+    call
 }

@@ -7,7 +7,7 @@ use super::work::{Finished, Resolution};
 use crate::link::Link;
 use crate::publisher::{MAX_FIELDS, append, append_together};
 use crate::script::{APPEND, COMMIT};
-use crate::{ConsumerConfig, EntryId, Keys, Outgoing, reply};
+use crate::{ConsumerConfig, Entry, EntryId, Keys, Outgoing, reply};
 
 /// Enough bytes for one commit; larger ones would keep Redis from its other clients for milliseconds.
 const ENOUGH_BYTES: usize = 4 * 1024 * 1024;
@@ -21,8 +21,8 @@ pub(super) struct Batch {
     /// What cannot go through the script: messages for other slots of a cluster, and dead letters of thousands of fields. They
     /// are appended first; a crash in between appends them again.
     before: Vec<Before>,
-    /// Redis need not look anything up.
-    pub(super) trusting: bool,
+    /// The fence's, at the time.
+    pub(super) epoch: u64,
 }
 
 /// Who commits, and how.
@@ -50,6 +50,8 @@ pub(super) struct Committed {
     pub(super) verdicts: Vec<Verdict>,
     /// Whether the fence token was the one that Redis has.
     pub(super) trusted: bool,
+    /// Messages that waited for their turn, and are in this consumer's hands now.
+    pub(super) handed: Vec<Entry>,
 }
 
 impl Committer<'_> {
@@ -58,7 +60,7 @@ impl Committer<'_> {
     pub(super) fn batch(
         &self,
         finished: &mut Vec<Finished>,
-        token: &str,
+        (token, epoch): (&str, u64),
         trusted: impl Fn(EntryId) -> bool,
     ) -> Option<Batch> {
         let mut marks = HashSet::new();
@@ -86,7 +88,7 @@ impl Committer<'_> {
             items,
             call,
             before,
-            trusting,
+            epoch,
         })
     }
 }
@@ -102,6 +104,12 @@ impl Batch {
         let mut answer = reply::array(answer).ok_or_else(unexpected)?.into_iter();
         let trusted = answer.next().as_ref().and_then(reply::number);
         let trusted = trusted.ok_or_else(unexpected)? == 1;
+        let handed = answer
+            .next()
+            .and_then(reply::array)
+            .ok_or_else(unexpected)?;
+        let handed = handed.into_iter().map(|entry| reply::entry(entry)?.ok());
+        let handed = handed.collect::<Option<_>>().ok_or_else(unexpected)?;
         let mut verdicts = vec![Verdict::Committed; self.items.len()];
         for exception in answer {
             let mut parts = reply::array(exception).ok_or_else(unexpected)?.into_iter();
@@ -115,7 +123,11 @@ impl Batch {
                 other => Verdict::Refused(other.trim_start_matches("error ").to_owned()),
             };
         }
-        Ok(Committed { verdicts, trusted })
+        Ok(Committed {
+            verdicts,
+            trusted,
+            handed,
+        })
     }
 }
 

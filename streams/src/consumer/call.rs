@@ -16,7 +16,7 @@ use crate::{DeadLetter, Outgoing};
 const MOST_ARGUMENTS: usize = 7_500;
 
 /// The keys that come before the streams to append to.
-const OWN_KEYS: usize = 5;
+const OWN_KEYS: usize = 8;
 
 /// What the messages of a batch have in common is sent once: where they go, and the names of their fields.
 #[derive(Default)]
@@ -71,9 +71,12 @@ impl Committer<'_> {
             }
         }
         let (seen, delayed, dead) = (self.keys.seen(), self.keys.delayed(), self.keys.dead());
-        let fence = self.keys.fence();
+        let group = &self.config.group;
+        let (fence, order) = (self.keys.fence(), self.keys.order(group));
+        let (turn, parked) = (self.keys.turn(group), self.keys.parked(group));
         let streams: Vec<String> = shapes.streams.iter().map(|name| self.key(name)).collect();
         let mut keys = vec![self.keys.stream(), &seen, &delayed, &dead, &fence];
+        keys.extend([order.as_str(), &turn, &parked]);
         keys.extend(streams.iter().map(String::as_str));
         let mut call = COMMIT.call(&keys);
         call.arg(&self.config.group)
@@ -108,6 +111,13 @@ impl Committer<'_> {
         let mut numbers = numbers.into_iter();
         for item in items {
             self.record(item, &mut numbers, &mut call, &mut before);
+        }
+        for (at, Finished { work, .. }) in items.iter().enumerate() {
+            if let Some(key) = &work.order {
+                // Lua counts from 1.
+                call.arg(at + 1).arg(key.as_ref());
+                call.arg(work.entry.id.to_string());
+            }
         }
         (call, before)
     }

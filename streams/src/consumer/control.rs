@@ -3,7 +3,7 @@ use redis::aio::ConnectionLike;
 
 use crate::backoff::Pauses;
 use crate::link::Link;
-use crate::script::{APPEND, COMMIT, ENSURE, HOUSEKEEP, LEAVE, SEEN, TEND};
+use crate::script::{APPEND, COMMIT, ENSURE, HOUSEKEEP, LEAVE, ORDER, SEEN, TEND, ensure_call};
 use crate::{ConsumerConfig, Endpoint, Keys, reply};
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ pub(super) async fn open(
     if endpoint.is_cluster() {
         APPEND.load(&mut link).await?;
     }
-    for lua in [&COMMIT, &TEND, &HOUSEKEEP, &LEAVE, &SEEN] {
+    for lua in [&COMMIT, &TEND, &HOUSEKEEP, &LEAVE, &ORDER, &SEEN] {
         lua.load(&mut link).await?;
     }
     let created = ensure_group(&mut link, keys, &config.group).await?;
@@ -56,8 +56,7 @@ pub(super) async fn ensure_group(
     keys: &Keys,
     group: &str,
 ) -> RedisResult<Option<String>> {
-    let mut call = ENSURE.call(&[keys.stream(), &keys.cursor(), &keys.fence()]);
-    call.arg(group);
+    let call = ensure_call(keys, group);
     let from = ENSURE.run(link, &call).await?;
     Ok(reply::text(from).filter(|from| !from.is_empty()))
 }

@@ -21,6 +21,7 @@ use super::meters::Meters;
 use super::pace::Pace;
 use super::reader::{Event, Reader};
 use super::slots::Slots;
+use super::turn::Turn;
 use super::upkeep::{Housekept, Tend, Tended};
 use super::work::{Finished, Work};
 use super::{Consumer, control};
@@ -36,8 +37,12 @@ mod handling;
 mod intake;
 mod quarantine;
 mod tending;
+mod turns;
 
 type Doing<T> = Option<Pin<Box<dyn Future<Output = T> + Send>>>;
+
+/// Messages, and whose turn it is.
+type Asked = (Vec<Work>, RedisResult<Vec<Turn>>);
 
 type TendingEnded = (
     Tend,
@@ -74,6 +79,9 @@ struct Engine<H> {
     slots: Arc<Slots>,
 
     held: HashMap<EntryId, Held>,
+    /// With an ordering key, not yet asked whose turn it is.
+    unordered: Vec<Work>,
+    ask_from: Option<Instant>,
     /// Looked at, not yet asked whether their keys have taken effect.
     unchecked: Vec<Work>,
     ready: VecDeque<Work>,
@@ -86,6 +94,7 @@ struct Engine<H> {
 
     link: Option<Link>,
     connecting: Doing<(Link, Option<String>)>,
+    asking: Doing<Asked>,
     checking: Doing<(Vec<Work>, RedisResult<Vec<bool>>)>,
     committing: Doing<(Batch, RedisResult<Committed>)>,
     tending: Doing<TendingEnded>,
@@ -172,6 +181,8 @@ pub(super) async fn run<H: Handler>(
         meters,
         slots,
         held: HashMap::new(),
+        unordered: Vec::new(),
+        ask_from: None,
         unchecked: Vec::new(),
         ready: VecDeque::new(),
         suspects: VecDeque::new(),
@@ -180,6 +191,7 @@ pub(super) async fn run<H: Handler>(
         finished: Vec::new(),
         link: Some(link),
         connecting: None,
+        asking: None,
         checking: None,
         committing: None,
         tending: None,
@@ -264,6 +276,10 @@ impl<H: Handler> Engine<H> {
                     self.committing = None;
                     self.committed(batch, result);
                 }
+                asked = doing(&mut self.asking) => {
+                    self.asking = None;
+                    self.asked(asked);
+                }
                 (works, result) = doing(&mut self.checking) => {
                     self.checking = None;
                     self.checked(works, result);
@@ -312,6 +328,7 @@ impl<H: Handler> Engine<H> {
         }
         self.stop_step(now);
         self.reconnect();
+        self.ask_for_turns(now);
         self.check();
         let more = self.start();
         self.commit(now);
@@ -332,7 +349,7 @@ impl<H: Handler> Engine<H> {
         if let State::Open { until } = self.breaker.state() {
             sooner(until);
         }
-        if let Some(at) = self.commit_from {
+        for at in [self.commit_from, self.ask_from].into_iter().flatten() {
             sooner(at);
         }
         let now = Instant::now();

@@ -33,6 +33,10 @@ impl Fence {
         self.epoch.clone()
     }
 
+    pub(super) fn present(&self) -> (&str, u64) {
+        (&self.token, self.epoch.load(Ordering::Acquire))
+    }
+
     /// Whether what was asked for in this epoch is covered by the present token.
     pub(super) fn covers(&self, epoch: u64) -> bool {
         !self.token.is_empty() && epoch == self.epoch.load(Ordering::Acquire)

@@ -137,6 +137,10 @@ pub(super) async fn housekeep(
         &keys.workers(),
         &keys.cursor(),
         &keys.fence(),
+        &keys.order(&config.group),
+        &keys.turn(&config.group),
+        &keys.parked(&config.group),
+        &keys.parked(""),
     ]);
     call.arg(&config.group)
         .arg(consumer)

@@ -45,12 +45,17 @@ pub(super) struct Work {
     /// How often Redis delivered this very entry: more than once if a worker was lost with it.
     pub(super) deliveries_here: u32,
     pub(super) mark: Option<Mark>,
+    /// The ordering key.
+    pub(super) order: Option<Bytes>,
 }
 
 impl Work {
-    /// From an entry that Redis delivered `count` times under its present id.
-    pub(super) fn new(entry: Entry, count: u32) -> Self {
+    /// From an entry that Redis delivered `count` times under its present id. `order_by` names the field with the ordering key.
+    pub(super) fn new(entry: Entry, count: u32, order_by: Option<&str>) -> Self {
         let Entry { id, fields } = entry;
+        let order = order_by.and_then(|name| fields.get(name));
+        let order = order.filter(|key| !key.is_empty());
+        let order = order.map(Bytes::copy_from_slice);
         let first = fields.get_str(FIRST_ID).and_then(|text| text.parse().ok());
         let before = fields.get_str(DELIVERIES).and_then(|n| n.parse().ok());
         let (first, before, fields) = match (first, before) {
@@ -63,6 +68,7 @@ impl Work {
             deliveries: count.max(1).saturating_add(before),
             deliveries_here: count,
             mark: None,
+            order,
         }
     }
 
@@ -128,13 +134,14 @@ mod tests {
                 fields: fields.clone(),
             },
             2,
+            None,
         );
         assert_eq!((work.deliveries, work.entry.id), (2, id));
         let back = Entry {
             id: EntryId { ms: 9, seq: 0 },
             fields: work.waiting(work.deliveries).collect(),
         };
-        let again = Work::new(back, 1);
+        let again = Work::new(back, 1, None);
         assert_eq!(again.id, EntryId { ms: 9, seq: 0 });
         assert_eq!(again.entry, Entry { id, fields });
         assert_eq!(again.deliveries, 3);
@@ -152,6 +159,7 @@ mod tests {
                 fields: fields.clone(),
             },
             1,
+            None,
         );
         assert_eq!(work.entry.fields, fields);
         assert_eq!(work.deliveries, 1);

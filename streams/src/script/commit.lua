@@ -1,7 +1,7 @@
 -- Commits a batch of outcomes in one step.
 --
 -- KEYS  1 stream, 2 name of the deduplication sets without the window's number, 3 delayed, 4 dead letters, 5 fence,
---       6… streams to append to
+--       6 order, 7 turn, 8 parked, 9… streams to append to
 -- ARGV  1 group, 2 consumer, 3 n, 4 deduplication window in ms, 5 how many pending entries to read at once,
 --       6 the consumer's fence token or '', 7 '1' to look every entry up all the same, 8 '1' if every outcome has a mark,
 --       9 s, then s shapes: index of a stream in KEYS, number of names, names…
@@ -13,7 +13,9 @@
 --         d, count, dead letter…, number, messages…
 --         x                               acknowledge only
 --       message: number of the shape, values…
--- Returns {1 if the token was good, {index, what} for each outcome that did not take effect: 'fenced', 'duplicate', or an error}.
+--       then for each outcome whose message has an ordering key: index, the key, id of the first delivery
+-- Returns {1 if the token was good, entries that are this consumer's now since it is their turn,
+--       {index, what} for each outcome that did not take effect: 'fenced', 'duplicate', or an error}.
 --
 -- It is the hottest piece of the fleet: what looks laboured below (numbers kept as the strings they came as, ranges of ARGV passed on
 -- as they are) saves a third of the instructions.
@@ -47,7 +49,8 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 -- is looked up: one range over the own pending entries answers for all, unless more are pending than were asked for.
 local field = group .. '/' .. consumer
 local known = call('HGET', fence, field)
-local trusted = known == token and ARGV[7] == '0'
+local good = known == token
+local trusted = good and ARGV[7] == '0'
 if not trusted then
   local own = call('XPENDING', stream, group, ARGV[ids + 1], ARGV[ids + n], reach, consumer)
   local mine = {}
@@ -91,6 +94,9 @@ if all_marked or #asked > 0 then
   find(current)
   if call('EXISTS', previous) == 1 then find(previous) end
 end
+
+-- Outcomes whose messages are delivered again.
+local again = {}
 
 -- Whatever can fail (a full memory, a key of another type, a missing permission) is tried before the entry is
 -- acknowledged, and undone if a later part of the same outcome fails: each outcome is all or nothing.
@@ -138,6 +144,7 @@ for i = 1, n do
       failed = note(delayed, type(reply) == 'table' and reply or message)
     end
     p = p + 3 + count
+    again[i] = kind == 'r'
   elseif kind == 'x' then
     p = p + 1
   else
@@ -188,7 +195,31 @@ else
   if known and known ~= token then call('HDEL', fence, field) end
 end
 
-local answer = {trusted and 1 or 0}
+local handed = {}
+local function hand_over(id)
+  local entry = call('XCLAIM', stream, group, consumer, 0, id, 'RETRYCOUNT', 1, 'FORCE')[1]
+  handed[#handed + 1] = entry
+  return entry
+end
+for j = p + 1, #ARGV, 3 do
+  local i = tonumber(ARGV[j])
+  if acked > 0 and (not verdict[i] or verdict[i] == 'duplicate') then
+    local order, turn, parked = KEYS[6], KEYS[7], KEYS[8]
+    local id, key = ARGV[ids + i], redis.sha1hex(ARGV[j + 1])
+    if call('HGET', turn, key) ~= id then
+      call('ZREM', order, key .. '/' .. pad(id))
+    elseif again[i] then
+      pcall('HSET', turn, key, ARGV[j + 2] .. ' -')
+    else
+      call('HDEL', turn, key)
+    end
+    if not holder(stream, group, turn, key) then
+      pass_on(stream, group, order, turn, parked, key, hand_over)
+    end
+  end
+end
+
+local answer = {good and 1 or 0, handed}
 if not clean then
   for i = 1, n do
     if verdict[i] then answer[#answer + 1] = {i, verdict[i]} end

@@ -1,6 +1,6 @@
 -- Creates the group if it is missing, from where it had come to; from the beginning if that is not known.
 --
--- KEYS  1 stream, 2 cursor, 3 fence
+-- KEYS  1 stream, 2 cursor, 3 fence, 4 order, 5 turn, 6 parked
 -- ARGV  1 group
 -- Returns where the group begins if it was created, otherwise ''.
 -- Asked first: with a full memory Redis refuses to create even what exists.
@@ -28,7 +28,8 @@ if tonumber(fm) > tonumber(lm) or (fm == lm and tonumber(fs) > tonumber(ls)) the
 
 local reply = redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], from, 'MKSTREAM')
 if reply.err then return reply end
--- What was delivered from the lost group is nobody's any more.
+-- What was delivered from the lost group is nobody's any more, and will be delivered again.
+redis.call('DEL', KEYS[4], KEYS[5], KEYS[6])
 local tokens = redis.call('HGETALL', KEYS[3])
 for i = 1, #tokens, 2 do
   if string.sub(tokens[i], 1, #ARGV[1] + 1) == ARGV[1] .. '/' then redis.call('HDEL', KEYS[3], tokens[i]) end

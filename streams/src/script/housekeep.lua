@@ -1,6 +1,6 @@
 -- Trims what all groups have done with, saves how far each has come, says "alive", and deletes dead consumers.
 --
--- KEYS  1 stream, 2 workers, 3 cursor, 4 fence
+-- KEYS  1 stream, 2 workers, 3 cursor, 4 fence, 5 order, 6 turn, 7 parked, 8 what the parked sets' names begin with
 -- ARGV  1 group, 2 consumer, 3 what to register (host, process, version), 4 after how many ms without a heartbeat a
 --       consumer is dead, 5 retention in ms
 -- Returns {names of deleted consumers, how many entries were trimmed, {group, consumers, pending, lag or -1}…}
@@ -47,6 +47,11 @@ for _, info in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
     needed = redis.call('XPENDING', stream, g.name)[2]
     cursor = previous(needed)
   end
+  local waiting = redis.call('ZRANGE', KEYS[8] .. g.name, 0, 0)[1]
+  if waiting and before(unpad(waiting), needed) then
+    needed = unpad(waiting)
+    cursor = previous(needed)
+  end
   saved[#saved + 1] = g.name
   saved[#saved + 1] = cursor
   if not floor or before(needed, floor) then floor = needed end
@@ -91,6 +96,16 @@ for i = 1, #registry, 2 do
   local field, beat = registry[i], tonumber(string.match(registry[i + 1], '^%d+')) or 0
   if string.sub(field, 1, #group + 1) == group .. '/' and not present[field] and now - beat > dead_after then
     redis.call('HDEL', workers, field)
+  end
+end
+
+-- Those who wait for a message that somebody acknowledged or deleted by hand would wait for ever.
+local sample = redis.call('ZRANGE', KEYS[7], 0, 9)
+for _, waiting in ipairs(redis.call('ZRANDMEMBER', KEYS[7], 10)) do sample[#sample + 1] = waiting end
+for _, waiting in ipairs(sample) do
+  local key = string.match(waiting, ' (.*)$')
+  if not holder(stream, group, KEYS[6], key) then
+    pass_on(stream, group, KEYS[5], KEYS[6], KEYS[7], key, leave_to_anyone(stream, group, me))
   end
 end
 

@@ -9,6 +9,7 @@ mod lease;
 mod net;
 mod nodes;
 mod operator;
+mod order;
 mod outage;
 mod retry;
 mod rig;

@@ -84,6 +84,11 @@ impl Rig {
         self.ask(&["XLEN", stream]).await
     }
 
+    /// The size of a set or hash, by the command that tells it.
+    pub(crate) async fn len_of(&self, command: &str, key: &str) -> u64 {
+        self.ask(&[command, key]).await
+    }
+
     pub(crate) async fn pending(&self) -> u64 {
         let status = self.admin().status(&["jobs"]).await.expect("a status");
         status[0].groups.iter().map(|group| group.pending).sum()

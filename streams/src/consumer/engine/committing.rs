@@ -32,7 +32,7 @@ impl<H: Handler> Engine<H> {
         // After a lost reply it is not known what is still pending, until another token was learned.
         let doubtful = self.resent || self.fence.wants_another();
         let trusted = |id| !doubtful && self.held.get(&id).is_some_and(|held| held.trusted);
-        let batch = committer.batch(&mut self.finished, self.fence.token(), trusted);
+        let batch = committer.batch(&mut self.finished, self.fence.present(), trusted);
         let Some(batch) = batch else {
             return;
         };
@@ -48,7 +48,11 @@ impl<H: Handler> Engine<H> {
     }
 
     pub(super) fn committed(&mut self, batch: Batch, result: RedisResult<Committed>) {
-        let Committed { verdicts, trusted } = match result {
+        let Committed {
+            verdicts,
+            trusted,
+            handed,
+        } = match result {
             Ok(committed) => committed,
             Err(error) => {
                 // It may have happened all the same. What is no longer pending will be fenced.
@@ -62,9 +66,10 @@ impl<H: Handler> Engine<H> {
                 return;
             }
         };
-        if batch.trusting && !trusted {
+        if !trusted {
             self.doubt();
         }
+        let covered = trusted && self.fence.covers(batch.epoch);
         let mut released = Vec::with_capacity(verdicts.len());
         let mut refused_all = !verdicts.is_empty();
         let mut committed = 0;
@@ -95,6 +100,7 @@ impl<H: Handler> Engine<H> {
             self.commit_pauses.reset();
         }
         self.release(&released);
+        self.handed_over(handed, covered);
     }
 
     /// An outcome that was not committed can be committed again, unless its message was lost meanwhile.

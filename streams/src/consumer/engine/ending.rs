@@ -41,8 +41,13 @@ impl<H: Handler> Engine<H> {
     pub(super) fn drop_unstarted(&mut self) {
         let ready = self.ready.drain(..).map(|work| work.id);
         let unchecked = self.unchecked.drain(..).map(|work| work.id);
+        let unordered = self.unordered.drain(..).map(|work| work.id);
         let suspects = self.suspects.drain(..).map(|work| work.id);
-        let ids: Vec<EntryId> = ready.chain(unchecked).chain(suspects).collect();
+        let ids: Vec<EntryId> = ready
+            .chain(unordered)
+            .chain(unchecked)
+            .chain(suspects)
+            .collect();
         self.release(&ids);
     }
 

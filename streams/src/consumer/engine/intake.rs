@@ -46,7 +46,7 @@ impl<H: Handler> Engine<H> {
 
     /// Takes a message in hand and looks at it. `trusted`: it is covered by the fence token.
     pub(super) fn receive(&mut self, entry: Entry, count: u32, trusted: bool) {
-        let mut work = Work::new(entry, count);
+        let mut work = Work::new(entry, count, self.config.order_by.as_deref());
         if let Some(held) = self.held.get_mut(&work.id) {
             // Found twice: by the reader and by a recovery, or again after the group was made anew.
             self.slots.give(1);
@@ -65,8 +65,8 @@ impl<H: Handler> Engine<H> {
         };
         self.held.insert(work.id, held);
         match self.inspect(&mut work) {
-            None if work.mark.is_some() => self.unchecked.push(work),
-            None => self.line_up(work),
+            None if work.order.is_some() => self.unordered.push(work),
+            None => self.admit(work),
             Some(resolution) => self.finished.push(Finished { work, resolution }),
         }
     }
