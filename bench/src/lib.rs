@@ -1,9 +1,10 @@
 //! How fast: the *relay* (read a message, look at its fields, publish a result, acknowledge) through the runtime and through
-//! its rivals, side by side on a private redis-server. [`relay::run`] measures throughput.
+//! its rivals, side by side on a private redis-server. [`relay::run`] measures throughput, [`latency::run`] how long a message takes.
 //! Every contender works in a process of its own, so that its processor time and memory can be told from Redis's.
 
 pub mod contender;
 pub mod figures;
+pub mod latency;
 pub mod machine;
 pub mod message;
 pub mod options;

@@ -8,12 +8,13 @@ use clap::Parser as _;
 use maestro_bench::machine::Machine;
 use maestro_bench::options::{Hidden, Options, Output};
 use maestro_bench::report::{Report, Settings};
-use maestro_bench::{relay, worker};
+use maestro_bench::{latency, relay, worker};
 
 fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     match &options.hidden {
         Some(Hidden::Worker { contender, url }) => worker::work(*contender, url),
+        Some(Hidden::Producer { url, rate, n }) => worker::produce(url, *rate, *n),
         None => measure(&options),
     }
 }
@@ -33,10 +34,11 @@ fn measure(options: &Options) -> anyhow::Result<()> {
             "the peers are not built, so they are left out; make bench builds them"
         );
     }
-    let rounds = relay::run(
+    let rounds = usize::try_from(options.rounds)?;
+    let relayed = relay::run(
         &contenders,
         settings.messages,
-        usize::try_from(options.rounds)?,
+        rounds,
         settings.append_only,
         peers.as_deref(),
         |turn| {
@@ -48,7 +50,23 @@ fn measure(options: &Options) -> anyhow::Result<()> {
             );
         },
     )?;
-    let report = Report::new(rounds, settings, Machine::look()?);
+    let latencies = if options.latency_seconds == 0 {
+        Vec::new()
+    } else {
+        latency::run(
+            rounds,
+            options.latency_seconds,
+            settings.append_only,
+            |turn| {
+                let _ = writeln!(
+                    err,
+                    "at {}/s: {:<15} p99 {:>8.0} µs",
+                    turn.rate, turn.contender, turn.to_result.p99_us
+                );
+            },
+        )?
+    };
+    let report = Report::new(relayed, latencies, settings, Machine::look()?);
     let json = serde_json::to_string_pretty(&report)? + "\n";
     if let Some(directory) = &options.write {
         fs::create_dir_all(directory)

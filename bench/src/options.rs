@@ -26,6 +26,9 @@ pub struct Options {
     /// Without apalis-redis and sea-streamer-redis
     #[arg(long)]
     pub no_peers: bool,
+    /// How long latency is measured for each contender at each rate in each round; 0: not at all
+    #[arg(long, value_name = "SECONDS", default_value_t = 5)]
+    pub latency_seconds: u64,
     /// Let redis-server write an append-only file (appendfsync everysec); without this there is none
     #[arg(long)]
     pub appendonly: bool,
@@ -59,6 +62,16 @@ pub enum Hidden {
         contender: Contender,
         /// The redis-server
         url: String,
+    },
+    /// The producer of the open loop
+    #[command(hide = true)]
+    Producer {
+        /// The redis-server
+        url: String,
+        /// Messages per second
+        rate: u64,
+        /// How many messages
+        n: u64,
     },
 }
 

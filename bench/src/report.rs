@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use clap::ValueEnum as _;
 use serde::Serialize;
 
 use crate::contender::Contender;
 use crate::figures::{Figures, Round};
+use crate::latency::{self, Latency};
 use crate::machine::Machine;
+use crate::relay::MOST_FOR_PEERS;
 
 /// A whole run.
 #[derive(Debug, Serialize)]
@@ -20,10 +23,19 @@ pub struct Report {
     pub ratio_to_fastest_peer: Option<f64>,
     /// … over those of sea-streamer-redis on one thread, which is faster still and not documented.
     pub ratio_to_sea_streamer_on_one_thread: Option<f64>,
+    /// At 1,000 messages a second, the p99 from when a message was to be sent to when its result is read: that of the runtime
+    /// over that of the bare loop, which blocks in its read and appends and acknowledges in one round trip.
+    pub p99_to_bare: Option<f64>,
+    /// The same to when the handler has the message; for the bare loop that is a blocking read alone.
+    pub p99_to_handler_to_bare: Option<f64>,
     /// The medians of each contender.
     pub medians: BTreeMap<&'static str, Figures>,
+    /// The medians of the latencies.
+    pub latency: Vec<Latency>,
     /// What each contender did in each round.
     pub rounds: Vec<Round>,
+    /// The latencies in each round.
+    pub latency_rounds: Vec<Latency>,
     /// Under which conditions.
     pub settings: Settings,
     /// Where.
@@ -41,7 +53,22 @@ pub struct Settings {
 
 impl Report {
     /// Sums up.
-    pub fn new(rounds: Vec<Round>, settings: Settings, machine: Machine) -> Self {
+    pub fn new(
+        rounds: Vec<Round>,
+        latency_rounds: Vec<Latency>,
+        settings: Settings,
+        machine: Machine,
+    ) -> Self {
+        let latency = latency::medians(&latency_rounds);
+        let p99_ratio = |of: fn(&Latency) -> f64| {
+            let p99 = |contender: Contender| {
+                let is_it = |at: &&Latency| {
+                    at.rate == latency::RATES[0] && at.contender == contender.name()
+                };
+                latency.iter().find(is_it).map(of)
+            };
+            Some(p99(Contender::Runtime)? / p99(Contender::Bare)?)
+        };
         let mut medians = BTreeMap::new();
         for round in &rounds {
             let own = rounds
@@ -61,14 +88,18 @@ impl Report {
                 .filter_map(ratio_to)
                 .min_by(f64::total_cmp),
             ratio_to_sea_streamer_on_one_thread: ratio_to(Contender::SeaStreamer1),
+            p99_to_bare: p99_ratio(|at| at.to_result.p99_us),
+            p99_to_handler_to_bare: p99_ratio(|at| at.to_handler.p99_us),
             medians,
+            latency,
             rounds,
+            latency_rounds,
             settings,
             machine,
         }
     }
 
-    /// The table of the medians, in Markdown.
+    /// The tables of the medians, in Markdown.
     pub fn table(&self) -> String {
         let mut text = String::new();
         let Machine {
@@ -87,42 +118,71 @@ impl Report {
             text,
             "{cpu}, {cores} cores, {kernel}, Redis {redis} ({file}), {rustc}"
         );
+        self.relay_table(&mut text);
+        if !self.latency.is_empty() {
+            self.latency_table(&mut text);
+        }
+        let _ = writeln!(text);
+        for contender in Contender::value_variants() {
+            if self.medians.contains_key(contender.name()) {
+                let _ = writeln!(text, "- {}: {}", contender.name(), contender.about());
+            }
+        }
+        text
+    }
+
+    fn relay_table(&self, text: &mut String) {
         let _ = writeln!(
             text,
-            "{} messages a round, medians\n",
+            "Medians. {} messages a round, at most {MOST_FOR_PEERS} for the peers. µs: processor time for each message. MB: the most that was ever resident.
+
+| contender       | messages/s | runtime is | worker µs | Redis µs | worker MB |
+|:----------------|-----------:|-----------:|----------:|---------:|----------:|",
             self.settings.messages
-        );
-        let _ = writeln!(
-            text,
-            "| contender       | messages/s | runtime is | worker µs | Redis µs | worker MB |"
-        );
-        let _ = writeln!(
-            text,
-            "|:----------------|-----------:|-----------:|----------:|---------:|----------:|"
         );
         let runtime = self.medians.get(Contender::Runtime.name());
         let mut by_rate: Vec<_> = self.medians.iter().collect();
-        by_rate.sort_by(|a, b| b.1.messages_per_second.total_cmp(&a.1.messages_per_second));
+        by_rate.sort_by(|a, b| {
+            let rate = |figures: &Figures| figures.messages_per_second;
+            rate(b.1).total_cmp(&rate(a.1))
+        });
         for (name, figures) in by_rate {
+            let rate = figures.messages_per_second;
             let ratio = runtime.map_or_else(String::new, |runtime| {
-                format!(
-                    "{:.2} ×",
-                    runtime.messages_per_second / figures.messages_per_second
-                )
+                format!("{:.2} ×", runtime.messages_per_second / rate)
             });
             let _ = writeln!(
                 text,
-                "| {name:<15} | {:>10.0} | {ratio:>10} | {:>9.2} | {:>8.2} | {:>9.1} |",
-                figures.messages_per_second,
-                figures.worker_cpu_us,
-                figures.redis_cpu_us,
-                figures.worker_max_rss_mb,
+                "| {name:<15} | {rate:>10.0} | {ratio:>10} | {:>9.2} | {:>8.2} | {:>9.1} |",
+                figures.worker_cpu_us, figures.redis_cpu_us, figures.worker_max_rss_mb,
             );
         }
+    }
+
+    fn latency_table(&self, text: &mut String) {
         let _ = writeln!(
             text,
-            "\nµs: processor time for each message. MB: the most that was ever resident."
+            "
+Latency in µs since a message was to be sent: until the handler has it, and until its result is read.
+
+| messages/s | contender       | handler p50 |   p99 | p99.9 | result p50 |   p99 | p99.9 | producer late, p99 |
+|-----------:|:----------------|------------:|------:|------:|-----------:|------:|------:|-------------------:|"
         );
-        text
+        for at in &self.latency {
+            let (handler, result) = (&at.to_handler, &at.to_result);
+            let _ = writeln!(
+                text,
+                "| {:>10} | {:<15} | {:>11.0} | {:>5.0} | {:>5.0} | {:>10.0} | {:>5.0} | {:>5.0} | {:>18.0} |",
+                at.rate,
+                at.contender,
+                handler.p50_us,
+                handler.p99_us,
+                handler.p999_us,
+                result.p50_us,
+                result.p99_us,
+                result.p999_us,
+                at.producer_late_p99_us,
+            );
+        }
     }
 }

@@ -4,17 +4,21 @@
 use std::env;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread;
 
 use anyhow::{Context as _, bail, ensure};
 use maestro_streams::CancellationToken;
 
 use crate::contender::{CONCURRENCY, Contender, bare, runtime, script};
+use crate::latency::producer;
 use crate::usage::Usage;
 
 /// What the hidden subcommand is called.
 pub const SUBCOMMAND: &str = "worker";
+
+/// What the hidden subcommand of the producer is called.
+pub const PRODUCER: &str = "producer";
 
 /// Nanoseconds of the machine's monotonic clock, which all its processes share.
 pub fn now() -> u64 {
@@ -22,11 +26,15 @@ pub fn now() -> u64 {
     u64::try_from(now.tv_sec * 1_000_000_000 + now.tv_nsec).unwrap_or(0)
 }
 
+/// The life of a producer process; see [`producer::send`].
+pub fn produce(url: &str, rate: u64, n: u64) -> anyhow::Result<()> {
+    wait_for_go()?;
+    println(&producer::send(url, rate, n)?.to_string())
+}
+
 /// The life of a worker process: one thread, one core at most.
 pub fn work(contender: Contender, url: &str) -> anyhow::Result<()> {
-    println("ready")?;
-    let mut line = String::new();
-    std::io::stdin().lock().read_line(&mut line)?;
+    wait_for_go()?;
     let stop = CancellationToken::new();
     let ended = stop.clone();
     thread::spawn(move || {
@@ -56,6 +64,12 @@ pub fn work(contender: Contender, url: &str) -> anyhow::Result<()> {
     })
 }
 
+fn wait_for_go() -> anyhow::Result<()> {
+    println("ready")?;
+    std::io::stdin().lock().read_line(&mut String::new())?;
+    Ok(())
+}
+
 fn println(line: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{line}")?;
@@ -68,6 +82,7 @@ pub struct Worker {
     name: &'static str,
     child: Child,
     input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
 }
 
 impl Worker {
@@ -85,6 +100,13 @@ impl Worker {
         Self::spawn(peer.name(), command)
     }
 
+    /// Starts the producer of an open loop.
+    pub(crate) fn start_producer(url: &str, rate: u64, n: u64) -> anyhow::Result<Self> {
+        let mut command = Command::new(env::current_exe()?);
+        command.args([PRODUCER, url, &rate.to_string(), &n.to_string()]);
+        Self::spawn(PRODUCER, command)
+    }
+
     fn spawn(name: &'static str, mut command: Command) -> anyhow::Result<Self> {
         let mut child = command
             .stdin(Stdio::piped())
@@ -93,9 +115,14 @@ impl Worker {
             .with_context(|| format!("unable to start a worker process for {name}"))?;
         let input = child.stdin.take();
         let output = child.stdout.take().context("a worker has an output")?;
-        let worker = Self { name, child, input };
+        let mut worker = Self {
+            name,
+            child,
+            input,
+            output: BufReader::new(output),
+        };
         let mut line = String::new();
-        BufReader::new(output).read_line(&mut line)?;
+        worker.output.read_line(&mut line)?;
         if line.trim() != "ready" {
             bail!("the worker process of {name} ended before it was ready");
         }
@@ -115,6 +142,14 @@ impl Worker {
             bail!("the worker process of {} ended: {status}", self.name);
         }
         Usage::of(self.child.id())
+    }
+
+    /// Waits until it ends by itself, and returns what it says last.
+    pub(crate) fn last_words(mut self) -> anyhow::Result<String> {
+        let mut words = String::new();
+        self.output.read_to_string(&mut words)?;
+        self.finish()?;
+        Ok(words)
     }
 
     /// Tells it to end and waits until it has.

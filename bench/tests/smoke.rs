@@ -27,12 +27,14 @@ fn every_contender_relays_all_its_messages_and_the_results_have_their_members() 
         "--messages",
         "3000",
         "--no-peers",
+        "--latency-seconds",
+        "1",
         "--rounds",
         "1",
         "--write",
         directory,
     ]);
-    for ratio in ["ratio_to_bare", "ratio_to_script"] {
+    for ratio in ["ratio_to_bare", "ratio_to_script", "p99_to_bare"] {
         assert!(report[ratio].as_f64().unwrap() > 0.0, "{ratio}: {report}");
     }
     // That each message has one result is made sure by the program itself, which fails if it is not so.
@@ -52,6 +54,16 @@ fn every_contender_relays_all_its_messages_and_the_results_have_their_members() 
         }
     }
     assert_eq!(rounds.len(), names.len());
+    assert!(report["ratio_to_fastest_peer"].is_null());
+    let latency = report["latency"].as_array().unwrap();
+    assert_eq!(latency.len(), 4, "two contenders at two rates");
+    for at in latency {
+        let p50 = |to: &str| at[to]["p50_us"].as_f64().unwrap();
+        assert!(
+            0.0 < p50("to_handler") && p50("to_handler") <= p50("to_result"),
+            "{at}"
+        );
+    }
     for member in ["cpu", "cores", "kernel", "redis", "rustc"] {
         assert!(!report["machine"][member].is_null(), "{member}");
     }
