@@ -2,6 +2,7 @@
 //! [`Finding`]s, which the engine then tries and proves. To add one, add its file and its line in [`all`].
 
 pub(crate) mod api_contract_adaptation;
+mod assertion_update;
 mod dependency_fix;
 mod environment_healing;
 #[cfg(test)]
@@ -21,6 +22,7 @@ pub fn all() -> &'static [&'static dyn Repair] {
         &api_contract_adaptation::ApiContractAdaptation,
         &environment_healing::EnvironmentHealing,
         &timing_adjustment::TimingAdjustment,
+        &assertion_update::AssertionUpdate,
     ]
 }
 

@@ -26,6 +26,8 @@ pub const DERIVED: u32 = 70;
 pub const OLDER_VERSION: u32 = 80;
 /// More time for something to happen, where the test itself says for what it waits.
 pub const WAIT: u32 = 75;
+/// What a test expects, in the words that it is said in now: after everything that leaves the test as it is.
+pub const EXPECTATION: u32 = 90;
 /// Another interpreter that the project says it is made for: the code is left as it is, and so is what it fails by.
 pub const OTHER_INTERPRETER: u32 = 95;
 /// A distribution found by its name only.
