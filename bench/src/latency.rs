@@ -24,8 +24,8 @@ pub mod producer;
 
 /// Who is compared.
 pub const CONTENDERS: [Contender; 2] = [Contender::Bare, Contender::Runtime];
-/// Messages per second.
-pub const RATES: [u64; 2] = [1_000, 10_000];
+/// At how many messages per second the ratio is taken.
+pub const RATIO_RATE: u64 = 1_000;
 /// How long it goes on before it counts: connections are made, and the runtime learns how fast its handlers are.
 const WARM_UP_SECONDS: u64 = 1;
 /// No new result for so long is a contender that hangs.
@@ -80,13 +80,14 @@ impl Quantiles {
 /// Gives every contender its turn at every rate in every round, for so many seconds each; `tell` hears of each as it ends.
 pub fn run(
     rounds: usize,
+    rates: &[u64],
     seconds: u64,
     append_only: bool,
     mut tell: impl FnMut(&Latency),
 ) -> anyhow::Result<Vec<Latency>> {
     let mut all = Vec::new();
     for _ in 0..rounds {
-        for rate in RATES {
+        for &rate in rates {
             for contender in CONTENDERS {
                 let latency = turn(contender, rate, seconds, append_only).with_context(|| {
                     format!("unable to measure the latency of {}", contender.name())

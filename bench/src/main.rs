@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::path::Path;
 
 use anyhow::Context as _;
 use clap::Parser as _;
 use maestro_bench::machine::Machine;
 use maestro_bench::options::{Hidden, Options, Output};
-use maestro_bench::report::{Report, Settings};
+use maestro_bench::report::{self, Report, Settings};
 use maestro_bench::{latency, relay, worker};
 
 fn main() -> anyhow::Result<()> {
@@ -15,13 +16,14 @@ fn main() -> anyhow::Result<()> {
     match &options.hidden {
         Some(Hidden::Worker { contender, url }) => worker::work(*contender, url),
         Some(Hidden::Producer { url, rate, n }) => worker::produce(url, *rate, *n),
+        None if options.linear => lengths(&options),
         None => measure(&options),
     }
 }
 
 fn measure(options: &Options) -> anyhow::Result<()> {
     let settings = Settings {
-        messages: usize::try_from(options.messages)?,
+        messages: usize::try_from(options.messages())?,
         append_only: options.appendonly,
     };
     let mut err = std::io::stderr();
@@ -55,6 +57,7 @@ fn measure(options: &Options) -> anyhow::Result<()> {
     } else {
         latency::run(
             rounds,
+            &options.latency_rates,
             options.latency_seconds,
             settings.append_only,
             |turn| {
@@ -69,13 +72,37 @@ fn measure(options: &Options) -> anyhow::Result<()> {
     let report = Report::new(relayed, latencies, settings, Machine::look()?);
     let json = serde_json::to_string_pretty(&report)? + "\n";
     if let Some(directory) = &options.write {
-        fs::create_dir_all(directory)
-            .and_then(|()| fs::write(directory.join("relay.json"), &json))
-            .and_then(|()| fs::write(directory.join("relay.md"), report.table()))
-            .with_context(|| format!("unable to write the results to {}", directory.display()))?;
+        keep(directory, "relay", &json, &report.table())?;
     }
-    let text = match options.output {
-        Output::Text => report.table(),
+    show(options.output, &json, &report.table())
+}
+
+fn lengths(options: &Options) -> anyhow::Result<()> {
+    let messages = usize::try_from(options.messages())?;
+    let mut err = std::io::stderr();
+    let steps = relay::linear(messages, options.appendonly, |step| {
+        let _ = writeln!(err, "{} messages: {:.1} s", step.messages, step.seconds);
+    })?;
+    let (json, table) = (
+        serde_json::to_string_pretty(&steps)? + "\n",
+        report::lengths_table(&steps),
+    );
+    if let Some(directory) = &options.write {
+        keep(directory, "linear", &json, &table)?;
+    }
+    show(options.output, &json, &table)
+}
+
+fn keep(directory: &Path, name: &str, json: &str, table: &str) -> anyhow::Result<()> {
+    fs::create_dir_all(directory)
+        .and_then(|()| fs::write(directory.join(format!("{name}.json")), json))
+        .and_then(|()| fs::write(directory.join(format!("{name}.md")), table))
+        .with_context(|| format!("unable to write the results to {}", directory.display()))
+}
+
+fn show(output: Output, json: &str, table: &str) -> anyhow::Result<()> {
+    let text = match output {
+        Output::Text => table,
         Output::Json => json,
     };
     std::io::stdout().write_all(text.as_bytes())?;

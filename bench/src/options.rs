@@ -14,9 +14,9 @@ use crate::contender::Contender;
     after_help = "Example: relay --messages 100000 --rounds 1 --only bare,runtime"
 )]
 pub struct Options {
-    /// How many messages
-    #[arg(long, value_name = "N", default_value_t = 300_000, value_parser = clap::value_parser!(u64).range(1..))]
-    pub messages: u64,
+    /// How many messages; 300000 unless told
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub messages: Option<u64>,
     /// How often each contender has its turn; the medians count
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
     pub rounds: u64,
@@ -29,9 +29,15 @@ pub struct Options {
     /// How long latency is measured for each contender at each rate in each round; 0: not at all
     #[arg(long, value_name = "SECONDS", default_value_t = 5)]
     pub latency_seconds: u64,
+    /// At how many messages per second latency is measured; the ratio is taken at 1000
+    #[arg(long, value_name = "RATES", value_delimiter = ',', default_values_t = [1000, 10_000], value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub latency_rates: Vec<u64>,
     /// Let redis-server write an append-only file (appendfsync everysec); without this there is none
     #[arg(long)]
     pub appendonly: bool,
+    /// Only the runtime, over a hundredth, a tenth and all of N (10 million unless told): does its cost grow with the stream?
+    #[arg(long)]
+    pub linear: bool,
     /// What goes to standard output
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub output: Output,
@@ -76,6 +82,12 @@ pub enum Hidden {
 }
 
 impl Options {
+    /// How many messages, told or not.
+    pub fn messages(&self) -> u64 {
+        let default = if self.linear { 10_000_000 } else { 300_000 };
+        self.messages.unwrap_or(default)
+    }
+
     /// Who takes part, in the order of their turns.
     pub fn contenders(&self) -> Vec<Contender> {
         let wanted = |contender: &Contender| {

@@ -39,6 +39,27 @@ pub fn run(
     Ok(all)
 }
 
+/// The runtime alone over a hundredth, a tenth and all of so many messages: each must cost the same, and the worker stay as small.
+pub fn linear(
+    messages: usize,
+    append_only: bool,
+    mut tell: impl FnMut(&Round),
+) -> anyhow::Result<Vec<Round>> {
+    let mut steps = Vec::new();
+    for part in [100, 10, 1] {
+        let step = turn(
+            1,
+            Contender::Runtime,
+            messages.div_ceil(part),
+            append_only,
+            None,
+        )?;
+        tell(&step);
+        steps.push(step);
+    }
+    Ok(steps)
+}
+
 fn turn(
     round: usize,
     contender: Contender,
@@ -64,7 +85,8 @@ fn turn(
     let seconds = started.elapsed().as_secs_f64();
     let (worker_after, redis_after) = (worker.usage()?, store.usage()?);
     worker.finish()?;
-    store.verify(messages, contender)?;
+    store.verify_settled(contender)?;
+    store.verify(messages)?;
     let n = float(messages as u64);
     Ok(Round {
         round,

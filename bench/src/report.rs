@@ -63,7 +63,7 @@ impl Report {
         let p99_ratio = |of: fn(&Latency) -> f64| {
             let p99 = |contender: Contender| {
                 let is_it = |at: &&Latency| {
-                    at.rate == latency::RATES[0] && at.contender == contender.name()
+                    at.rate == latency::RATIO_RATE && at.contender == contender.name()
                 };
                 latency.iter().find(is_it).map(of)
             };
@@ -185,4 +185,26 @@ Latency in µs since a message was to be sent: until the handler has it, and unt
             );
         }
     }
+}
+
+/// The table of [`crate::relay::linear`], in Markdown.
+pub fn lengths_table(steps: &[Round]) -> String {
+    let mut text = String::from(
+        "| messages | µs a message | worker µs | Redis µs | worker MB at most |
+|---------:|-------------:|----------:|---------:|------------------:|
+",
+    );
+    for step in steps {
+        let figures = &step.figures;
+        let _ = writeln!(
+            text,
+            "| {:>8} | {:>12.2} | {:>9.2} | {:>8.2} | {:>17.1} |",
+            step.messages,
+            1e6 / figures.messages_per_second,
+            figures.worker_cpu_us,
+            figures.redis_cpu_us,
+            figures.worker_max_rss_mb
+        );
+    }
+    text
 }

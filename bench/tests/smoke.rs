@@ -5,12 +5,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
-fn relay(arguments: &[&str]) -> Value {
-    let output = Command::new(env!("CARGO_BIN_EXE_relay"))
-        .args(arguments)
-        .args(["--output", "json"])
-        .output()
-        .unwrap();
+fn json(program: &str, arguments: &[&str]) -> Value {
+    let output = Command::new(program).args(arguments).output().unwrap();
     assert!(
         output.status.success(),
         "{}",
@@ -23,17 +19,19 @@ fn relay(arguments: &[&str]) -> Value {
 fn every_contender_relays_all_its_messages_and_the_results_have_their_members() {
     let written = tempfile::tempdir().unwrap();
     let directory = written.path().to_str().unwrap();
-    let report = relay(&[
-        "--messages",
-        "3000",
-        "--no-peers",
-        "--latency-seconds",
-        "1",
-        "--rounds",
-        "1",
-        "--write",
-        directory,
-    ]);
+    let report = json(
+        env!("CARGO_BIN_EXE_relay"),
+        &[
+            "--messages=3000",
+            "--rounds=1",
+            "--no-peers",
+            "--latency-seconds=1",
+            "--latency-rates=1000",
+            "--output=json",
+            "--write",
+            directory,
+        ],
+    );
     for ratio in ["ratio_to_bare", "ratio_to_script", "p99_to_bare"] {
         assert!(report[ratio].as_f64().unwrap() > 0.0, "{ratio}: {report}");
     }
@@ -56,7 +54,7 @@ fn every_contender_relays_all_its_messages_and_the_results_have_their_members() 
     assert_eq!(rounds.len(), names.len());
     assert!(report["ratio_to_fastest_peer"].is_null());
     let latency = report["latency"].as_array().unwrap();
-    assert_eq!(latency.len(), 4, "two contenders at two rates");
+    assert_eq!(latency.len(), 2, "two contenders at one rate");
     for at in latency {
         let p50 = |to: &str| at[to]["p50_us"].as_f64().unwrap();
         assert!(
@@ -76,4 +74,32 @@ fn every_contender_relays_all_its_messages_and_the_results_have_their_members() 
             .all(|name| table.contains(&format!("| {name} "))),
         "{table}"
     );
+}
+
+#[test]
+fn every_way_to_commit_leaves_each_message_with_one_result() {
+    let costs = json(
+        env!("CARGO_BIN_EXE_commit"),
+        &["--messages=600", "--rounds=1", "--json"],
+    );
+    let costs = costs.as_array().unwrap();
+    assert_eq!(costs.len(), 22, "eleven ways, without and with a file");
+    for cost in costs {
+        assert!(cost["redis_cpu_us"].as_f64().unwrap() > 0.0, "{cost}");
+    }
+}
+
+#[test]
+fn the_cost_of_a_message_is_shown_for_each_length_of_the_stream() {
+    let steps = json(
+        env!("CARGO_BIN_EXE_relay"),
+        &["--linear", "--messages=2000", "--output=json"],
+    );
+    let lengths: Vec<_> = steps
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| step["messages"].as_u64())
+        .collect();
+    assert_eq!(lengths, [Some(20), Some(200), Some(2000)]);
 }
