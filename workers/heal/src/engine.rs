@@ -231,7 +231,7 @@ async fn confirm<L: Laboratory>(
             .attempt_under(&found.state.tree, &found.state.runtime, &conditions)
             .await?;
         let worse = regression(&found.state.attempt.report, &attempt.report);
-        let green = order.target.is_green(&attempt.report) && worse.is_none();
+        let green = order.target.is_met(before, &attempt.report) && worse.is_none();
         if !green && !conditions.trace.is_empty() && budget.runs > 0 {
             // A test may have something against being watched; that is not the repair's fault.
             traceable = false;
@@ -251,7 +251,7 @@ async fn confirm<L: Laboratory>(
         }
     }
     if confirmed.passed == confirmed.runs && matters_of_time(found) {
-        under_load(laboratory, order, found, budget, &mut confirmed).await?;
+        under_load(laboratory, order, before, found, budget, &mut confirmed).await?;
     }
     Ok(confirmed)
 }
@@ -269,6 +269,7 @@ fn matters_of_time(found: &Found) -> bool {
 async fn under_load<L: Laboratory>(
     laboratory: &L,
     order: &Order<'_>,
+    before: &Report,
     found: &mut Found,
     budget: &mut Budget,
     confirmed: &mut Confirmed,
@@ -283,7 +284,7 @@ async fn under_load<L: Laboratory>(
     for attempt in [one, two, three] {
         confirmed.runs += 1;
         let worse = regression(&found.state.attempt.report, &attempt.report);
-        if order.target.is_green(&attempt.report) && worse.is_none() {
+        if order.target.is_met(before, &attempt.report) && worse.is_none() {
             confirmed.passed += 1;
         } else {
             failed = true;

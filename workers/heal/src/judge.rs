@@ -42,6 +42,17 @@ impl Target {
         }
     }
 
+    /// Whether everything aimed at passes, where a run of the original code stands beside it: a file that could not be
+    /// collected there, and turns out to have no tests of its own, is met where all else passes.
+    pub fn is_met(&self, original: &Report, report: &Report) -> bool {
+        let empty = |id: &String| {
+            original.outcomes.get(id) == Some(&TestOutcome::Error)
+                && !report.knows(id)
+                && Self::Command.is_green(report)
+        };
+        self.is_green(report) || matches!(self, Self::Test(id) if empty(id))
+    }
+
     fn covers(&self, test: &str) -> bool {
         self.id().is_none_or(|id| belongs(test, id))
     }
@@ -86,7 +97,7 @@ pub fn assess(
     {
         return Assessment::Worse(reason);
     }
-    if target.is_green(candidate) {
+    if target.is_met(original, candidate) {
         return Assessment::Green;
     }
     if advanced(current, candidate, target) {
@@ -241,6 +252,19 @@ pub fn neighbours(report: &Report, target: &Target) -> Counts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_without_tests_of_its_own_is_met_once_it_is_collected_and_all_else_passes() {
+        let target = Target::Test("tests/all.py".into());
+        let (passed, failed, error) =
+            (TestOutcome::Passed, TestOutcome::Failed, TestOutcome::Error);
+        let blocked = report(&[("tests/all.py", error)], &[]);
+        let green = report(&[("tests/a.py::t", passed)], &[]);
+        assert!(target.is_met(&blocked, &green));
+        assert!(!target.is_met(&green, &green), "it was never there");
+        let red = report(&[("tests/a.py::t", passed), ("tests/b.py::t", failed)], &[]);
+        assert!(!target.is_met(&blocked, &red));
+    }
 
     fn report(outcomes: &[(&str, TestOutcome)], failures: &[(&str, Phase, &str)]) -> Report {
         Report {

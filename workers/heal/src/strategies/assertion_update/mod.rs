@@ -93,12 +93,19 @@ fn candidate(case: &Case<'_>, failure: &Failure, drift: &Drift) -> Option<Findin
     ))
 }
 
-/// Whether the product writes one of the wordings itself: then its change is not the library's.
+/// Whether the product writes one of the wordings itself: then its change is not the library's. A single word has to
+/// begin a literal, or a line of one, to be the product's wording and not a part of its prose.
 fn is_the_products(case: &Case<'_>, roles: &Roles, drift: &Drift) -> bool {
-    let long_enough = |text: &str| text.chars().filter(|c| c.is_alphabetic()).count() >= 6;
-    [&drift.was, &drift.now]
-        .iter()
-        .any(|text| long_enough(text) && is_text_of_the_project(case, roles, text))
+    [&drift.was, &drift.now].iter().any(|text| {
+        if text.contains(' ') {
+            return is_text_of_the_project(case, roles, text);
+        }
+        let telling = text.chars().filter(|c| c.is_alphabetic()).count() >= 6;
+        telling
+            && ["'", "\"", "\\n"]
+                .iter()
+                .any(|opening| is_text_of_the_project(case, roles, &format!("{opening}{text}")))
+    })
 }
 
 /// Whether a file of the product holds a text; what tests and configuration hold does not count.

@@ -74,7 +74,7 @@ pub(super) fn unsupported(case: &Case<'_>, failure: &Failure) -> Vec<Finding> {
                     path: frame.path.clone(),
                     text,
                 }],
-                RuntimeChanges::default(),
+                restored(source),
                 rank::FIXTURE,
             )));
         }
@@ -88,6 +88,16 @@ pub(super) fn unsupported(case: &Case<'_>, failure: &Failure) -> Vec<Finding> {
         frame.path, frame.line
     )));
     findings
+}
+
+/// What the run needs so that a test which gives the locale back can: `getlocale` calls C.UTF-8 by the name of an English
+/// locale, which is the one that is not there (<https://github.com/python/cpython/issues/74940>).
+fn restored(source: &Source) -> RuntimeChanges {
+    if source.text().contains("getlocale(") {
+        of_runtime([("LC_ALL", "C")])
+    } else {
+        RuntimeChanges::default()
+    }
 }
 
 /// Whether the file puts the encoding behind a language itself: `"{0}.UTF-8".format(language)`.

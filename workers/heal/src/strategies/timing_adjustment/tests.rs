@@ -155,7 +155,7 @@ fn a_tolerance_that_no_machine_keeps_is_widened_and_a_person_judges() {
     for (comparison, repaired) in [
         (
             "compare(end, start, .8, 3, deltaFixed=.0001) == 0",
-            "deltaFixed=0.1)",
+            "deltaFixed=0.2)",
         ),
         ("abs((end - start) - 0.2) < 0.001", "< 0.05"),
         ("end - start == pytest.approx(0.4, abs=1e-4)", "abs=0.1)"),

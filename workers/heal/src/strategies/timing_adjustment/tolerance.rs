@@ -1,5 +1,5 @@
 //! A tolerance that no scheduler can keep: a comparison of measured durations to less than a hundredth of a second. It is
-//! widened to a tenth, or a quarter of the shortest duration that it is about, whichever is less. A tolerance that a
+//! widened to a fifth, or a quarter of the shortest duration that it is about, whichever is less. A tolerance that a
 //! machine can keep is the test's own statement, and stays.
 
 use tree_sitter::Node;
@@ -13,7 +13,7 @@ use crate::strategies::{place, rank};
 /// Seconds below which a tolerance is one that no machine keeps.
 const IMPOSSIBLE: f64 = 0.01;
 /// The most that a tolerance becomes, in seconds.
-const WIDEST: f64 = 0.1;
+const WIDEST: f64 = 0.2;
 
 /// `None` where the statement has no tolerance at all.
 pub(super) fn examine(scene: &Scene<'_>) -> Option<Vec<Finding>> {
@@ -32,7 +32,7 @@ pub(super) fn examine(scene: &Scene<'_>) -> Option<Vec<Finding>> {
     let wide = if shortest.is_finite() {
         (shortest / 4.0).min(WIDEST)
     } else {
-        WIDEST / 2.0
+        WIDEST / 4.0
     };
     if wide <= tolerance * 2.0 {
         return Some(Vec::new());
