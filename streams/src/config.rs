@@ -42,6 +42,9 @@ pub struct ConsumerConfig {
     /// extension of partitioning calls it; costs a round trip for a batch that has such messages, and nothing otherwise. A message that
     /// is retried keeps its turn, one that is scheduled takes its place when it is due.
     pub order_by: Option<String>,
+    /// How many messages all replicas of the group together may read, for a dependency that takes no more. Default: as many as
+    /// there are. Costs a round trip for each read; what is taken over from a lost worker is not counted again.
+    pub rate_limit: Option<RateLimit>,
     /// A larger entry (names and values together) is dead-lettered as `oversized`, unseen by the handler. Default 1 MiB.
     pub max_entry_bytes: usize,
     /// How long running handlers may go on after a shutdown was asked for; the rest is handed back. Default 25 s, five
@@ -65,6 +68,15 @@ pub struct ConsumerConfig {
     pub check_first: CheckFirst,
     /// What the registry says this process's version is. Default: nothing.
     pub version: String,
+}
+
+/// A rate that the replicas of a group share.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RateLimit {
+    /// Messages a second in the long run; may be less than one.
+    pub per_second: f64,
+    /// How many may go at once after a pause; at least 1.
+    pub burst: u32,
 }
 
 /// When to ask Redis, before a handler runs, whether a message with the same key has already taken effect.
@@ -96,6 +108,7 @@ impl ConsumerConfig {
             retention: Duration::from_hours(24),
             dedup_window: Duration::from_hours(24),
             order_by: Some("partitionkey".to_owned()),
+            rate_limit: None,
             max_entry_bytes: 1024 * 1024,
             grace: Duration::from_secs(25),
             block: Duration::from_secs(2),
@@ -142,6 +155,14 @@ impl ConsumerConfig {
         }
         if self.quarantine_from < 2 {
             return wrong("quarantine_from", "at least 2");
+        }
+        if let Some(limit) = self.rate_limit {
+            if !(limit.per_second > 0.0 && limit.per_second <= 1e6) {
+                return wrong("rate_limit.per_second", "more than 0, at most 1000000");
+            }
+            if limit.burst == 0 {
+                return wrong("rate_limit.burst", "at least 1");
+            }
         }
         if self.dedup_window < Duration::from_secs(1) {
             return wrong("dedup_window", "at least 1 s");

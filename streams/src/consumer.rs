@@ -16,6 +16,7 @@ mod meters;
 mod name;
 mod pace;
 mod pulse;
+mod rate;
 mod reader;
 mod slots;
 mod turn;

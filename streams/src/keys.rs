@@ -79,6 +79,11 @@ impl Keys {
         format!("{}{group}", self.tagged("parked:"))
     }
 
+    /// The rate that the replicas of each group share: a hash from group to microseconds since 1970.
+    pub fn rate(&self) -> String {
+        self.tagged("rate")
+    }
+
     /// One tally; see [`crate::Tally`].
     pub fn tally(&self, key: &str) -> String {
         format!("{}{key}", self.tagged("tally:"))

@@ -24,7 +24,7 @@ mod tally;
 
 pub use admin::{Admin, ConsumerStatus, DeadEntry, GroupStatus, StreamStatus};
 pub use clock::{Clock, SystemClock};
-pub use config::{CheckFirst, ConsumerConfig};
+pub use config::{CheckFirst, ConsumerConfig, RateLimit};
 pub use consumer::{Consumer, Pulse};
 pub use endpoint::{Endpoint, InvalidUrl};
 pub use entry::{Entry, EntryId, InvalidEntryId};

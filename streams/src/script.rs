@@ -27,6 +27,8 @@ lua!(/// Heartbeat, dead consumers, cursor, trim.
     HOUSEKEEP, "turn.lua", "housekeep.lua");
 lua!(/// Asks whose turn it is.
     ORDER, "turn.lua", "order.lua");
+lua!(/// Takes permits from a rate.
+    RATE, "rate.lua");
 lua!(/// Creates a group where it should begin.
     ENSURE, "ensure.lua");
 lua!(/// Hands back what is pending and leaves the group.

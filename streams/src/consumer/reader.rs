@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::control::{FIRST_PAUSE, LONGEST_PAUSE, ensure_group, is_group_lost};
 use super::meters::Meters;
+use super::rate::{Granted, Permits};
 use super::slots::Slots;
 use crate::admin::millis;
 use crate::backoff::Pauses;
@@ -85,14 +86,21 @@ impl Reader {
             gone = recovered => if gone.is_err() { return Ok(()) },
             () = self.stop.cancelled() => return Ok(()),
         }
+        let mut permits = Permits::default();
         loop {
-            let count = tokio::select! {
-                count = self.slots.wait(self.config.batch) => count,
+            let free = tokio::select! {
+                free = self.slots.wait(self.config.batch) => free,
                 () = self.stop.cancelled() => return Ok(()),
+            };
+            let Some(count) = self.permitted(link, &mut permits, free).await? else {
+                continue;
             };
             let epoch = self.epoch.load(Ordering::Acquire);
             let (found, stopping) = self.read_unless_stopped(link, count).await;
             let Some(found) = found else { return Ok(()) };
+            if let Ok(entries) = &found {
+                permits.used(count, entries.len());
+            }
             match found {
                 Ok(entries) if entries.is_empty() => pauses.reset(),
                 Ok(entries) => {
@@ -114,6 +122,29 @@ impl Reader {
             }
             if stopping {
                 return Ok(());
+            }
+        }
+    }
+
+    /// How much of what there is room for may be read. `None` after a wait for the next permit.
+    async fn permitted(
+        &self,
+        link: &mut Link,
+        permits: &mut Permits,
+        free: usize,
+    ) -> RedisResult<Option<usize>> {
+        let Some(limit) = self.config.rate_limit else {
+            return Ok(Some(free));
+        };
+        let granted = permits.take(link, &self.config, &self.keys, limit, free);
+        match granted.await? {
+            Granted::Read(count) => Ok(Some(count)),
+            Granted::Wait(wait) => {
+                tokio::select! {
+                    () = sleep(wait) => {}
+                    () = self.stop.cancelled() => {}
+                }
+                Ok(None)
             }
         }
     }

@@ -11,6 +11,7 @@ mod nodes;
 mod operator;
 mod order;
 mod outage;
+mod rate;
 mod retry;
 mod rig;
 mod sentinel;
