@@ -20,6 +20,7 @@ mod rate;
 mod reader;
 mod slots;
 mod turn;
+mod turnstile;
 mod upkeep;
 mod work;
 

@@ -9,6 +9,8 @@ use crate::{Entry, Outcome};
 pub struct Delivery {
     /// The stream it came from, without the key prefix.
     pub stream: Arc<str>,
+    /// Whether it came by the urgent lane.
+    pub urgent: bool,
     /// The message.
     pub entry: Entry,
     /// The how-manieth delivery this is, from 1. Waiting for a dependency and a hand-over at a shutdown do not count.

@@ -8,20 +8,41 @@ use crate::Error;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keys {
     name: Arc<str>,
+    /// The name with its prefix: the hash tag.
+    tag: String,
     stream: String,
+    is_urgent: bool,
 }
 
 impl Keys {
     /// Fails if prefix and name together are empty or contain braces, which would change the hash tag.
     pub fn new(prefix: &str, name: &str) -> Result<Self, Error> {
-        let stream = format!("{prefix}{name}");
-        if name.is_empty() || stream.contains(['{', '}']) {
-            return Err(Error::StreamName { name: stream });
+        let tag = format!("{prefix}{name}");
+        if name.is_empty() || tag.contains(['{', '}']) {
+            return Err(Error::StreamName { name: tag });
         }
         Ok(Self {
             name: name.into(),
-            stream,
+            stream: tag.clone(),
+            tag,
+            is_urgent: false,
         })
+    }
+
+    /// The same for the stream's urgent lane: a stream of its own, with its own waiting and pending entries. Dead letters,
+    /// deduplication marks, tallies and the rate are those of the stream.
+    #[must_use]
+    pub fn urgent(&self) -> Self {
+        Self {
+            stream: format!("{{{}}}:urgent", self.tag),
+            is_urgent: true,
+            ..self.clone()
+        }
+    }
+
+    /// Whether these are the keys of the urgent lane.
+    pub fn is_urgent(&self) -> bool {
+        self.is_urgent
     }
 
     /// The stream's name without the prefix.
@@ -41,7 +62,7 @@ impl Keys {
 
     /// What is not yet due, retries and scheduled messages: a sorted set by due time in milliseconds.
     pub fn delayed(&self) -> String {
-        self.tagged("delayed")
+        self.of_lane("delayed")
     }
 
     /// What the deduplication sets' names begin with; the number of the window follows.
@@ -51,32 +72,32 @@ impl Keys {
 
     /// The registry of consumers: a hash from `group/consumer` to `milliseconds host process version`.
     pub fn workers(&self) -> String {
-        self.tagged("workers")
+        self.of_lane("workers")
     }
 
     /// How far each group has come: a hash from group to entry id.
     pub fn cursor(&self) -> String {
-        self.tagged("cursor")
+        self.of_lane("cursor")
     }
 
     /// Fence tokens: a hash from `group/consumer` to a number, and from `#` to the last number used.
     pub fn fence(&self) -> String {
-        self.tagged("fence")
+        self.of_lane("fence")
     }
 
     /// Who waits for a turn: a sorted set for each group of `sha1 of the ordering key/id`.
     pub fn order(&self, group: &str) -> String {
-        format!("{}{group}", self.tagged("order:"))
+        format!("{}{group}", self.of_lane("order:"))
     }
 
     /// Whose turn it is: a hash for each group from the sha1 of the ordering key to an id.
     pub fn turn(&self, group: &str) -> String {
-        format!("{}{group}", self.tagged("turn:"))
+        format!("{}{group}", self.of_lane("turn:"))
     }
 
     /// Who waits outside the pending list: a sorted set for each group. With an empty group, what their names begin with.
     pub fn parked(&self, group: &str) -> String {
-        format!("{}{group}", self.tagged("parked:"))
+        format!("{}{group}", self.of_lane("parked:"))
     }
 
     /// The rate that the replicas of each group share: a hash from group to microseconds since 1970.
@@ -90,7 +111,16 @@ impl Keys {
     }
 
     fn tagged(&self, what: &str) -> String {
-        format!("{{{}}}:{what}", self.stream)
+        format!("{{{}}}:{what}", self.tag)
+    }
+
+    /// What each lane has for itself.
+    fn of_lane(&self, what: &str) -> String {
+        if self.is_urgent {
+            self.tagged(&format!("urgent:{what}"))
+        } else {
+            self.tagged(what)
+        }
     }
 }
 
@@ -104,6 +134,10 @@ mod tests {
         assert_eq!(keys.stream(), "acme:automation:heal");
         assert_eq!(keys.dead(), "{acme:automation:heal}:dead");
         assert_eq!(keys.tally("a"), "{acme:automation:heal}:tally:a");
+        let urgent = keys.urgent();
+        assert_eq!(urgent.stream(), "{acme:automation:heal}:urgent");
+        assert_eq!(urgent.dead(), keys.dead());
+        assert_eq!(urgent.delayed(), "{acme:automation:heal}:urgent:delayed");
         assert!(Keys::new("", "a{b}").is_err());
         assert!(Keys::new("p", "").is_err());
     }

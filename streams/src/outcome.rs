@@ -14,6 +14,8 @@ pub struct Outgoing {
     pub stream: String,
     /// Names and values, in order; at least one.
     pub fields: Vec<(Bytes, Bytes)>,
+    /// Goes to the stream's urgent lane, which consumers read first; see [`crate::ConsumerConfig::urgent_lane`].
+    pub urgent: bool,
 }
 
 impl Outgoing {
@@ -22,7 +24,14 @@ impl Outgoing {
         Self {
             stream: stream.into(),
             fields: Vec::new(),
+            urgent: false,
         }
+    }
+
+    /// Sends it by the urgent lane.
+    #[must_use]
+    pub fn urgent(self, urgent: bool) -> Self {
+        Self { urgent, ..self }
     }
 
     /// Appends a field.

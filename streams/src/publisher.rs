@@ -55,12 +55,15 @@ impl Publisher {
         let mut groups: Vec<(Keys, Vec<usize>)> = Vec::new();
         for (at, message) in messages.iter().enumerate() {
             check(message, self.max_bytes)?;
-            match groups
-                .iter_mut()
-                .find(|(keys, _)| **keys.name() == *message.stream)
-            {
-                Some((_, members)) => members.push(at),
-                None => groups.push((Keys::new(&self.prefix, &message.stream)?, vec![at])),
+            let group = groups.iter_mut().find(|(keys, _)| {
+                **keys.name() == *message.stream && keys.is_urgent() == message.urgent
+            });
+            if let Some((_, members)) = group {
+                members.push(at);
+            } else {
+                let keys = Keys::new(&self.prefix, &message.stream)?;
+                let keys = if message.urgent { keys.urgent() } else { keys };
+                groups.push((keys, vec![at]));
             }
         }
         let mut ids = vec![EntryId::ZERO; messages.len()];

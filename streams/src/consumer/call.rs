@@ -10,7 +10,7 @@ use super::work::{Finished, Mark, Resolution, Work};
 use crate::admin::millis;
 use crate::clock::rfc3339;
 use crate::script::COMMIT;
-use crate::{DeadLetter, Outgoing};
+use crate::{DeadLetter, Keys, Outgoing};
 
 /// Lua passes at most about 8000 values to a function (`LUAI_MAXCSTACK`).
 const MOST_ARGUMENTS: usize = 7_500;
@@ -21,7 +21,7 @@ const OWN_KEYS: usize = 8;
 /// What the messages of a batch have in common is sent once: where they go, and the names of their fields.
 #[derive(Default)]
 struct Shapes<'a> {
-    streams: Vec<&'a str>,
+    streams: Vec<(&'a str, bool)>,
     /// Index of the stream, and a message to take the names from.
     shapes: Vec<(usize, &'a [(Bytes, Bytes)])>,
 }
@@ -29,7 +29,7 @@ struct Shapes<'a> {
 impl<'a> Shapes<'a> {
     fn of(&mut self, message: &'a Outgoing) -> usize {
         let known = self.shapes.iter().position(|(stream, fields)| {
-            self.streams[*stream] == message.stream
+            self.streams[*stream] == (message.stream.as_str(), message.urgent)
                 && fields.len() == message.fields.len()
                 && fields
                     .iter()
@@ -40,9 +40,9 @@ impl<'a> Shapes<'a> {
             let stream = self
                 .streams
                 .iter()
-                .position(|name| *name == message.stream)
+                .position(|known| *known == (message.stream.as_str(), message.urgent))
                 .unwrap_or_else(|| {
-                    self.streams.push(&message.stream);
+                    self.streams.push((&message.stream, message.urgent));
                     self.streams.len() - 1
                 });
             self.shapes.push((stream, &message.fields));
@@ -64,7 +64,7 @@ impl Committer<'_> {
         for item in items {
             for message in messages(&item.resolution) {
                 if self.is_elsewhere(message) {
-                    before.push((self.key(&message.stream), message.clone()));
+                    before.push((self.key(&message.stream, message.urgent), message.clone()));
                 } else {
                     numbers.push(shapes.of(message) + 1);
                 }
@@ -74,7 +74,10 @@ impl Committer<'_> {
         let group = &self.config.group;
         let (fence, order) = (self.keys.fence(), self.keys.order(group));
         let (turn, parked) = (self.keys.turn(group), self.keys.parked(group));
-        let streams: Vec<String> = shapes.streams.iter().map(|name| self.key(name)).collect();
+        let streams = shapes.streams.iter();
+        let streams: Vec<String> = streams
+            .map(|(name, urgent)| self.key(name, *urgent))
+            .collect();
         let mut keys = vec![self.keys.stream(), &seen, &delayed, &dead, &fence];
         keys.extend([order.as_str(), &turn, &parked]);
         keys.extend(streams.iter().map(String::as_str));
@@ -176,8 +179,12 @@ impl Committer<'_> {
         }
     }
 
-    fn key(&self, stream: &str) -> String {
-        format!("{}{stream}", self.config.prefix)
+    fn key(&self, stream: &str, urgent: bool) -> String {
+        // The name was looked at when the outcome came in.
+        match Keys::new(&self.config.prefix, stream) {
+            Ok(keys) if urgent => keys.urgent().stream().to_owned(),
+            _ => format!("{}{stream}", self.config.prefix),
+        }
     }
 
     /// Whether a message goes to another slot of a cluster.
@@ -253,5 +260,6 @@ fn whole(fields: Vec<(Bytes, Bytes)>) -> Outgoing {
     Outgoing {
         stream: String::new(),
         fields,
+        urgent: false,
     }
 }

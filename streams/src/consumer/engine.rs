@@ -22,6 +22,7 @@ use super::pace::Pace;
 use super::reader::{Event, Reader};
 use super::slots::Slots;
 use super::turn::Turn;
+use super::turnstile::{Lane, Pass, Turnstile};
 use super::upkeep::{Housekept, Tend, Tended};
 use super::work::{Finished, Work};
 use super::{Consumer, control};
@@ -75,6 +76,9 @@ struct Engine<H> {
     handler: Arc<H>,
     clock: Arc<dyn Clock>,
     pulse: Pulse,
+    pass: Pass,
+    /// Something could begin if the turnstile let it.
+    blocked: bool,
     meters: Arc<Meters>,
     slots: Arc<Slots>,
 
@@ -137,6 +141,48 @@ pub(super) async fn run<H: Handler>(
     consumer: Consumer<H>,
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
+    let turnstile = Turnstile::new(consumer.config.concurrency);
+    let usual = turnstile.pass(Lane::Usual);
+    if !consumer.config.urgent_lane {
+        return run_lane(consumer, usual, shutdown).await;
+    }
+    let urgent = Consumer {
+        keys: consumer.keys.urgent(),
+        endpoint: consumer.endpoint.clone(),
+        config: consumer.config.clone(),
+        name: consumer.name.clone(),
+        handler: consumer.handler.clone(),
+        clock: consumer.clock.clone(),
+        pulse: consumer.pulse.clone(),
+    };
+    // If one lane cannot go on the other one does not either.
+    let stop = shutdown.child_token();
+    let lane = |consumer, pass| {
+        let stop = stop.clone();
+        async move {
+            let ended = run_lane(consumer, pass, stop.clone()).await;
+            stop.cancel();
+            ended
+        }
+    };
+    let mut lanes = JoinSet::new();
+    lanes.spawn(lane(consumer, usual));
+    lanes.spawn(lane(urgent, turnstile.pass(Lane::Urgent)));
+    let mut all = Ok(());
+    while let Some(ended) = lanes.join_next().await {
+        all = all.and(ended.unwrap_or_else(|error| match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Ok(()),
+        }));
+    }
+    all
+}
+
+async fn run_lane<H: Handler>(
+    consumer: Consumer<H>,
+    pass: Pass,
+    shutdown: CancellationToken,
+) -> Result<(), Error> {
     let Consumer {
         endpoint,
         config,
@@ -178,6 +224,8 @@ pub(super) async fn run<H: Handler>(
         handler,
         clock,
         pulse,
+        pass,
+        blocked: false,
         meters,
         slots,
         held: HashMap::new(),
@@ -293,6 +341,7 @@ impl<H: Handler> Engine<H> {
                     self.connected(link, created);
                 }
                 Some(ended) = self.running.join_next() => self.joined(ended),
+                () = self.pass.changed(), if self.blocked => {}
                 event = inbox.recv(), if reading => {
                     reading = event.is_some();
                     match event {

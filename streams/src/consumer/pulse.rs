@@ -5,7 +5,10 @@ use tokio::time::Instant;
 
 /// A view on a running consumer for a liveness probe. It never asks Redis: an outage must not look like a dead worker.
 #[derive(Debug, Clone, Default)]
-pub struct Pulse(Arc<Mutex<Beat>>);
+pub struct Pulse(Arc<Mutex<Lanes>>);
+
+/// The usual lane and the urgent one.
+type Lanes = [Beat; 2];
 
 #[derive(Debug, Default)]
 struct Beat {
@@ -15,31 +18,37 @@ struct Beat {
 }
 
 impl Pulse {
-    /// Since the consumer's loop last went round, which it does at least once per [`crate::ConsumerConfig::upkeep`]; `None` before the first time.
+    /// Since the consumer's loop last went round (that of the slower lane), which it does at least once per [`crate::ConsumerConfig::upkeep`]; `None` before the first time.
     pub fn loop_age(&self) -> Option<Duration> {
-        self.read(|beat| beat.looped.map(|at| at.elapsed()))
+        self.read(|lanes| {
+            let looped = lanes.iter().filter_map(|beat| beat.looped);
+            looped.min().map(|at| at.elapsed())
+        })
     }
 
     /// How long the longest-running handler has been at it; `None` if none runs.
     pub fn oldest_handler_age(&self) -> Option<Duration> {
-        self.read(|beat| beat.oldest.map(|at| at.elapsed()))
+        self.read(|lanes| {
+            let oldest = lanes.iter().filter_map(|beat| beat.oldest);
+            oldest.min().map(|at| at.elapsed())
+        })
     }
 
     /// How many messages are fetched and not yet committed.
     pub fn in_hand(&self) -> usize {
-        self.read(|beat| beat.in_hand)
+        self.read(|lanes| lanes.iter().map(|beat| beat.in_hand).sum())
     }
 
-    pub(super) fn beat(&self, oldest: Option<Instant>, in_hand: usize) {
-        let mut beat = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *beat = Beat {
+    pub(super) fn beat(&self, urgent: bool, oldest: Option<Instant>, in_hand: usize) {
+        let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lanes[usize::from(urgent)] = Beat {
             looped: Some(Instant::now()),
             oldest,
             in_hand,
         };
     }
 
-    fn read<T>(&self, look: impl FnOnce(&Beat) -> T) -> T {
+    fn read<T>(&self, look: impl FnOnce(&Lanes) -> T) -> T {
         look(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -5,6 +5,7 @@ mod cluster;
 mod commit;
 mod endpoint;
 mod lag;
+mod lanes;
 mod lease;
 mod net;
 mod nodes;

@@ -22,7 +22,11 @@ impl<H: Handler> Engine<H> {
         if self.is_in_quarantine() {
             return false;
         }
-        while self.running.len() < self.config.concurrency && !self.ready.is_empty() {
+        self.blocked = false;
+        if self.ready.is_empty() {
+            self.pass.wants_nothing();
+        }
+        while !self.ready.is_empty() {
             if self.stopping.is_some() {
                 self.drop_unstarted();
                 return false;
@@ -34,12 +38,21 @@ impl<H: Handler> Engine<H> {
                 return false;
             }
             self.drop_lost();
-            if self.ready.is_empty() || !self.breaker.admit() {
+            if self.ready.is_empty() {
+                break;
+            }
+            if !self.pass.enter() {
+                self.blocked = true;
+                return false;
+            }
+            if !self.breaker.admit() {
+                self.pass.leave();
                 return false;
             }
             self.set_gate();
-            if let Some(work) = self.ready.pop_front() {
-                self.handle(work);
+            match self.ready.pop_front() {
+                Some(work) => self.handle(work),
+                None => self.pass.leave(),
             }
             if began.elapsed() > TURN {
                 return true;
@@ -81,6 +94,7 @@ impl<H: Handler> Engine<H> {
         };
         let delivery = Delivery {
             stream: self.keys.name().clone(),
+            urgent: self.keys.is_urgent(),
             entry: work.entry.clone(),
             deliveries: work.deliveries,
             cancelled,
@@ -99,13 +113,15 @@ impl<H: Handler> Engine<H> {
     }
 
     pub(super) fn joined(&mut self, ended: Result<(Work, Ended), tokio::task::JoinError>) {
-        // A task ends otherwise only when it is aborted at the end of the grace period, and then it is handed back.
-        if let Ok((work, ended)) = ended {
-            self.ended(work, ended);
+        match ended {
+            Ok((work, ended)) => self.ended(work, ended),
+            // Aborted at the end of the grace period, and handed back.
+            Err(_) => self.pass.leave(),
         }
     }
 
     pub(super) fn ended(&mut self, work: Work, (outcome, took): Ended) {
+        self.pass.leave();
         self.pace.record(took);
         self.meters.handler_seconds.record(took);
         let outcome = outcome.unwrap_or_else(|said| Outcome::Retry {

@@ -33,15 +33,25 @@ impl<H: Handler> Engine<H> {
 
     /// Begins with the next suspect when everything else is committed.
     pub(super) fn start_suspect(&mut self) {
-        if self.held.len() > self.suspects.len() || !self.breaker.admit() {
+        while let Some(work) = self.suspects.front()
+            && self.held.get(&work.id).is_none_or(|held| held.lost)
+        {
+            let id = work.id;
+            self.suspects.pop_front();
+            self.release(&[id]);
+        }
+        if self.held.len() > self.suspects.len() || self.suspects.is_empty() {
             return;
         }
-        let Some(work) = self.suspects.pop_front() else {
+        if !self.pass.enter_alone() {
+            self.blocked = true;
             return;
-        };
-        if self.held.get(&work.id).is_none_or(|held| held.lost) {
-            self.release(&[work.id]);
-        } else {
+        }
+        if !self.breaker.admit() {
+            self.pass.leave();
+            return;
+        }
+        if let Some(work) = self.suspects.pop_front() {
             self.alone = Some(work.id);
             self.handle(work);
         }

@@ -225,6 +225,7 @@ impl<H: Handler> Engine<H> {
 
     pub(super) fn beat(&self) {
         let oldest = self.held.values().filter_map(|held| held.running).min();
-        self.pulse.beat(oldest, self.held.len());
+        self.pulse
+            .beat(self.keys.is_urgent(), oldest, self.held.len());
     }
 }
