@@ -52,21 +52,28 @@ impl<W: Worker> Typed<W> {
     }
 
     /// The worker's outcome as the runtime's, with what its log line says of it.
-    fn commit(&self, cause: &Envelope, outcome: Outcome) -> (maestro_streams::Outcome, Said) {
+    fn commit(
+        &self,
+        cause: &Envelope,
+        outcome: Outcome,
+        urgent: bool,
+    ) -> (maestro_streams::Outcome, Said) {
         match outcome {
-            Outcome::Done(replies) => match outgoing::<W>(cause, &replies, self.clock.now()) {
-                Ok(outgoing) => {
-                    let said = Said::new("done", replies_named(&replies));
-                    (maestro_streams::Outcome::Done(outgoing), said)
+            Outcome::Done(replies) => {
+                match outgoing::<W>(cause, &replies, self.clock.now(), urgent) {
+                    Ok(outgoing) => {
+                        let said = Said::new("done", replies_named(&replies));
+                        (maestro_streams::Outcome::Done(outgoing), said)
+                    }
+                    Err(refusal) => {
+                        let detail = format!(
+                            "the {} worker's answer cannot be published: {refusal}",
+                            W::NAME
+                        );
+                        refused(detail)
+                    }
                 }
-                Err(refusal) => {
-                    let detail = format!(
-                        "the {} worker's answer cannot be published: {refusal}",
-                        W::NAME
-                    );
-                    refused(detail)
-                }
-            },
+            }
             Outcome::Refuse { detail } => refused(detail),
             Outcome::Retry { reason } => {
                 let said = Said::new("retry", reason.clone());
@@ -121,6 +128,7 @@ fn outgoing<W: Worker>(
     cause: &Envelope,
     replies: &[Reply],
     now: Timestamp,
+    urgent: bool,
 ) -> Result<Vec<Outgoing>, Refusal> {
     replies
         .iter()
@@ -134,6 +142,8 @@ fn outgoing<W: Worker>(
             Ok(Outgoing {
                 stream: stream.name().to_owned(),
                 fields,
+                // What an urgent message brings about is urgent too, where a worker reads it.
+                urgent: urgent && stream.group().is_some(),
             })
         })
         .collect()
@@ -192,7 +202,7 @@ impl<W: Worker> Handler for Typed<W> {
                 reason: format!("the {} worker panicked: {panic}", W::NAME),
             },
         };
-        let (outcome, said) = self.commit(&cause, outcome);
+        let (outcome, said) = self.commit(&cause, outcome, delivery.urgent);
         let id = cause.id.as_deref().unwrap_or_default();
         let correlation = cause.correlation().unwrap_or_default();
         let ms = self.clock.now().duration_since(started).as_millis();

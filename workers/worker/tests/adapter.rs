@@ -76,6 +76,7 @@ async fn handle(
 ) -> maestro_streams::Outcome {
     let delivery = Delivery {
         stream: "automation:errors".into(),
+        urgent: false,
         entry: entry(message, fields),
         deliveries: 2,
         cancelled: CancellationToken::new(),
