@@ -1,9 +1,8 @@
 //! What several servers together need: ports, users, a look at one of them.
 
-use std::collections::HashMap;
 use std::net::{Ipv4Addr, TcpListener};
 
-use redis::{FromRedisValue, Value};
+use redis::FromRedisValue;
 
 /// A port of 127.0.0.1 that nobody has this moment.
 pub(crate) fn free_port() -> u16 {
@@ -28,21 +27,6 @@ pub(crate) async fn grant_least_rights(url: &str, prefix: &str) {
     let mut words = vec!["ACL", "SETUSER", "worker"];
     words.extend(rights.iter().map(String::as_str));
     let _: () = ask_at(url, &words).await.expect("rights");
-}
-
-/// What the server with this URL refused to somebody for want of rights.
-///
-/// A connection tells its library's name (`CLIENT SETINFO`) and does not mind a refusal. Redis 7.0 has no such command, and takes no
-/// rights that name it, so the documented rights leave it out and a newer server notes the refusal.
-pub(crate) async fn refused(url: &str) -> Vec<String> {
-    let log: Vec<HashMap<String, Value>> = ask_at(url, &["ACL", "LOG"]).await.expect("a log");
-    let refused = log.into_iter().map(|mut entry| {
-        let object = entry.remove("object").expect("what it was");
-        redis::from_redis_value(object).expect("a text")
-    });
-    refused
-        .filter(|object: &String| object != "client|setinfo")
-        .collect()
 }
 
 /// The words after the user's name.

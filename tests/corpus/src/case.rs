@@ -8,21 +8,34 @@ use maestro_protocol::heal::{HealRequested, Strategy};
 use maestro_protocol::project::{Framework, Project, Runtime, Test};
 use serde::Deserialize;
 
+use crate::own;
+
 /// A case as it stands in `cases.json` and `field.json`.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Case {
     pub(crate) id: String,
     pub(crate) package: String,
     pub(crate) version: String,
-    python: String,
-    install: Vec<String>,
-    command: Vec<String>,
-    variables: BTreeMap<String, String>,
+    /// The system's own without it.
+    pub(crate) python: Option<String>,
+    pub(crate) install: Vec<String>,
+    /// The file of the failing test without it.
+    pub(crate) command: Option<Vec<String>>,
+    pub(crate) variables: BTreeMap<String, String>,
     /// Planted faults; none where the package fails by itself.
     pub(crate) mutation: Vec<Mutation>,
-    failing: Vec<String>,
+    pub(crate) failing: Vec<String>,
+    #[serde(default = "pytest")]
+    pub(crate) framework: Framework,
     pub(crate) strategy: String,
     pub(crate) verdict: Expected,
+    /// The project itself, where it is one of our own; else the package is fetched.
+    #[serde(default)]
+    pub(crate) files: BTreeMap<String, String>,
+}
+
+fn pytest() -> Framework {
+    Framework::Pytest
 }
 
 /// A text that is replaced once.
@@ -43,10 +56,11 @@ pub(crate) enum Expected {
 }
 
 /// Every case of the project: those that the engine was made with, and those it had never seen.
-pub(crate) fn all() -> Result<Vec<Case>, serde_json::Error> {
+pub(crate) fn all() -> anyhow::Result<Vec<Case>> {
     let mut cases: Vec<Case> = serde_json::from_str(include_str!("../cases.json"))?;
     let field: Vec<Case> = serde_json::from_str(include_str!("../field.json"))?;
     cases.extend(field);
+    cases.extend(own::all()?);
     Ok(cases)
 }
 
@@ -58,8 +72,14 @@ impl Case {
             Strategy::SyntaxRepair,
             Strategy::DependencyFix,
             Strategy::ApiContractAdaptation,
+            Strategy::FlakyTestStabilization,
         ];
         self.verdict != Expected::Heal || strategy.is_some_and(|strategy| have.contains(&strategy))
+    }
+
+    /// Whether it passes now and then as it is.
+    pub(crate) fn is_flaky(&self) -> bool {
+        self.strategy == "flaky_test_stabilization"
     }
 
     /// The message that asks for the heal of the case at `root`; with `named`, of its first failing test.
@@ -79,14 +99,14 @@ impl Case {
             line: None,
             test: test.map(|id| Test {
                 id: id.clone(),
-                framework: Framework::Pytest,
+                framework: self.framework,
                 duration_ms: None,
             }),
             runtime: Some(Runtime {
-                python: Some(self.python.clone()),
+                python: self.python.clone(),
                 node: None,
                 install: Some(self.install.clone()),
-                command: Some(self.command.clone()),
+                command: self.command.clone(),
                 variables: Some(self.variables.clone()),
             }),
             environment: None,

@@ -6,9 +6,35 @@ use anyhow::{Context, bail, ensure};
 use tokio::process::Command;
 
 use crate::case::Case;
+use crate::own;
 
 /// Unpacks a case's package below `into`, from the archives in `archives` or from the index, and plants its faults.
 pub(crate) async fn prepare(case: &Case, archives: &Path, into: &Path) -> anyhow::Result<PathBuf> {
+    let place = into.join(&case.id);
+    if place.exists() {
+        std::fs::remove_dir_all(&place)?;
+    }
+    std::fs::create_dir_all(&place)?;
+    let root = if case.files.is_empty() {
+        fetch(case, archives, &place).await?
+    } else {
+        own::write(case, &place)?
+    };
+    for mutation in &case.mutation {
+        let file = root.join(&mutation.glob);
+        let text = std::fs::read_to_string(&file)?;
+        ensure!(
+            text.contains(&mutation.find),
+            "{} has no text to plant the fault in",
+            file.display()
+        );
+        std::fs::write(&file, text.replacen(&mutation.find, &mutation.repl, 1))?;
+    }
+    Ok(root)
+}
+
+/// Unpacks the package's source into an empty directory.
+async fn fetch(case: &Case, archives: &Path, place: &Path) -> anyhow::Result<PathBuf> {
     let archive = if let Some(archive) = find(case, archives)? {
         archive
     } else {
@@ -20,11 +46,6 @@ pub(crate) async fn prepare(case: &Case, archives: &Path, into: &Path) -> anyhow
             )
         })?
     };
-    let place = into.join(&case.id);
-    if place.exists() {
-        std::fs::remove_dir_all(&place)?;
-    }
-    std::fs::create_dir_all(&place)?;
     let zipped = archive
         .extension()
         .is_some_and(|extension| extension == "zip");
@@ -33,30 +54,20 @@ pub(crate) async fn prepare(case: &Case, archives: &Path, into: &Path) -> anyhow
         unpack
             .args(["-m", "zipfile", "-e"])
             .arg(&archive)
-            .arg(&place);
+            .arg(place);
     } else {
         unpack
             .args(["--extract", "--no-same-owner", "--file"])
             .arg(&archive)
             .arg("--directory")
-            .arg(&place);
+            .arg(place);
     }
     let unpacked = unpack.status().await?;
     ensure!(unpacked.success(), "unable to unpack {}", archive.display());
-    let root = std::fs::read_dir(&place)?
+    let root = std::fs::read_dir(place)?
         .next()
         .context("the archive is empty")??
         .path();
-    for mutation in &case.mutation {
-        let file = root.join(&mutation.glob);
-        let text = std::fs::read_to_string(&file)?;
-        ensure!(
-            text.contains(&mutation.find),
-            "{} has no text to plant the fault in",
-            file.display()
-        );
-        std::fs::write(&file, text.replacen(&mutation.find, &mutation.repl, 1))?;
-    }
     Ok(root)
 }
 

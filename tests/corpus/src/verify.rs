@@ -14,6 +14,7 @@ pub(crate) async fn turns_green(
     mut request: HealRequested,
     answer: &HealCompleted,
     root: &Path,
+    flaky: bool,
 ) -> anyhow::Result<bool> {
     if let Some(patch) = &answer.patch {
         let file = root.with_extension("patch");
@@ -47,7 +48,14 @@ pub(crate) async fn turns_green(
             .get_or_insert_default()
             .extend(changes.variables.clone());
     }
-    request.test = None;
+    // A flaky test is looked at again in other orders and with other seeds, which takes its name.
+    let whole = request
+        .runtime
+        .as_ref()
+        .is_some_and(|runtime| runtime.command.is_some());
+    if !flaky && whole {
+        request.test = None;
+    }
     let again = healer.heal(&request, CancellationToken::new()).await?;
     Ok(again.verdict == Verdict::NotReproduced)
 }

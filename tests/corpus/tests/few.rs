@@ -64,3 +64,32 @@ fn a_planted_bug_is_refused_whether_the_test_is_named_or_not() {
         }
     }
 }
+
+#[test]
+fn a_flaky_test_is_made_independent_of_what_it_depended_on_and_proven_by_shuffled_runs() {
+    let rows = rows("flaky-shuffled,flaky-setting-unittest,flaky-hash", false);
+    for row in rows {
+        let answer = &row["answer"];
+        assert_eq!(answer["verdict"], "healed", "{row:#}");
+        assert_eq!(answer["strategy"], "flaky_test_stabilization");
+        assert_eq!(answer["touches"], serde_json::json!(["test"]));
+        assert_eq!(answer["evidence"]["after"], "21/21");
+        let teeth = &answer["evidence"]["teeth"];
+        assert_eq!(teeth["caught_before"], teeth["caught_after"], "{row:#}");
+        let patch = answer["patch"].as_str().expect("a patch");
+        for word in ["skip", "xfail", "flaky", "rerun", "retry"] {
+            assert!(!patch.contains(word), "{patch}");
+        }
+    }
+}
+
+#[test]
+fn a_product_that_looks_like_a_flaky_test_is_refused() {
+    for row in rows(
+        "flaky-trap-default,flaky-trap-random,flaky-setting-bug-4",
+        false,
+    ) {
+        assert_eq!(row["answer"]["verdict"], "refused", "{row:#}");
+        assert!(row["answer"].get("patch").is_none());
+    }
+}

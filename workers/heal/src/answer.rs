@@ -8,7 +8,7 @@ use maestro_protocol::heal::{
 
 use crate::assertions;
 use crate::case::Case;
-use crate::classify::{Diagnosis, Leaning, diagnose};
+use crate::classify::{Diagnosis, ErrorClass, Leaning, diagnose};
 use crate::confidence::{Counted, confidence};
 use crate::engine::{Order, Proof, Reproduced};
 use crate::failure::{Failure, Phase, Report, TestOutcome};
@@ -19,6 +19,7 @@ use crate::runner::console::tail;
 use crate::runner::is_python;
 use crate::search::{Found, State};
 use crate::teeth::Objection;
+use crate::unsteady::{Cause, Unsteady};
 
 /// The most bytes of the excerpt.
 const EXCERPT: usize = 2_000;
@@ -31,6 +32,21 @@ impl Explained {
         self.0
             .as_ref()
             .map_or("unknown", |diagnosis| diagnosis.class.name())
+    }
+
+    /// Whether other tests may be to blame: nothing that is missing or out of date explains the failure, and it arose
+    /// in a test, not before.
+    pub(crate) fn may_be_flaky(&self) -> bool {
+        self.0.as_ref().is_some_and(|diagnosis| {
+            diagnosis.leaning != Leaning::Heal
+                && !matches!(
+                    diagnosis.class,
+                    ErrorClass::SyntaxError
+                        | ErrorClass::ConfigError
+                        | ErrorClass::DependencyError
+                        | ErrorClass::DeprecationError
+                )
+        })
     }
 
     fn refusal(&self) -> Option<&String> {
@@ -49,6 +65,7 @@ pub(crate) fn explain<L: Laboratory>(laboratory: &L, state: &State, target: &Tar
         tree: &state.tree,
         installed: &state.attempt.installed,
         index: index.as_ref(),
+        unsteady: laboratory.unsteady().as_deref(),
     }))
 }
 
@@ -124,22 +141,109 @@ impl Answer {
         timing.validate += millis(found.validate);
     }
 
-    pub(crate) fn not_reproduced(mut self, reproduced: &Reproduced) -> HealCompleted {
+    pub(crate) fn not_reproduced(mut self, reproduced: &Reproduced, further: u32) -> HealCompleted {
         self.completed.verdict = Verdict::NotReproduced;
         self.completed.confidence = 0.9;
         "none".clone_into(&mut self.completed.evidence.error_class);
-        self.completed.evidence.after = format!("{0}/{0}", reproduced.runs);
-        "the test passes here: it was run in a fresh environment and did not fail"
-            .clone_into(&mut self.completed.reason);
+        self.completed.evidence.after = format!("{0}/{0}", reproduced.runs + further);
+        self.completed.reason = if further == 0 {
+            "the test passes here: it was run in a fresh environment and did not fail".to_owned()
+        } else {
+            format!(
+                "the test passes here: it was run in a fresh environment, then {further} times alone, in other orders and with other seeds, and did not fail"
+            )
+        };
         self.completed
     }
 
-    pub(crate) fn unsteady(mut self, reproduced: &Reproduced) -> HealCompleted {
+    /// It failed in some runs of the same code, and in none of `further` ones.
+    pub(crate) fn unsteady(mut self, reproduced: &Reproduced, further: u32) -> HealCompleted {
         "flaky".clone_into(&mut self.completed.evidence.error_class);
         self.completed.reason = format!(
-            "the failure showed in {} of {} runs of the same code; this version does not stabilise flaky tests yet",
+            "the failure showed in {} of {} runs of the same code, and in none of {further} further ones in other orders and with other seeds: what it depends on is unknown",
             reproduced.shown, reproduced.runs
         );
+        self.completed
+    }
+
+    /// Takes the excerpt from the run in which a flaky test failed.
+    pub(crate) fn failed_with(&mut self, report: &Report, victim: &str) {
+        let failure = primary(report, &Target::Test(victim.to_owned()));
+        self.completed.evidence.excerpt = excerpt(&failure);
+    }
+
+    /// What a flaky test depends on is known, and nothing that was tried makes it independent of it.
+    pub(crate) fn unstable(
+        mut self,
+        order: &Order<'_>,
+        found: &Found,
+        unsteady: &Unsteady,
+        diagnosis: &Explained,
+    ) -> Result<HealCompleted, AttemptError> {
+        if !found.state.steps.is_empty() {
+            return self.not_stabilised(order, found);
+        }
+        let completed = &mut self.completed;
+        // What fails alone, in a process of its own, may well be what is broken.
+        let alone = matches!(unsteady.cause, Cause::Unset(_))
+            .then(|| diagnosis.refusal())
+            .flatten();
+        if let Some(reason) = found.refusals.first().or(alone) {
+            completed.verdict = Verdict::Refused;
+            completed.confidence = 0.9;
+            completed.reason = format!("{unsteady}: {reason}");
+        } else {
+            completed.verdict = Verdict::NoFix;
+            completed.reason = match found.rejected.first() {
+                Some(first) => format!(
+                    "{unsteady}; {} candidates were tried and none holds; the first: {first}",
+                    found.rejected.len()
+                ),
+                None => format!("{unsteady}; no repair of this version fits"),
+            };
+        }
+        completed
+            .evidence
+            .caveats
+            .extend(found.rejected.iter().take(5).cloned());
+        Ok(self.completed)
+    }
+
+    /// Something that a flaky test depends on was taken away, and it is not steady yet.
+    pub(crate) fn not_stabilised(
+        mut self,
+        order: &Order<'_>,
+        found: &Found,
+    ) -> Result<HealCompleted, AttemptError> {
+        self.describe(order, found)?;
+        let completed = &mut self.completed;
+        completed.verdict = Verdict::NoFix;
+        completed.reason = found.rejected.last().cloned().unwrap_or_default();
+        completed.patch = None;
+        "0/1".clone_into(&mut completed.evidence.after);
+        Ok(self.completed)
+    }
+
+    /// A test fails now and then under the same conditions, and no candidate repairs it.
+    pub(crate) fn now_and_then(
+        mut self,
+        found: &Found,
+        diagnosis: &Explained,
+        victim: Option<&str>,
+    ) -> HealCompleted {
+        let what = format!(
+            "{} fails now and then in the same order and with the same seeds",
+            victim.unwrap_or("a test")
+        );
+        let completed = &mut self.completed;
+        match found.refusals.first().or(diagnosis.refusal()) {
+            Some(reason) => {
+                completed.verdict = Verdict::Refused;
+                completed.confidence = 0.7;
+                completed.reason = format!("{what}: {reason}");
+            }
+            None => completed.reason = format!("{what}: time, threads or the system decide"),
+        }
         self.completed
     }
 

@@ -19,7 +19,7 @@ pub struct Conditions {
     pub hash_seed: Option<u32>,
     /// What `random` (and numpy's) is seeded with before each test. `None`: not seeded.
     pub seed: Option<u32>,
-    /// The seed of another order of every directory listing. `None`: as the file system has it.
+    /// The seed of another order of every directory listing; 0 sorts it. `None`: as the file system has it.
     pub listing: Option<u32>,
     /// Whether to record what each test leaves otherwise than it found it.
     pub watch: bool,

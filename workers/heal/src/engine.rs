@@ -14,6 +14,7 @@ use crate::judge::{Target, alike, regression};
 use crate::laboratory::{Attempt, AttemptError, Laboratory};
 use crate::overlay::Overlay;
 use crate::search::{Budget, Found, Repairs, State, search};
+use crate::stabilise::{Outcome, Suspicion, stabilise};
 use crate::teeth::{self, Checked};
 
 /// Runs that show the failure before anything is tried.
@@ -51,11 +52,28 @@ pub async fn heal<L: Laboratory>(
     };
     let reproduced = reproduce(laboratory, &order, &mut budget, &mut timing).await?;
     let mut answer = Answer::new(&order, &reproduced, timing);
-    if reproduced.shown == 0 {
-        return Ok(answer.not_reproduced(&reproduced));
-    }
     if reproduced.shown < reproduced.runs {
-        return Ok(answer.unsteady(&reproduced));
+        // Nobody said which test of a green command is to be flaky.
+        if reproduced.shown == 0 && order.target == Target::Command {
+            return Ok(answer.not_reproduced(&reproduced, 0));
+        }
+        let plain = &reproduced.attempt;
+        budget.runs = budget.runs.max(budget.for_flaky);
+        let outcome = stabilise(
+            laboratory,
+            &order,
+            plain,
+            Suspicion::Passes,
+            answer,
+            &mut budget,
+        );
+        return Ok(match outcome.await? {
+            Outcome::Answer(completed) => *completed,
+            Outcome::Steady(answer, runs) if reproduced.shown == 0 => {
+                answer.not_reproduced(&reproduced, runs)
+            }
+            Outcome::Steady(answer, runs) => answer.unsteady(&reproduced, runs),
+        });
     }
     let first = reproduced.attempt;
     let start = State {
@@ -70,6 +88,24 @@ pub async fn heal<L: Laboratory>(
     diagnosis
         .class()
         .clone_into(&mut answer.completed.evidence.error_class);
+    if diagnosis.may_be_flaky() {
+        let mut for_flaky = Budget {
+            runs: budget.runs.max(budget.for_flaky),
+            ..budget
+        };
+        let outcome = stabilise(
+            laboratory,
+            &order,
+            &first,
+            Suspicion::Fails,
+            answer,
+            &mut for_flaky,
+        );
+        answer = match outcome.await? {
+            Outcome::Answer(completed) => return Ok(*completed),
+            Outcome::Steady(answer, _) => *answer,
+        };
+    }
     let mut found = search(
         laboratory,
         start,

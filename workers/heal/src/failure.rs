@@ -49,6 +49,34 @@ pub struct Failure {
     pub text: String,
 }
 
+impl Change {
+    /// Whether it is about the same thing as another.
+    pub fn same_thing(&self, other: &Self) -> bool {
+        (&self.kind, &self.owner, &self.name) == (&other.kind, &other.owner, &other.name)
+    }
+
+    /// What people call it: `settings.DEBUG`, the environment variable `TZ`.
+    pub fn called(&self) -> String {
+        let name = &self.name;
+        match self.kind.as_str() {
+            "attribute" => format!("`{}.{name}`", self.owner),
+            "cache" => format!("the cache of `{}.{name}`", self.owner),
+            "variable" => format!("the environment variable `{name}`"),
+            "directory" => "the working directory".to_owned(),
+            "path" | "arguments" => format!("`sys.{name}`"),
+            "module" => format!("the imported module `{name}`"),
+            "file" => format!("the file `{name}`"),
+            "zone" => "the time zone".to_owned(),
+            "locale" => "the locale".to_owned(),
+            "mask" => "the file mode mask".to_owned(),
+            "level" if name.is_empty() => "the level of the root logger".to_owned(),
+            "level" => format!("the level of the logger `{name}`"),
+            "disabled" => "`logging.disable`".to_owned(),
+            kind => format!("the {kind} of `{}`", self.owner),
+        }
+    }
+}
+
 impl Failure {
     /// The exception's class without its module: `ModuleNotFoundError`.
     pub fn exception_name(&self) -> Option<&str> {
@@ -115,6 +143,8 @@ pub struct Change {
     pub how: String,
     /// What it is, where that matters for giving it back: `dict`, `list`, `set`, `object`, or a class's name.
     pub shape: String,
+    /// The method that gives up what the new value holds (`close`), where it holds anything.
+    pub closer: String,
     /// The file of the owning module, relative to the project's directory; empty where it lies outside.
     pub path: String,
 }

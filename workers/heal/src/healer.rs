@@ -59,6 +59,8 @@ impl Default for Settings {
     }
 }
 
+/// The most runs of tests where the test is flaky and nobody says how many: to find the cause, and to prove the repair.
+const FOR_FLAKY: u32 = 120;
 /// The most runs and time that a message may ask for.
 const MOST_RUNS: u32 = 200;
 const MOST_TIME: Duration = Duration::from_hours(1);
@@ -217,6 +219,7 @@ impl Healer {
                 .max_runs
                 .unwrap_or(self.settings.max_runs)
                 .clamp(1, MOST_RUNS),
+            for_flaky: policy.max_runs.unwrap_or(FOR_FLAKY).clamp(1, MOST_RUNS),
             deadline: began + time.min(MOST_TIME),
         };
         let order = Order {
@@ -236,7 +239,8 @@ impl Healer {
             budget.deadline,
             cancel.clone(),
         );
-        engine::heal(&workbench, order)
+        // A heal's state is large, and waits in the state of whoever waits for it.
+        Box::pin(engine::heal(&workbench, order))
             .await
             .map_err(|error| match error {
                 _ if cancel.is_cancelled() => HealError::Cancelled,

@@ -11,6 +11,7 @@ use crate::conditions::Conditions;
 use crate::failure::Report;
 use crate::overlay::Overlay;
 use crate::teeth::{Bites, Defect};
+use crate::unsteady::Unsteady;
 
 /// One run of the command on one tree in one environment.
 #[derive(Debug, Clone)]
@@ -86,6 +87,11 @@ pub trait Laboratory: Send + Sync {
         defects: &[Defect],
         within: Duration,
     ) -> impl Future<Output = Result<Bites, AttemptError>> + Send;
+
+    /// What is known of the flaky test under whose conditions it runs everything; `None` where there is none.
+    fn unsteady(&self) -> Option<Arc<Unsteady>> {
+        None
+    }
 
     /// The package index.
     fn index(&self) -> Arc<dyn PackageIndex + Send + Sync>;

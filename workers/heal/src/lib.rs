@@ -14,6 +14,7 @@ pub mod engine;
 pub mod failure;
 pub mod guard;
 pub mod healer;
+mod investigate;
 pub mod judge;
 mod known_hosts;
 pub mod laboratory;
@@ -25,8 +26,10 @@ pub mod rules;
 pub mod runner;
 pub mod search;
 pub mod source;
+mod stabilise;
 pub mod strategies;
 pub mod teeth;
+pub mod unsteady;
 mod workbench;
 pub mod worker;
 

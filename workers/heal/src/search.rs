@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use maestro_protocol::heal::{RuntimeChanges, Step, Touch};
+use maestro_protocol::heal::{RuntimeChanges, Step, Strategy, Touch};
 
 use crate::case::{Candidate, Case, Finding, Repair};
 use crate::distribution::distribution;
@@ -28,6 +28,8 @@ pub type Repairs = &'static [&'static dyn Repair];
 pub struct Budget {
     /// Runs of the command.
     pub runs: u32,
+    /// The same for a flaky test, which takes runs to understand and more to prove.
+    pub for_flaky: u32,
     /// When it must be over.
     pub deadline: Instant,
 }
@@ -79,6 +81,22 @@ pub struct Found {
     pub validate: Duration,
 }
 
+impl Found {
+    /// Nothing yet.
+    pub(crate) fn at(state: State) -> Self {
+        Self {
+            state,
+            green: false,
+            refusals: Vec::new(),
+            lacking: Vec::new(),
+            rejected: Vec::new(),
+            generate: Duration::ZERO,
+            install: Duration::ZERO,
+            validate: Duration::ZERO,
+        }
+    }
+}
+
 /// A candidate, and why a person has to judge it, where that is so.
 struct Offer {
     candidate: Candidate,
@@ -101,16 +119,7 @@ pub async fn search<L: Laboratory>(
     repairs: Repairs,
 ) -> Result<Found, AttemptError> {
     let original = start.attempt.report.clone();
-    let mut found = Found {
-        state: start.clone(),
-        green: false,
-        refusals: Vec::new(),
-        lacking: Vec::new(),
-        rejected: Vec::new(),
-        generate: Duration::ZERO,
-        install: Duration::ZERO,
-        validate: Duration::ZERO,
-    };
+    let mut found = Found::at(start.clone());
     let mut tried = HashSet::new();
     let first = candidates(laboratory, repairs, &start, target, &mut found).await;
     let mut open = vec![Open {
@@ -276,6 +285,7 @@ async fn candidates<L: Laboratory>(
     let tree = state.tree.clone();
     let installed = Arc::clone(&state.attempt.installed);
     let index = laboratory.index();
+    let unsteady = laboratory.unsteady();
     // Parsing a tree and asking an index block; the reactor must not.
     let findings = tokio::task::spawn_blocking(move || {
         let case = Case {
@@ -283,9 +293,15 @@ async fn candidates<L: Laboratory>(
             tree: &tree,
             installed: &installed,
             index: index.as_ref(),
+            unsteady: unsteady.as_deref(),
+        };
+        // What a flaky test depends on was found out by running it; what its text looks like says less.
+        let asked = |repair: &&&dyn Repair| {
+            unsteady.is_none() || repair.strategy() == Strategy::FlakyTestStabilization
         };
         repairs
             .iter()
+            .filter(asked)
             .flat_map(|repair| repair.examine(&case))
             .collect::<Vec<_>>()
     })

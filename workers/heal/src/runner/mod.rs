@@ -12,6 +12,7 @@ use std::path::Path;
 
 use maestro_protocol::project::Framework;
 
+use crate::case::Tree;
 use crate::failure::{Failure, Report, TestOutcome};
 
 /// The file names of the probes below the directory that is put on the run's `PYTHONPATH`.
@@ -227,6 +228,19 @@ pub fn belongs(test: &str, id: &str) -> bool {
     test.strip_prefix(id).is_some_and(|rest| {
         rest.is_empty() || rest.starts_with("::") || rest.starts_with('[') || rest.starts_with('.')
     })
+}
+
+/// The file that a test stands in: what comes before `::`, or the module that a dotted name begins with.
+pub(crate) fn file_of(tree: &dyn Tree, test: &str) -> Option<String> {
+    let path = test.split("::").next().unwrap_or(test);
+    if is_python(path) {
+        return Some(path.to_owned());
+    }
+    let parts: Vec<&str> = path.split('.').collect();
+    (1..=parts.len())
+        .rev()
+        .map(|length| format!("{}.py", parts[..length].join("/")))
+        .find(|path| tree.paths().binary_search(path).is_ok())
 }
 
 fn from_command(command: &[String]) -> Result<(Framework, Vec<String>), PlanError> {

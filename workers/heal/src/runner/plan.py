@@ -127,7 +127,8 @@ class Plan(object):
 
         def mixed(entries, key):
             entries = sorted(entries, key=key)
-            chance.shuffle(entries)
+            if self._listing:
+                chance.shuffle(entries)
             return entries
 
         def other_listdir(*args, **kwargs):

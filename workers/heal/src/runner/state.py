@@ -25,6 +25,16 @@ def _is_machinery(name):
     return head in _MACHINERY or head.startswith(("maestro_", "sre_", "_pytest", "_frozen"))
 
 
+def _closer(value):
+    """The method that gives up what an object holds: a file, a socket, a process pool."""
+    if isinstance(value, (type, types.ModuleType, types.FunctionType)):
+        return ""
+    for name in ("server_close", "close", "shutdown", "terminate"):
+        if callable(getattr(value, name, None)):
+            return name
+    return ""
+
+
 class State(object):
     """The state at one moment. Objects are held, so that an address stands for one thing only."""
 
@@ -176,6 +186,9 @@ class State(object):
             else:
                 continue
             kind, owner, name = cell
+            # A function that gave way to another is a change of the module that held it.
+            if kind in ("defaults", "cache") and how != "changed":
+                continue
             # What a module brings with it when it is imported is that module, not so many changes.
             if kind not in ("module", "variable", "file") and owner in sys.modules:
                 if ("module", "sys.modules", owner) not in self.cells and how == "added":
@@ -189,6 +202,7 @@ class State(object):
                     "name": name,
                     "how": how,
                     "shape": shape,
+                    "closer": _closer(new[0]) if new is not None and how in ("added", "rebound") else "",
                     "path": os.path.relpath(path, self._root) if isinstance(path, str) else "",
                 }
             )

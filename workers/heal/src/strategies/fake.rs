@@ -103,5 +103,6 @@ pub(crate) fn case<'c>(
         tree,
         installed,
         index,
+        unsteady: None,
     }
 }

@@ -7,6 +7,7 @@ mod dependency_fix;
 mod environment_healing;
 #[cfg(test)]
 pub(crate) mod fake;
+mod flaky_test_stabilization;
 mod place;
 pub mod rank;
 mod syntax_repair;
@@ -17,6 +18,7 @@ use crate::case::{Case, Repair};
 /// Every strategy there is, in the order in which they are asked.
 pub fn all() -> &'static [&'static dyn Repair] {
     &[
+        &flaky_test_stabilization::FlakyTestStabilization,
         &syntax_repair::SyntaxRepair,
         &dependency_fix::DependencyFix,
         &api_contract_adaptation::ApiContractAdaptation,

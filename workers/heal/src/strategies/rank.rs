@@ -2,6 +2,8 @@
 //! before a guess, a change of one character before one of many, and a change of the code that lasts before a pin
 //! that must be lifted one day.
 
+/// What was found out by running the test, not by reading it: state given back, a seed, an order. Further ones follow.
+pub const STEADY: u32 = 1;
 /// A configuration file in the form that its reader wants.
 pub const CONFIGURATION: u32 = 10;
 /// A leftover of Python 2 in the form that means the same in Python 3.

@@ -19,7 +19,7 @@ use crate::judge::Target;
 use crate::laboratory::{AttemptError, Laboratory};
 use crate::overlay::Overlay;
 use crate::roles::{Role, Roles};
-use crate::runner::is_python;
+use crate::runner::{file_of, is_python};
 use crate::search::State;
 use crate::source::Source;
 
@@ -292,19 +292,6 @@ fn asserts(tree: &Overlay, subjects: &[String]) -> bool {
             tree.read(&path)
                 .is_some_and(|text| assertions::count(&text) > 0)
         })
-}
-
-/// The file that a test stands in: what comes before `::`, or the module that a dotted name begins with.
-pub(crate) fn file_of(tree: &Overlay, test: &str) -> Option<String> {
-    let path = test.split("::").next().unwrap_or(test);
-    if is_python(path) {
-        return Some(path.to_owned());
-    }
-    let parts: Vec<&str> = path.split('.').collect();
-    (1..=parts.len())
-        .rev()
-        .map(|length| format!("{}.py", parts[..length].join("/")))
-        .find(|path| tree.paths().binary_search(path).is_ok())
 }
 
 #[cfg(test)]

@@ -1,0 +1,117 @@
+//! Cases of our own: small projects that stand in this repository, file by file, and bugs to plant in them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use maestro_protocol::project::Framework;
+use serde::Deserialize;
+
+use crate::case::{Case, Expected, Mutation};
+
+/// The files that hold them.
+const SETS: &[(&str, &str)] = &[(
+    "flaky_test_stabilization",
+    include_str!("../own/flaky.yaml"),
+)];
+
+/// One project, as it stands in a file of `own/`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Own {
+    id: String,
+    /// For whoever reads the file.
+    #[serde(rename = "note")]
+    _note: String,
+    #[serde(default = "heal")]
+    verdict: Expected,
+    #[serde(default = "pytest")]
+    framework: Framework,
+    /// An interpreter, where the case needs one: `3.11`. The system's own without it.
+    #[serde(default)]
+    python: Option<String>,
+    #[serde(default)]
+    install: Option<Vec<String>>,
+    #[serde(default)]
+    command: Option<Vec<String>>,
+    #[serde(default)]
+    variables: BTreeMap<String, String>,
+    failing: String,
+    files: BTreeMap<String, String>,
+    /// Each makes a case of its own, which must be refused.
+    #[serde(default)]
+    bugs: Vec<Mutation>,
+}
+
+fn heal() -> Expected {
+    Expected::Heal
+}
+
+fn pytest() -> Framework {
+    Framework::Pytest
+}
+
+/// Every case of our own, and one more for each bug.
+pub(crate) fn all() -> anyhow::Result<Vec<Case>> {
+    let mut cases = Vec::new();
+    for (strategy, text) in SETS {
+        let set: Vec<Own> = serde_saphyr::from_str(text)?;
+        for own in set {
+            let bugs = own.bugs.clone();
+            let case = own.case(strategy);
+            for (number, bug) in bugs.into_iter().enumerate() {
+                cases.push(Case {
+                    id: format!("{}-bug-{}", case.id, number + 1),
+                    mutation: vec![bug],
+                    strategy: "none".to_owned(),
+                    verdict: Expected::Refuse,
+                    ..case.clone()
+                });
+            }
+            cases.push(case);
+        }
+    }
+    Ok(cases)
+}
+
+impl Own {
+    fn case(self, strategy: &str) -> Case {
+        let pytest = self.framework == Framework::Pytest;
+        Case {
+            package: self.id.clone(),
+            version: String::new(),
+            python: self.python,
+            install: self.install.unwrap_or_else(|| {
+                if pytest {
+                    vec!["pytest".to_owned()]
+                } else {
+                    Vec::new()
+                }
+            }),
+            command: self.command,
+            variables: self.variables,
+            mutation: Vec::new(),
+            failing: vec![self.failing],
+            framework: self.framework,
+            strategy: match self.verdict {
+                Expected::Heal => strategy.to_owned(),
+                Expected::Refuse | Expected::Green => "none".to_owned(),
+            },
+            verdict: self.verdict,
+            files: self.files,
+            id: self.id,
+        }
+    }
+}
+
+/// Writes the files of a project below `place`.
+pub(crate) fn write(case: &Case, place: &Path) -> std::io::Result<PathBuf> {
+    let root = place.join("project");
+    for (path, text) in &case.files {
+        let file = root.join(path);
+        if let Some(directory) = file.parent() {
+            std::fs::create_dir_all(directory)?;
+        }
+        std::fs::write(file, text)?;
+    }
+    Ok(root)
+}

@@ -1,0 +1,434 @@
+//! Finds out what a flaky test depends on, by running it: in other orders and with other seeds until it fails, then
+//! with one condition less at a time, then behind fewer tests at a time (bisection).
+
+use std::time::{Duration, Instant};
+
+use maestro_protocol::heal::RuntimeChanges;
+
+use crate::case::Tree as _;
+use crate::conditions::{Conditions, Order};
+use crate::failure::Report;
+use crate::judge::Target;
+use crate::laboratory::{Attempt, AttemptError, Laboratory};
+use crate::overlay::Overlay;
+use crate::runner::{belongs, file_of};
+use crate::search::Budget;
+use crate::unsteady::{Cause, Left, Unsteady};
+
+/// Shuffled runs that look for a failure.
+const EXPLORATIONS: u32 = 8;
+/// How long they may take together.
+const LONGEST: Duration = Duration::from_secs(90);
+/// Seeds that are tried in place of the one that fails.
+const OTHERS: u32 = 4;
+/// The most tests that pollute together.
+const MOST_POLLUTERS: usize = 4;
+
+/// One tree and environment under investigation.
+pub(crate) struct Inquiry<'a, L> {
+    pub(crate) laboratory: &'a L,
+    pub(crate) tree: &'a Overlay,
+    pub(crate) runtime: &'a RuntimeChanges,
+    pub(crate) target: &'a Target,
+    pub(crate) budget: &'a mut Budget,
+}
+
+/// What an inquiry came to.
+pub(crate) enum Found {
+    /// What the test depends on.
+    Cause(Unsteady),
+    /// It failed under these conditions once and passed under the same, so nothing that can be set decides.
+    Chance(Conditions, Attempt),
+    /// It did the same whatever was tried, in so many runs.
+    Steady(u32),
+}
+
+impl<L: Laboratory> Inquiry<'_, L> {
+    /// For a test that passes as the command runs it: looks for conditions under which it does not.
+    pub(crate) async fn of_passing(&mut self, plain: &Report) -> Result<Found, AttemptError> {
+        let began = Instant::now();
+        let mut runs = 0;
+        for number in 0..=EXPLORATIONS + 1 {
+            if began.elapsed() > LONGEST {
+                break;
+            }
+            let conditions = match number {
+                0 => Conditions {
+                    only: self.target.id().map(str::to_owned).into_iter().collect(),
+                    ..Conditions::seeded(1)
+                },
+                1 => Conditions {
+                    order: Order::Reversed,
+                    ..Conditions::seeded(2)
+                },
+                _ => Conditions::shuffled(number + 1),
+            };
+            let Some(attempt) = self.run(&conditions).await? else {
+                break;
+            };
+            runs += 1;
+            if let Some(victim) = self.victim(&attempt.report) {
+                return self.explain(victim, conditions, attempt, plain).await;
+            }
+        }
+        Ok(Found::Steady(runs))
+    }
+
+    /// For a test that fails as the command runs it: whether other tests are to blame.
+    pub(crate) async fn of_failing(&mut self, failing: &Attempt) -> Result<Found, AttemptError> {
+        let Some(victim) = self.victim(&failing.report) else {
+            return Ok(Found::Steady(0));
+        };
+        if self.walks_a_directory(&victim) {
+            let sorted = Conditions {
+                listing: Some(0),
+                ..Conditions::default()
+            };
+            if self.passes(&sorted, &[], &victim).await? == Some(true) {
+                let as_it_is = Conditions {
+                    listing: Some(1),
+                    ..sorted.listing_tests(std::slice::from_ref(&victim))
+                };
+                let listed = self.cause(victim.clone(), as_it_is, Cause::Listing).await?;
+                if let Some(unsteady) = listed {
+                    return Ok(Found::Cause(unsteady));
+                }
+            }
+        }
+        if is_permuted(&failing.report, &victim)
+            && let Some(unsteady) = self.hashed(&victim).await?
+        {
+            return Ok(Found::Cause(unsteady));
+        }
+        let before = before(&failing.report.order, &victim);
+        let plain = Conditions::default();
+        if before.is_empty() || self.passes(&plain, &[], &victim).await? != Some(true) {
+            return Ok(Found::Steady(1));
+        }
+        self.polluted(victim, plain, before)
+            .await
+            .map(|found| found.map_or(Found::Steady(1), Found::Cause))
+    }
+
+    /// Whether the test passes with one seed of hashes and fails with another.
+    async fn hashed(&mut self, victim: &str) -> Result<Option<Unsteady>, AttemptError> {
+        let (mut passing, mut failing) = (false, None);
+        for number in 0..2 * OTHERS {
+            let conditions = Conditions {
+                hash_seed: Some(number),
+                ..Conditions::default()
+            };
+            match self.passes(&conditions, &[], victim).await? {
+                Some(true) => passing = true,
+                Some(false) => failing = Some(conditions),
+                None => return Ok(None),
+            }
+            if passing && let Some(conditions) = &failing {
+                let failing = conditions.listing_tests(&[victim.to_owned()]);
+                return self
+                    .cause(victim.to_owned(), failing, Cause::HashSeed)
+                    .await;
+            }
+        }
+        Ok(None)
+    }
+
+    /// The test failed under these conditions and passed in the plain run: which of them decides?
+    async fn explain(
+        &mut self,
+        victim: String,
+        conditions: Conditions,
+        attempt: Attempt,
+        plain: &Report,
+    ) -> Result<Found, AttemptError> {
+        let chance = |conditions, attempt| Ok(Found::Chance(conditions, attempt));
+        let seeds = Conditions {
+            only: Vec::new(),
+            order: Order::Given,
+            ..conditions.clone()
+        };
+        let alone = self.passes(&seeds, &[], &victim).await?;
+        if alone == Some(true) {
+            let before = before(&attempt.report.order, &victim);
+            return match self.polluted(victim, seeds, before).await? {
+                Some(unsteady) => Ok(Found::Cause(unsteady)),
+                None => chance(conditions, attempt),
+            };
+        }
+        // It fails alone: for want of what another test sets up, or for a seed.
+        let before = before(&plain.order, &victim);
+        if !before.is_empty() && self.passes(&seeds, &before, &victim).await? == Some(true) {
+            return match self.unset(victim, seeds, before).await? {
+                Some(unsteady) => Ok(Found::Cause(unsteady)),
+                None => chance(conditions, attempt),
+            };
+        }
+        if self.passes(&seeds, &[], &victim).await? == Some(true) {
+            return chance(conditions, attempt);
+        }
+        for cause in [Cause::HashSeed, Cause::Listing, Cause::Randomness] {
+            for number in 0..OTHERS {
+                let mut others = seeds.clone();
+                match cause {
+                    Cause::HashSeed => others.hash_seed = Some(number),
+                    Cause::Listing => others.listing = Some(number),
+                    _ => others.seed = Some(number),
+                }
+                if self.passes(&others, &[], &victim).await? == Some(true) {
+                    let failing = seeds.listing_tests(std::slice::from_ref(&victim));
+                    return Ok(self
+                        .cause(victim, failing, cause)
+                        .await?
+                        .map_or_else(|| Found::Chance(conditions, attempt), Found::Cause));
+                }
+            }
+        }
+        Ok(Found::Chance(conditions, attempt))
+    }
+
+    /// The fewest of the tests before the victim that make it fail.
+    async fn polluted(
+        &mut self,
+        victim: String,
+        seeds: Conditions,
+        before: Vec<String>,
+    ) -> Result<Option<Unsteady>, AttemptError> {
+        let Some(few) = self.bisect(&seeds, before, &victim, false).await? else {
+            return Ok(None);
+        };
+        let mut sequence = few.clone();
+        sequence.push(victim.clone());
+        let failing = seeds.listing_tests(&sequence);
+        let left = self.watch(&failing, &few).await?;
+        self.cause(victim, failing, Cause::Polluted(left)).await
+    }
+
+    /// The fewest of the tests before the victim that make it pass.
+    async fn unset(
+        &mut self,
+        victim: String,
+        seeds: Conditions,
+        before: Vec<String>,
+    ) -> Result<Option<Unsteady>, AttemptError> {
+        let Some(few) = self.bisect(&seeds, before, &victim, true).await? else {
+            return Ok(None);
+        };
+        let mut sequence = few.clone();
+        sequence.push(victim.clone());
+        let left = self.watch(&seeds.listing_tests(&sequence), &few).await?;
+        // A test that fails sets nothing up: the victim fails by itself, and passes behind it by accident.
+        let left = if left.iter().all(|setter| setter.passed) {
+            left
+        } else {
+            Vec::new()
+        };
+        let failing = seeds.listing_tests(std::slice::from_ref(&victim));
+        self.cause(victim, failing, Cause::Unset(left)).await
+    }
+
+    /// Halves the tests as long as one half behaves as the whole; `None` where the whole does not.
+    async fn bisect(
+        &mut self,
+        seeds: &Conditions,
+        tests: Vec<String>,
+        victim: &str,
+        passing: bool,
+    ) -> Result<Option<Vec<String>>, AttemptError> {
+        if self.passes(seeds, &tests, victim).await? != Some(passing) {
+            return Ok(None);
+        }
+        let mut tests = tests;
+        'halves: while tests.len() > 1 {
+            let middle = tests.len() / 2;
+            // What stands nearer to the victim is the likelier.
+            for half in [tests[middle..].to_vec(), tests[..middle].to_vec()] {
+                match self.passes(seeds, &half, victim).await? {
+                    Some(outcome) if outcome == passing => {
+                        tests = half;
+                        continue 'halves;
+                    }
+                    Some(_) => {}
+                    None => return Ok(None),
+                }
+            }
+            break;
+        }
+        // Several that only act together: leave out one at a time.
+        let mut at = 0;
+        while tests.len() > 1 && tests.len() <= 4 * MOST_POLLUTERS && at < tests.len() {
+            let mut fewer = tests.clone();
+            fewer.remove(at);
+            if self.passes(seeds, &fewer, victim).await? == Some(passing) {
+                tests = fewer;
+            } else {
+                at += 1;
+            }
+        }
+        Ok((tests.len() <= MOST_POLLUTERS).then_some(tests))
+    }
+
+    /// What each of the tests leaves behind.
+    async fn watch(
+        &mut self,
+        conditions: &Conditions,
+        tests: &[String],
+    ) -> Result<Vec<Left>, AttemptError> {
+        let watching = Conditions {
+            watch: true,
+            ..conditions.clone()
+        };
+        let report = self.run(&watching).await?.map(|attempt| attempt.report);
+        Ok(tests
+            .iter()
+            .map(|test| Left {
+                test: test.clone(),
+                passed: report.as_ref().is_some_and(|report| report.passed(test)),
+                changes: report
+                    .as_ref()
+                    .and_then(|report| report.changes.get(test).cloned())
+                    .unwrap_or_default(),
+            })
+            .collect())
+    }
+
+    /// Makes it fail once more, and records what it runs; `None` where it does not fail.
+    async fn cause(
+        &mut self,
+        victim: String,
+        failing: Conditions,
+        cause: Cause,
+    ) -> Result<Option<Unsteady>, AttemptError> {
+        let traced = Conditions {
+            trace: vec![victim.clone()],
+            ..failing.clone()
+        };
+        let Some(attempt) = self.run(&traced).await? else {
+            return Ok(None);
+        };
+        if attempt.report.passed(&victim) {
+            return Ok(None);
+        }
+        Ok(Some(Unsteady {
+            victim,
+            failing,
+            cause,
+            lines: attempt.report.lines,
+        }))
+    }
+
+    /// Whether the victim passes behind these tests; `None` where the budget is spent.
+    async fn passes(
+        &mut self,
+        seeds: &Conditions,
+        before: &[String],
+        victim: &str,
+    ) -> Result<Option<bool>, AttemptError> {
+        let mut sequence = before.to_vec();
+        sequence.push(victim.to_owned());
+        let attempt = self.run(&seeds.listing_tests(&sequence)).await?;
+        Ok(attempt.map(|attempt| attempt.report.passed(victim)))
+    }
+
+    async fn run(&mut self, conditions: &Conditions) -> Result<Option<Attempt>, AttemptError> {
+        if self.budget.runs == 0 || Instant::now() >= self.budget.deadline {
+            return Ok(None);
+        }
+        self.budget.runs -= 1;
+        let attempt = self
+            .laboratory
+            .attempt_under(self.tree, self.runtime, conditions)
+            .await?;
+        Ok(Some(attempt).filter(|attempt| attempt.stopped.is_none()))
+    }
+
+    /// Whether the victim's file asks for the entries of a directory, whose order nothing promises.
+    fn walks_a_directory(&self, victim: &str) -> bool {
+        let text = file_of(self.tree, victim).and_then(|path| self.tree.read(&path));
+        text.is_some_and(|text| {
+            ["listdir(", "scandir(", "glob(", "iterdir(", "os.walk("]
+                .iter()
+                .any(|word| text.contains(word))
+        })
+    }
+
+    /// The first test of the target that failed.
+    fn victim(&self, report: &Report) -> Option<String> {
+        let aimed = |test: &str| self.target.id().is_none_or(|id| belongs(test, id));
+        report
+            .order
+            .iter()
+            .find(|test| {
+                aimed(test)
+                    && report
+                        .outcomes
+                        .get(*test)
+                        .is_some_and(|outcome| outcome.is_bad())
+            })
+            .cloned()
+    }
+}
+
+/// Whether the victim's assertion compares two texts of the very same characters in another order, as those of two
+/// lists of the same items are.
+fn is_permuted(report: &Report, victim: &str) -> bool {
+    let letters = |text: &str| {
+        let mut letters: Vec<char> = text.chars().filter(|c| c.is_alphanumeric()).collect();
+        letters.sort_unstable();
+        letters
+    };
+    report
+        .failures
+        .iter()
+        .filter(|failure| failure.test.as_deref() == Some(victim))
+        .filter(|failure| failure.exception_name() == Some("AssertionError"))
+        .filter_map(|failure| {
+            let line = failure.message.lines().next()?;
+            line.split_once(" == ").or_else(|| line.split_once(" != "))
+        })
+        .any(|(left, right)| {
+            let left = left.rsplit_once(": ").map_or(left, |(_, value)| value);
+            let left = left.strip_prefix("assert ").unwrap_or(left);
+            left.contains("...") || left != right && letters(left) == letters(right)
+        })
+}
+
+/// The tests that ran before one.
+fn before(order: &[String], victim: &str) -> Vec<String> {
+    order
+        .iter()
+        .take_while(|test| *test != victim)
+        .cloned()
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::{Failure, Phase};
+
+    fn permuted(message: &str) -> bool {
+        let failure = Failure {
+            test: Some("t".to_owned()),
+            phase: Phase::Call,
+            exception: Some("AssertionError".to_owned()),
+            message: message.to_owned(),
+            frames: Vec::new(),
+            text: String::new(),
+        };
+        let report = Report {
+            failures: vec![failure],
+            ..Report::default()
+        };
+        is_permuted(&report, "t")
+    }
+
+    #[test]
+    fn the_same_items_in_another_order_are_told_from_other_items() {
+        assert!(permuted(
+            "assert ['ant', 'bee'] == ['bee', 'ant']\n  At index 0 diff"
+        ));
+        assert!(permuted("Lists differ: ['ant', 'bee'] != ['bee', 'ant']"));
+        assert!(!permuted("assert 3 == 4"));
+        assert!(!permuted("assert ['ant', 'bee'] == ['bee', 'cat']"));
+    }
+}

@@ -1,0 +1,451 @@
+//! The path of a flaky test: what it depends on is found out, repaired, and proven by shuffled runs. Each round takes
+//! away one thing that it depends on; what a shuffled run still shows is the next round's.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use maestro_protocol::heal::{HealCompleted, RuntimeChanges};
+
+use crate::answer::{Answer, explain, millis};
+use crate::case::PackageIndex;
+use crate::conditions::Conditions;
+use crate::engine::{Order, Proof};
+use crate::failure::{Report, TestOutcome};
+use crate::investigate::{Found as Learnt, Inquiry};
+use crate::judge::{Target, regression};
+use crate::laboratory::{Attempt, AttemptError, Laboratory};
+use crate::overlay::Overlay;
+use crate::search::{Budget, Found, State, search};
+use crate::teeth::{self, Bites, Defect};
+use crate::unsteady::Unsteady;
+
+/// Shuffled runs, each with seeds of its own, that a stabilised test has to pass.
+pub(crate) const SHUFFLES: u32 = 20;
+/// The first of their numbers; those below are used up by looking for the failure.
+const FIRST_SHUFFLE: u32 = 100;
+/// The most things that one test is made independent of.
+const ROUNDS: usize = 6;
+/// Runs that show the failure under its conditions.
+const SHOWN: u32 = 2;
+
+/// The laboratory under the conditions in which a flaky test fails.
+struct Under<'a, L> {
+    laboratory: &'a L,
+    conditions: Conditions,
+    unsteady: Option<Arc<Unsteady>>,
+}
+
+impl<L: Laboratory> Laboratory for Under<'_, L> {
+    async fn attempt_under(
+        &self,
+        tree: &Overlay,
+        changes: &RuntimeChanges,
+        conditions: &Conditions,
+    ) -> Result<Attempt, AttemptError> {
+        let conditions = if *conditions == Conditions::default() {
+            &self.conditions
+        } else {
+            conditions
+        };
+        self.laboratory
+            .attempt_under(tree, changes, conditions)
+            .await
+    }
+
+    async fn bite(
+        &self,
+        tree: &Overlay,
+        changes: &RuntimeChanges,
+        tests: &[String],
+        defects: &[Defect],
+        within: std::time::Duration,
+    ) -> Result<Bites, AttemptError> {
+        self.laboratory
+            .bite(tree, changes, tests, defects, within)
+            .await
+    }
+
+    fn index(&self) -> Arc<dyn PackageIndex + Send + Sync> {
+        self.laboratory.index()
+    }
+
+    fn unsteady(&self) -> Option<Arc<Unsteady>> {
+        self.unsteady.clone()
+    }
+}
+
+/// What the first look at a test said.
+pub(crate) enum Suspicion {
+    /// It passes as the command runs it, or does not always fail.
+    Passes,
+    /// It fails as the command runs it.
+    Fails,
+}
+
+/// What came of it.
+pub(crate) enum Outcome {
+    /// A verdict.
+    Answer(Box<HealCompleted>),
+    /// The test is not flaky as far as so many further runs say; the answer goes on from here.
+    Steady(Box<Answer>, u32),
+}
+
+/// One flaky test on its way to a verdict.
+struct Case<'a, 'o, L> {
+    laboratory: &'a L,
+    order: &'a Order<'o>,
+    plain: &'a Attempt,
+    budget: &'a mut Budget,
+    answer: Answer,
+    state: State,
+    rejected: Vec<String>,
+}
+
+/// Looks for what the test depends on, and repairs that. `plain` is the run of the command as it stands.
+pub(crate) async fn stabilise<L: Laboratory>(
+    laboratory: &L,
+    order: &Order<'_>,
+    plain: &Attempt,
+    suspicion: Suspicion,
+    answer: Answer,
+    budget: &mut Budget,
+) -> Result<Outcome, AttemptError> {
+    let mut case = Case {
+        laboratory,
+        order,
+        plain,
+        budget,
+        answer,
+        state: State {
+            tree: order.tree.clone(),
+            runtime: RuntimeChanges::default(),
+            steps: Vec::new(),
+            touches: Vec::new(),
+            doubts: Vec::new(),
+            attempt: plain.clone(),
+        },
+        rejected: Vec::new(),
+    };
+    let began = Instant::now();
+    let learnt = case.inquire(&suspicion).await?;
+    case.answer.completed.timing_ms.generate += millis(began.elapsed());
+    match learnt {
+        Learnt::Steady(runs) => Ok(Outcome::Steady(Box::new(case.answer), runs)),
+        Learnt::Chance(conditions, attempt) => case.by_chance(conditions, attempt).await,
+        Learnt::Cause(unsteady) => case.rounds(unsteady, &suspicion).await,
+    }
+    .map(|outcome| match outcome {
+        Outcome::Answer(mut completed) => {
+            "flaky".clone_into(&mut completed.evidence.error_class);
+            Outcome::Answer(completed)
+        }
+        steady @ Outcome::Steady(..) => steady,
+    })
+}
+
+impl<L: Laboratory> Case<'_, '_, L> {
+    async fn inquire(&mut self, suspicion: &Suspicion) -> Result<Learnt, AttemptError> {
+        let mut inquiry = Inquiry {
+            laboratory: self.laboratory,
+            tree: &self.state.tree,
+            runtime: &self.state.runtime,
+            target: &self.order.target,
+            budget: self.budget,
+        };
+        match suspicion {
+            Suspicion::Passes => inquiry.of_passing(&self.plain.report).await,
+            Suspicion::Fails => inquiry.of_failing(&self.state.attempt).await,
+        }
+    }
+
+    async fn rounds(
+        mut self,
+        first: Unsteady,
+        suspicion: &Suspicion,
+    ) -> Result<Outcome, AttemptError> {
+        let mut unsteady = first;
+        for round in 0..ROUNDS {
+            if round < 3 {
+                let said = unsteady.to_string();
+                self.answer.completed.evidence.caveats.push(said);
+            }
+            let found = self.repair(&unsteady, round == 0).await?;
+            if !found.green {
+                return self.unhealed(found, &unsteady);
+            }
+            self.state = found.state;
+            self.rejected.extend(found.rejected);
+            let began = Instant::now();
+            let plain = self.plain_run().await?;
+            self.answer.completed.timing_ms.validate += millis(began.elapsed());
+            let next = if self.order.target.is_green(&plain.report) {
+                self.state.attempt = plain;
+                match self.shuffles().await? {
+                    Shuffled::Green(passed, lines) => return self.healed(passed, &lines).await,
+                    Shuffled::Failed(reason) => {
+                        self.rejected.push(reason);
+                        self.inquire(&Suspicion::Passes).await?
+                    }
+                    Shuffled::Worse(reason) => return self.rejected(reason),
+                }
+            } else {
+                self.state.attempt = plain;
+                match suspicion {
+                    Suspicion::Fails => self.inquire(&Suspicion::Fails).await?,
+                    Suspicion::Passes => self.inquire(&Suspicion::Passes).await?,
+                }
+            };
+            match next {
+                Learnt::Cause(next) => unsteady = next,
+                Learnt::Chance(..) | Learnt::Steady(_) => break,
+            }
+        }
+        let reason = self.rejected.last().cloned().unwrap_or_else(|| {
+            "one thing that the test depends on was taken away, and it still fails".to_owned()
+        });
+        self.rejected(reason)
+    }
+
+    /// One round: the candidates, tried under the conditions that fail.
+    async fn repair(&mut self, unsteady: &Unsteady, first: bool) -> Result<Found, AttemptError> {
+        let under = Under {
+            laboratory: self.laboratory,
+            conditions: unsteady.failing.clone(),
+            unsteady: Some(Arc::new(unsteady.clone())),
+        };
+        let began = Instant::now();
+        let mut start = self.state.clone();
+        let mut shown = 0;
+        for _ in 0..if first { SHOWN } else { 1 } {
+            start.attempt = under.attempt(&start.tree, &start.runtime).await?;
+            shown += u32::from(!start.attempt.report.passed(&unsteady.victim));
+        }
+        if first {
+            self.answer.completed.evidence.reproduced = format!("{shown}/{SHOWN}");
+            self.answer
+                .failed_with(&start.attempt.report, &unsteady.victim);
+        }
+        self.answer.completed.timing_ms.reproduce += millis(began.elapsed());
+        let found = search(
+            &under,
+            start,
+            &Target::Test(unsteady.victim.clone()),
+            &self.order.guard,
+            self.budget,
+            self.order.repairs,
+        )
+        .await?;
+        self.answer.spent(&found);
+        Ok(found)
+    }
+
+    async fn plain_run(&mut self) -> Result<Attempt, AttemptError> {
+        self.budget.runs = self.budget.runs.saturating_sub(1);
+        self.laboratory
+            .attempt(&self.state.tree, &self.state.runtime)
+            .await
+    }
+
+    /// The proof: the whole command in other orders, with other seeds. The last run is traced.
+    async fn shuffles(&mut self) -> Result<Shuffled, AttemptError> {
+        let began = Instant::now();
+        if let Some(reason) = regression(&self.plain.report, &self.state.attempt.report) {
+            return Ok(Shuffled::Worse(reason));
+        }
+        let mut passed = 0;
+        let mut lines = BTreeMap::new();
+        let mut compared = 0;
+        let mut others = BTreeSet::new();
+        while passed < SHUFFLES && self.budget.runs > 0 && Instant::now() < self.budget.deadline {
+            self.budget.runs -= 1;
+            let mut conditions = Conditions::shuffled(FIRST_SHUFFLE + passed);
+            if passed + 1 == SHUFFLES {
+                let (before, after) = (&self.plain.report, &self.state.attempt.report);
+                conditions.trace = teeth::subjects(&self.order.target, before, after);
+            }
+            let attempt = self
+                .laboratory
+                .attempt_under(&self.state.tree, &self.state.runtime, &conditions)
+                .await?;
+            if !self.order.target.is_green(&attempt.report) && self.fails_here(&attempt.report) {
+                return Ok(Shuffled::Failed(format!(
+                    "after {passed} shuffled runs the test failed again ({conditions})"
+                )));
+            }
+            for test in failing(&attempt.report) {
+                // Another test may depend on the order as well, and did before.
+                if self.plain.report.passed(test) && compared < 3 && others.insert(test.to_owned())
+                {
+                    compared += 1;
+                    let original = self
+                        .laboratory
+                        .attempt_under(&self.order.tree, &self.state.runtime, &conditions)
+                        .await?;
+                    if original.report.passed(test) {
+                        return Ok(Shuffled::Worse(format!(
+                            "{test} passed before and fails now ({conditions})"
+                        )));
+                    }
+                }
+            }
+            passed += 1;
+            lines.extend(attempt.report.lines);
+        }
+        if !others.is_empty() {
+            self.answer.completed.evidence.caveats.push(format!(
+                "other tests of the command depend on the order too, as they did before: {}",
+                others.into_iter().collect::<Vec<_>>().join(", ")
+            ));
+        }
+        if passed < SHUFFLES {
+            self.state.doubts.push(format!(
+                "the budget allowed {passed} of {SHUFFLES} shuffled runs"
+            ));
+        }
+        self.answer.completed.timing_ms.validate += millis(began.elapsed());
+        Ok(Shuffled::Green(passed, lines))
+    }
+
+    /// Whether something fails that this heal is about. A command's other flaky tests are not: they passed.
+    fn fails_here(&self, report: &Report) -> bool {
+        match &self.order.target {
+            Target::Test(_) => true,
+            Target::Command => failing(report).any(|test| !self.plain.report.passed(test)),
+        }
+    }
+
+    async fn healed(
+        self,
+        passed: u32,
+        lines: &BTreeMap<String, BTreeSet<u32>>,
+    ) -> Result<Outcome, AttemptError> {
+        let subjects = teeth::subjects(
+            &self.order.target,
+            &self.plain.report,
+            &self.state.attempt.report,
+        );
+        let time_left = self
+            .budget
+            .deadline
+            .saturating_duration_since(Instant::now());
+        let checked = teeth::check(
+            self.laboratory,
+            &self.order.tree,
+            &self.state,
+            &subjects,
+            lines,
+            time_left,
+        )
+        .await?;
+        let proof = Proof {
+            reproduced: SHOWN,
+            // The plain run is one of them.
+            passed: passed + 1,
+            runs: passed + 1,
+            checked,
+        };
+        let found = self.found(true);
+        let completed = self
+            .answer
+            .healed(self.order, &found, &proof, &self.plain.report)?;
+        Ok(Outcome::Answer(Box::new(completed)))
+    }
+
+    /// The test fails now and then, and nothing that can be set decides: whatever repairs it has to hold for long.
+    async fn by_chance(
+        mut self,
+        conditions: Conditions,
+        attempt: Attempt,
+    ) -> Result<Outcome, AttemptError> {
+        let under = Under {
+            laboratory: self.laboratory,
+            conditions,
+            unsteady: None,
+        };
+        let victim = failing(&attempt.report).next().map(str::to_owned);
+        if let Some(victim) = &victim {
+            self.answer.failed_with(&attempt.report, victim);
+        }
+        let start = State {
+            attempt,
+            ..self.state.clone()
+        };
+        let diagnosis = explain(&under, &start, &self.order.target);
+        let mut found = search(
+            &under,
+            start,
+            &self.order.target,
+            &self.order.guard,
+            self.budget,
+            self.order.repairs,
+        )
+        .await?;
+        self.answer.spent(&found);
+        if !found.green {
+            let completed = self
+                .answer
+                .now_and_then(&found, &diagnosis, victim.as_deref());
+            return Ok(Outcome::Answer(Box::new(completed)));
+        }
+        found.state.doubts.push(
+            "the failure comes and goes by itself, so that no number of runs proves the repair"
+                .to_owned(),
+        );
+        self.state = found.state;
+        self.state.attempt = self.plain_run().await?;
+        match self.shuffles().await? {
+            Shuffled::Green(passed, lines) => self.healed(passed, &lines).await,
+            Shuffled::Failed(reason) | Shuffled::Worse(reason) => self.rejected(reason),
+        }
+    }
+
+    fn unhealed(mut self, mut found: Found, unsteady: &Unsteady) -> Result<Outcome, AttemptError> {
+        found
+            .rejected
+            .splice(0..0, std::mem::take(&mut self.rejected));
+        let target = Target::Test(unsteady.victim.clone());
+        let diagnosis = explain(self.laboratory, &found.state, &target);
+        let completed = self
+            .answer
+            .unstable(self.order, &found, unsteady, &diagnosis)?;
+        Ok(Outcome::Answer(Box::new(completed)))
+    }
+
+    fn rejected(mut self, reason: String) -> Result<Outcome, AttemptError> {
+        self.rejected.push(reason);
+        let found = self.found(false);
+        let completed = self.answer.not_stabilised(self.order, &found)?;
+        Ok(Outcome::Answer(Box::new(completed)))
+    }
+
+    fn found(&self, green: bool) -> Found {
+        Found {
+            green,
+            rejected: self.rejected.clone(),
+            ..Found::at(self.state.clone())
+        }
+    }
+}
+
+/// What the shuffled runs said.
+enum Shuffled {
+    /// So many passed; and the lines that the healed tests ran.
+    Green(u32, BTreeMap<String, BTreeSet<u32>>),
+    /// The test failed in one of them.
+    Failed(String),
+    /// Something else broke.
+    Worse(String),
+}
+
+fn failing(report: &Report) -> impl Iterator<Item = &str> {
+    report
+        .outcomes
+        .iter()
+        .filter(|(_, outcome): &(&String, &TestOutcome)| outcome.is_bad())
+        .map(|(test, _)| test.as_str())
+}
+
+#[cfg(test)]
+#[path = "stabilise_tests.rs"]
+mod tests;
