@@ -3,7 +3,7 @@
 CARGO ?= cargo
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test build fmt lint fmt-check clippy deny ci schemas corpus bench crash clean cargo-is-there
+.PHONY: help demo test test-servers build fmt lint fmt-check clippy deny ci schemas corpus bench crash clean cargo-is-there
 
 # rustup puts cargo here; a shell that was open before does not know it yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -21,7 +21,7 @@ endif
 help: ## print this
 	@echo 'usage: make TARGET'
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: cargo-is-there ## watch the fleet heal failing tests of real packages, and refuse to hide a defect
 	@deploy/demo.sh
@@ -29,6 +29,9 @@ demo: cargo-is-there ## watch the fleet heal failing tests of real packages, and
 test: cargo-is-there ## every test, against real servers; installs what is missing first
 	@deploy/setup.sh test
 	$(CARGO) test --workspace --locked --no-fail-fast
+
+test-servers: cargo-is-there ## the runtime's tests against Redis 8 and Valkey 8, fetched and not installed (Debian)
+	@deploy/servers.sh
 
 build: cargo-is-there ## the release binary, target/release/maestro
 	$(CARGO) build --locked --release --package maestro

@@ -3,6 +3,9 @@ use std::time::Duration;
 
 use crate::{Error, Listen, Server};
 
+/// The environment variable by which every test runs against another server. This is the one place that reads it.
+const SERVER: &str = "MAESTRO_TEST_REDIS_SERVER";
+
 /// How often the append-only file reaches the disk (`appendfsync`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Fsync {
@@ -41,7 +44,9 @@ pub struct Builder {
 impl Default for Builder {
     fn default() -> Self {
         Self {
-            program: PathBuf::from("redis-server"),
+            program: std::env::var_os(SERVER)
+                .filter(|program| !program.is_empty())
+                .map_or_else(|| PathBuf::from("redis-server"), PathBuf::from),
             listen: Listen::DataDirSocket,
             data_dir: None,
             append_only: true,
@@ -54,7 +59,8 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// The server program; `redis-server` on `PATH` unless told. Valkey's `valkey-server` takes the same arguments.
+    /// The server program; unless told, what the environment variable `MAESTRO_TEST_REDIS_SERVER` names, or else `redis-server` on
+    /// `PATH`. Valkey's `valkey-server` takes the same arguments.
     #[must_use]
     pub fn program(mut self, program: impl Into<PathBuf>) -> Self {
         self.program = program.into();

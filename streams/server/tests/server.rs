@@ -95,6 +95,19 @@ fn a_missing_program_is_told_with_the_next_step() {
 }
 
 #[test]
+fn every_test_runs_against_the_server_that_the_environment_names() {
+    let again = |program: &str| {
+        let mut tests = Command::new(std::env::current_exe().unwrap());
+        tests.env("MAESTRO_TEST_REDIS_SERVER", program);
+        let one = tests.args(["--exact", "a_server_outlives_the_thread_that_started_it"]);
+        one.output().unwrap().status.success()
+    };
+    assert!(again("redis-server"));
+    assert!(again(""));
+    assert!(!again("no-such-redis-server"));
+}
+
+#[test]
 fn a_server_outlives_the_thread_that_started_it() {
     let mut server = std::thread::spawn(|| Server::builder().start().unwrap())
         .join()

@@ -16,8 +16,10 @@ use redis::aio::MultiplexedConnection;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use crate::net::patient;
+
 /// Nothing here takes this long; a machine that does several builds at once may be slow.
-const DEADLINE: Duration = Duration::from_secs(40);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(40);
 
 pub(crate) struct Rig {
     pub(crate) server: Server,
@@ -38,7 +40,7 @@ impl Rig {
     pub(crate) async fn redis(&self) -> MultiplexedConnection {
         let client = redis::Client::open(self.server.url()).expect("a client");
         client
-            .get_multiplexed_async_connection()
+            .get_multiplexed_async_connection_with_config(&patient())
             .await
             .expect("a connection")
     }

@@ -9,7 +9,7 @@ use redis::FromRedisValue;
 use tempfile::TempDir;
 
 use crate::authority::Authority;
-use crate::net::{ask_at, free_port, least_rights};
+use crate::net::{ask_at, free_port, least_rights, patient};
 use crate::rig::{Entries, column, until};
 
 pub(crate) struct Watched {
@@ -156,8 +156,9 @@ impl Watched {
     pub(crate) async fn is_replicated(&self, master: usize) -> bool {
         let url = format!("{}/1", self.servers[master].url());
         let client = redis::Client::open(url).expect("a client");
-        let connection = client.get_multiplexed_async_connection().await;
-        let mut connection = connection.expect("a connection");
+        let patient = patient();
+        let connection = client.get_multiplexed_async_connection_with_config(&patient);
+        let mut connection = connection.await.expect("a connection");
         let mut pipeline = redis::pipe();
         // WAIT is about the own connection's last write.
         pipeline.cmd("SET").arg("written").arg(1).ignore();

@@ -80,7 +80,8 @@ pub fn explore<M: Model>(model: &M) -> Result<Explored, Counterexample<M::Step>>
             arrows.push((from, to));
         }
     }
-    if let Some(stuck) = first_without_a_good_end(good, &arrows) {
+    let steps = arrows.len();
+    if let Some(stuck) = first_without_a_good_end(good, arrows) {
         return Err(Counterexample {
             fault: "no good end can be reached any more",
             steps: way(&ways, stuck),
@@ -88,7 +89,7 @@ pub fn explore<M: Model>(model: &M) -> Result<Explored, Counterexample<M::Step>>
     }
     Ok(Explored {
         states: ways.len(),
-        steps: arrows.len(),
+        steps,
     })
 }
 
@@ -103,17 +104,15 @@ fn way<S: Clone>(ways: &[Option<(usize, S)>], mut at: usize) -> Vec<S> {
 }
 
 /// Goes back from the good ends along all arrows; whoever is not met cannot reach one.
-fn first_without_a_good_end(mut good: Vec<bool>, arrows: &[(usize, usize)]) -> Option<usize> {
-    let mut before: Vec<Vec<usize>> = vec![Vec::new(); good.len()];
-    for &(from, to) in arrows {
-        before[to].push(from);
-    }
+fn first_without_a_good_end(mut good: Vec<bool>, mut arrows: Vec<(usize, usize)>) -> Option<usize> {
+    arrows.sort_unstable_by_key(|(_, to)| *to);
     let mut queue: Vec<usize> = (0..good.len()).filter(|&state| good[state]).collect();
     while let Some(at) = queue.pop() {
-        for &from in &before[at] {
-            if !good[from] {
-                good[from] = true;
-                queue.push(from);
+        let first = arrows.partition_point(|(_, to)| *to < at);
+        for (from, _) in arrows[first..].iter().take_while(|(_, to)| *to == at) {
+            if !good[*from] {
+                good[*from] = true;
+                queue.push(*from);
             }
         }
     }
