@@ -73,6 +73,9 @@ impl Case {
             Strategy::DependencyFix,
             Strategy::ApiContractAdaptation,
             Strategy::FlakyTestStabilization,
+            Strategy::EnvironmentHealing,
+            Strategy::TimingAdjustment,
+            Strategy::AssertionUpdate,
         ];
         self.verdict != Expected::Heal || strategy.is_some_and(|strategy| have.contains(&strategy))
     }

@@ -9,10 +9,18 @@ use serde::Deserialize;
 use crate::case::{Case, Expected, Mutation};
 
 /// The files that hold them.
-const SETS: &[(&str, &str)] = &[(
-    "flaky_test_stabilization",
-    include_str!("../own/flaky.yaml"),
-)];
+const SETS: &[(&str, &str)] = &[
+    (
+        "flaky_test_stabilization",
+        include_str!("../own/flaky.yaml"),
+    ),
+    (
+        "environment_healing",
+        include_str!("../own/environment.yaml"),
+    ),
+    ("timing_adjustment", include_str!("../own/timing.yaml")),
+    ("assertion_update", include_str!("../own/assertion.yaml")),
+];
 
 /// One project, as it stands in a file of `own/`.
 #[derive(Debug, Deserialize)]

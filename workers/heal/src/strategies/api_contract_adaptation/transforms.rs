@@ -9,6 +9,7 @@ use super::port::Order;
 use crate::source::edit::Splice;
 use crate::source::names::{Names, is_load};
 use crate::source::{Source, ancestors, arguments, descendants};
+use crate::strategies::place;
 
 /// A transformation of one file.
 type Transform = fn(&Source, &Names<'_>, &Order<'_>) -> Option<Vec<Splice>>;
@@ -17,6 +18,7 @@ const ALL: &[(&str, Transform)] = &[
     ("nose_style_setup", nose_style_setup),
     ("hook_arguments", hook_arguments),
     ("inline_flags", inline_flags),
+    ("called_fixtures", called_fixtures),
     ("marks_on_fixtures", marks_on_fixtures),
     ("warns_none", warns_none),
     ("universal_newlines", universal_newlines),
@@ -29,7 +31,7 @@ pub(super) fn words(name: &str) -> &'static [&'static str] {
         "nose_style_setup" => &["def setup(", "def teardown(", ".setup(", ".teardown("],
         "hook_arguments" => &["def pytest_"],
         "inline_flags" => &["(?"],
-        "marks_on_fixtures" => &["fixture"],
+        "called_fixtures" | "marks_on_fixtures" => &["fixture"],
         "warns_none" => &["warns"],
         "universal_newlines" => &["U"],
         "yield_tests" => &["yield"],
@@ -333,6 +335,54 @@ fn marks_on_fixtures(source: &Source, names: &Names<'_>, _: &Order<'_>) -> Optio
                 splices.push(Splice::replace(node.start_byte()..next.start_byte(), ""));
             }
         }
+    }
+    Some(splices)
+}
+
+/// A fixture of the file that a test or another fixture calls once, without arguments, is asked for by its name. What
+/// calls it twice wants two, which a fixture does not give.
+fn called_fixtures(source: &Source, names: &Names<'_>, _: &Order<'_>) -> Option<Vec<Splice>> {
+    let is_fixture = |function: Node<'_>| {
+        function
+            .parent()
+            .filter(|parent| parent.kind() == "decorated_definition")
+            .is_some_and(|decorated| {
+                let mut cursor = decorated.walk();
+                decorated
+                    .children(&mut cursor)
+                    .filter(|node| node.kind() == "decorator")
+                    .flat_map(descendants)
+                    .filter_map(|node| names.resolve(node))
+                    .any(|used| used.qualified == "pytest.fixture")
+            })
+    };
+    let functions = |wanted: &dyn Fn(Node<'_>) -> bool| -> Vec<_> {
+        source
+            .nodes()
+            .filter(|node| node.kind() == "function_definition" && wanted(*node))
+            .collect()
+    };
+    let fixtures: BTreeSet<&str> = functions(&is_fixture)
+        .into_iter()
+        .map(|function| place::name_of(source, function))
+        .collect();
+    let mut splices = Vec::new();
+    let asks = |function: Node<'_>| is_fixture(function) || place::takes_fixtures(source, function);
+    for function in functions(&asks) {
+        let body = function.child_by_field_name("body")?;
+        let mut called: Vec<&str> = Vec::new();
+        for call in descendants(body).filter(|node| node.kind() == "call") {
+            let name = source.slice(call.child_by_field_name("function")?);
+            if !fixtures.contains(name) {
+                continue;
+            }
+            if called.contains(&name) || !arguments(call).is_empty() {
+                return None;
+            }
+            called.push(name);
+            splices.push(Splice::replace(call.byte_range(), name));
+        }
+        splices.extend(place::with_fixtures(source, function, &called)?);
     }
     Some(splices)
 }

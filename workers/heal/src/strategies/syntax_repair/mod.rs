@@ -2,6 +2,7 @@
 //! character too few or too many, and a configuration file whose reader wants its section named otherwise. Only
 //! what does not parse is edited, so that nothing which a test asserted can change.
 
+mod configuration;
 mod escapes;
 mod indentation;
 mod one_character;
@@ -11,7 +12,7 @@ use maestro_protocol::heal::{RuntimeChanges, Strategy};
 
 use crate::case::{Candidate, Case, Edit, Finding, Repair};
 use crate::classify::subject::{Subject, subject};
-use crate::failure::Failure;
+use crate::failure::{Failure, Phase};
 use crate::source::Source;
 use crate::strategies::rank;
 
@@ -45,6 +46,7 @@ impl Repair for SyntaxRepair {
                 };
                 broken(case, &path, line)
             }
+            _ if failure.phase <= Phase::Configuration => configuration::examine(case, failure),
             _ => Vec::new(),
         }
     }
