@@ -4,7 +4,6 @@ use std::time::Duration;
 
 /// One thing that goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(dead_code, reason = "the scenarios with several servers are to follow")]
 pub(crate) enum Fault {
     /// SIGKILL to one worker.
     Kill,

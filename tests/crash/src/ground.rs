@@ -8,9 +8,14 @@ use crate::fault::{Dice, Fault};
 use crate::place::{Eye, Place};
 
 mod clock;
+mod cluster;
+mod nodes;
 mod single;
+mod watched;
 
+pub(crate) use cluster::Cluster;
 pub(crate) use single::Single;
+pub(crate) use watched::Watched;
 
 /// Redis in one of the ways in which it is run.
 pub(crate) trait Ground {

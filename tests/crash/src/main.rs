@@ -23,7 +23,7 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use campaign::{Plan, say};
-use ground::Single;
+use ground::{Cluster, Single, Watched};
 use report::Report;
 use worker::WorkerOptions;
 
@@ -76,6 +76,10 @@ enum Where {
     Times,
     /// One server
     Server,
+    /// A master and its replica behind three Sentinels
+    Sentinel,
+    /// A cluster of three masters with a replica each
+    Cluster,
     /// All of them, one after another
     All,
 }
@@ -144,6 +148,12 @@ async fn suite(options: Options) -> anyhow::Result<bool> {
     }
     if is_wanted(Where::Server) {
         report.add(Box::pin(campaign::run(Single::start().await?, &plan)).await?);
+    }
+    if is_wanted(Where::Sentinel) {
+        report.add(Box::pin(campaign::run(Watched::start().await?, &plan)).await?);
+    }
+    if is_wanted(Where::Cluster) {
+        report.add(Box::pin(campaign::run(Cluster::start().await?, &plan)).await?);
     }
     let json = serde_json::to_string_pretty(&report)? + "\n";
     if let Some(file) = &options.record {

@@ -109,13 +109,19 @@ impl Bench {
         })
     }
 
-    /// Publishes these, and waits until all are in hand. Returns their ids, each with its holder.
-    async fn give(&mut self, kind: Kind, n: u32) -> anyhow::Result<Vec<(Job, String)>> {
+    /// Publishes so many. Returns them with their entry ids.
+    async fn publish(&mut self, kind: Kind, n: u32) -> anyhow::Result<(Vec<Job>, Vec<EntryId>)> {
         let numbers = self.next..self.next + n;
         self.next += n;
         let jobs: Vec<_> = numbers.map(|n| Job { round: 0, kind, n }).collect();
         let messages: Vec<_> = jobs.iter().map(crate::producer::message).collect();
         let ids = self.publisher.publish(&messages).await?;
+        Ok((jobs, ids))
+    }
+
+    /// Publishes so many that take long, and waits until all are in hand. Returns them, each with its holder.
+    async fn give(&mut self, kind: Kind, n: u32) -> anyhow::Result<Vec<(Job, String)>> {
+        let (jobs, ids) = self.publish(kind, n).await?;
         let begun = Instant::now();
         while begun.elapsed() < PATIENCE {
             let held = self.held(kind).await?;
@@ -257,14 +263,15 @@ impl Bench {
     /// that were, and what is wrong.
     async fn frozen(mut self) -> anyhow::Result<(u64, Vec<String>)> {
         let (mut thawed, mut violations) = (0, Vec::new());
-        for _ in 0..5 {
-            let given = self.give(Kind::Nap, 6).await?;
-            let victim = given[0].1.clone();
+        // As often as it takes to have frozen a few with their hands full.
+        while thawed < 12 && violations.is_empty() {
+            let (jobs, _) = self.publish(Kind::Nap, 6).await?;
+            let victim = self.any_holder(Kind::Nap).await?;
             let at = self.fleet.find(&victim).context("the victim")?;
             self.fleet.freeze(at);
+            // What is still in hand now cannot be finished by it any more; the freeze was too late for the rest.
             let held = self.held(Kind::Nap).await?;
             let own = held.values().filter(|holder| holder.name == victim).count();
-            let jobs: Vec<_> = given.iter().map(|(job, _)| *job).collect();
             self.await_effects(&jobs).await?;
             self.fleet.thaw(&victim);
             self.await_sign_of(&victim).await?;
@@ -285,12 +292,23 @@ impl Bench {
         Ok((thawed, violations))
     }
 
+    /// Waits until somebody has one of these in hand.
+    async fn any_holder(&mut self, kind: Kind) -> anyhow::Result<String> {
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
+            if let Some(holder) = self.held(kind).await?.into_values().next() {
+                return Ok(holder.name);
+            }
+            sleep(Duration::from_millis(2)).await;
+        }
+        bail!("nothing in hand after {PATIENCE:?}")
+    }
+
     /// Waits until this worker has done something new, so that all it still had to say has been said.
     async fn await_sign_of(&mut self, name: &str) -> anyhow::Result<()> {
         let begun = Instant::now();
         while begun.elapsed() < PATIENCE {
-            let given = self.give(Kind::Nap, 6).await?;
-            let jobs: Vec<_> = given.iter().map(|(job, _)| *job).collect();
+            let (jobs, _) = self.publish(Kind::Nap, 6).await?;
             let effects = self.await_effects(&jobs).await?;
             let by_it = |job: &Job| effects[&job.to_string()][0].by == name;
             if jobs.iter().any(by_it) {

@@ -9,7 +9,6 @@ use redis::{AsyncConnectionConfig, Cmd, FromRedisValue, Pipeline};
 
 /// A way to find the server that a key may be written at.
 #[derive(Debug, Clone)]
-#[expect(dead_code, reason = "the scenarios with several servers are to follow")]
 pub(crate) enum Place {
     /// One server, always there.
     One(String),
