@@ -26,6 +26,9 @@ pub(crate) struct Verdict {
     pub(crate) lost: u64,
     /// Neither, within what the documentation says that Redis may lose.
     pub(crate) lost_by_redis: u64,
+    /// An effect, and a dead letter that says that the message used up its deliveries: in a cluster the effect is sent first and the
+    /// message acknowledged second, and whatever comes between may come each time.
+    pub(crate) effect_and_dead: u64,
     /// More than one effect or dead letter.
     pub(crate) doubled: u64,
     /// What is wrong, with ids.
@@ -38,6 +41,11 @@ struct Found {
     effects: u32,
     dead: u32,
 }
+
+const BOTH: Found = Found {
+    effects: 1,
+    dead: 1,
+};
 
 /// What stands in Redis, by id.
 #[derive(Debug, Default)]
@@ -68,7 +76,7 @@ pub(crate) async fn check(
         findings.read(eye, &dead_of(kind.stream()), false).await?;
     }
     findings.read(eye, &dead_of(HOP), false).await?;
-    Ok(findings.judge(round, batches, excuses))
+    Ok(findings.judge(is_cluster, round, batches, excuses))
 }
 
 impl Findings {
@@ -96,7 +104,13 @@ impl Findings {
         }
     }
 
-    fn judge(mut self, round: u32, batches: &[Batch], excuses: &[Excuse]) -> Verdict {
+    fn judge(
+        mut self,
+        is_cluster: bool,
+        round: u32,
+        batches: &[Batch],
+        excuses: &[Excuse],
+    ) -> Verdict {
         let mut verdict = Verdict {
             dead: std::mem::take(&mut self.reasons),
             ..Verdict::default()
@@ -111,6 +125,10 @@ impl Findings {
                 verdict.effects += u64::from(found.effects);
                 let complaint = match (judge(*job, found), is_excused) {
                     (None, _) => None,
+                    (Some("doubled"), _) if is_cluster && found == BOTH => {
+                        verdict.effect_and_dead += 1;
+                        None
+                    }
                     (Some("lost"), true) => {
                         verdict.lost_by_redis += 1;
                         None
@@ -221,7 +239,7 @@ mod tests {
             ("0.dead.3", 0, 1),
             ("7.fast.0", 1, 0),
         ]);
-        let verdict = found.judge(0, &published, &[]);
+        let verdict = found.judge(false, 0, &published, &[]);
         assert_eq!((verdict.messages, verdict.effects), (5, 4));
         assert_eq!((verdict.lost, verdict.doubled), (1, 1));
         let all = verdict.violations.join("\n");
@@ -236,6 +254,16 @@ mod tests {
     }
 
     #[test]
+    fn an_effect_and_a_dead_letter_are_a_double_unless_it_is_a_cluster() {
+        let published = [batch(vec![job(Kind::Fatal, 1)])];
+        let judged = |is_cluster| {
+            let verdict = findings(&[("0.fatal.1", 1, 1)]).judge(is_cluster, 0, &published, &[]);
+            (verdict.doubled, verdict.effect_and_dead)
+        };
+        assert_eq!((judged(false), judged(true)), ((1, 0), (0, 1)));
+    }
+
+    #[test]
     fn an_excuse_is_for_what_is_lost_at_that_time_and_for_no_double() {
         let published = [batch(vec![job(Kind::Fast, 0), job(Kind::Fast, 1)])];
         let (at, second) = (published[0].acknowledged, Duration::from_secs(1));
@@ -244,7 +272,8 @@ mod tests {
             to,
             unless_replicated: true,
         };
-        let judged = |excuse| findings(&[("0.fast.1", 2, 0)]).judge(0, &published, &[excuse]);
+        let judged =
+            |excuse| findings(&[("0.fast.1", 2, 0)]).judge(false, 0, &published, &[excuse]);
         let during = judged(excuse(at, at + second));
         assert_eq!(
             (during.lost, during.lost_by_redis, during.doubled),

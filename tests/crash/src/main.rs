@@ -16,7 +16,7 @@ mod report;
 mod worker;
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -52,6 +52,9 @@ struct Options {
     /// Cheap messages a second, beside those that take time
     #[arg(long, default_value_t = 4000)]
     rate: u32,
+    /// The server's program, for example valkey-server
+    #[arg(long, default_value = "redis-server")]
+    server: PathBuf,
     /// What to print in the end
     #[arg(long, value_enum, default_value_t = Output::Table)]
     output: Output,
@@ -123,6 +126,15 @@ fn main() -> anyhow::Result<()> {
     std::process::exit(i32::from(!is_well));
 }
 
+/// What the server's program says about itself.
+fn version(program: &Path) -> anyhow::Result<String> {
+    let said = std::process::Command::new(program)
+        .arg("--version")
+        .output();
+    let said = said.with_context(|| format!("unable to run {}", program.display()))?;
+    Ok(String::from_utf8_lossy(&said.stdout).trim().to_owned())
+}
+
 /// Runs what was asked for, and says whether all was well.
 async fn suite(options: Options) -> anyhow::Result<bool> {
     let seed = options
@@ -139,21 +151,23 @@ async fn suite(options: Options) -> anyhow::Result<bool> {
     let mut report = Report {
         seed,
         lease_ms: u64::try_from(names::LEASE.as_millis())?,
+        redis: version(&options.server)?,
         processors: std::thread::available_parallelism().map_or(0, usize::from),
         ..Report::default()
     };
+    let server = options.server.as_path();
     let is_wanted = |place| [place, Where::All].contains(&options.scenario);
     if is_wanted(Where::Times) {
-        report.measured(Box::pin(measure::measure(plan.logs.as_ref())).await?);
+        report.measured(Box::pin(measure::measure(server, plan.logs.as_ref())).await?);
     }
     if is_wanted(Where::Server) {
-        report.add(Box::pin(campaign::run(Single::start().await?, &plan)).await?);
+        report.add(Box::pin(campaign::run(Single::start(server).await?, &plan)).await?);
     }
     if is_wanted(Where::Sentinel) {
-        report.add(Box::pin(campaign::run(Watched::start().await?, &plan)).await?);
+        report.add(Box::pin(campaign::run(Watched::start(server).await?, &plan)).await?);
     }
     if is_wanted(Where::Cluster) {
-        report.add(Box::pin(campaign::run(Cluster::start().await?, &plan)).await?);
+        report.add(Box::pin(campaign::run(Cluster::start(server).await?, &plan)).await?);
     }
     let json = serde_json::to_string_pretty(&report)? + "\n";
     if let Some(file) = &options.record {

@@ -2,7 +2,7 @@
 //! and no other faults. All times are the server's: those of its clock, and of the ids that it gave to effects.
 
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
@@ -27,10 +27,10 @@ const TAKEOVER: f64 = 1.5;
 const HANDOVER: f64 = 1000.0;
 
 /// Everything, at the same time, each on a server of its own.
-pub(crate) async fn measure(logs: Option<&PathBuf>) -> anyhow::Result<Measured> {
+pub(crate) async fn measure(program: &Path, logs: Option<&PathBuf>) -> anyhow::Result<Measured> {
     let bench = |name: &'static str, lease| {
         let logs = logs.map(|logs| logs.join(name));
-        Bench::new(lease, logs)
+        Bench::new(program, lease, logs)
     };
     let (takeovers, handovers, marathon, thawed) = tokio::try_join!(
         async { bench("takeover", LEASE).await?.takeovers().await },
@@ -86,8 +86,8 @@ struct Effect {
 type Entries = Vec<(String, Vec<(String, String)>)>;
 
 impl Bench {
-    async fn new(lease: Duration, logs: Option<PathBuf>) -> anyhow::Result<Self> {
-        let server = block_in_place(|| Server::builder().free_port().start())?;
+    async fn new(program: &Path, lease: Duration, logs: Option<PathBuf>) -> anyhow::Result<Self> {
+        let server = block_in_place(|| Server::builder().program(program).free_port().start())?;
         let endpoint: Endpoint = server.url().parse()?;
         let streams: Vec<_> = Kind::MEASURED.iter().map(|kind| kind.stream()).collect();
         let groups: Vec<_> = streams.iter().map(|stream| (*stream, GROUP)).collect();

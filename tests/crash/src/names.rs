@@ -46,7 +46,8 @@ pub(crate) fn config(stream: &str, lease: Duration) -> ConsumerConfig {
         retry_base: Duration::from_millis(20),
         retry_cap: Duration::from_millis(200),
         retention: Duration::from_secs(1),
-        dedup_window: Duration::from_hours(1),
+        // Longer than any fault, and short enough that clocks are set across its end.
+        dedup_window: Duration::from_mins(1),
         // A handler that never ends is to be measured, not waited for.
         grace: Duration::from_millis(if stream == Kind::Hold.stream() {
             300

@@ -36,6 +36,8 @@ pub(crate) struct Scenario {
     pub(crate) doubled: u64,
     /// Missing, and published without what the documentation asks for.
     pub(crate) lost_by_redis: u64,
+    /// An effect, and a dead letter on top because the deliveries were used up; in a cluster only.
+    pub(crate) effect_and_dead: u64,
     /// Dead letters by reason.
     pub(crate) dead_letters: BTreeMap<String, u64>,
     /// Those among them that faults alone have caused.
@@ -104,6 +106,7 @@ impl Scenario {
         self.doubled += verdict.doubled;
         self.lost_by_redis += verdict.lost_by_redis;
         self.dead_unmeant += verdict.dead_unmeant;
+        self.effect_and_dead += verdict.effect_and_dead;
         for (reason, n) in verdict.dead {
             *self.dead_letters.entry(reason).or_default() += n;
         }
@@ -143,7 +146,7 @@ impl Report {
             let dead: Vec<_> = dead.map(|(why, n)| format!("{n} {why}")).collect();
             writeln!(
                 out,
-                "{}: {} messages, {} effects, lost {}, doubled {}, lost by Redis {}, dead letters {} (not meant: {}), {} faults in {} s",
+                "{}: {} messages, {} effects, lost {}, doubled {}, lost by Redis {}, dead letters {} (not meant: {}, beside an effect: {}), {} faults in {} s",
                 one.name,
                 one.messages,
                 one.effects,
@@ -156,6 +159,7 @@ impl Report {
                     dead.join(", ")
                 },
                 one.dead_unmeant,
+                one.effect_and_dead,
                 one.all_faults(),
                 one.seconds,
             )?;

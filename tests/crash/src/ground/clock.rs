@@ -18,8 +18,8 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// A clock, and the program that starts a redis-server with it. `None` where no C compiler makes one.
-    pub(crate) fn new(directory: &Path) -> anyhow::Result<Option<(Self, PathBuf)>> {
+    /// A clock, and a program that starts this server with it. `None` where no C compiler makes one.
+    pub(crate) fn new(directory: &Path, server: &Path) -> anyhow::Result<Option<(Self, PathBuf)>> {
         let (source, library) = (directory.join("clock.c"), directory.join("clock.so"));
         fs::write(&source, include_str!("clock.c")).context("the clock's source")?;
         let compiled = Command::new("cc")
@@ -35,9 +35,10 @@ impl Clock {
         fs::write(&file, [0; 8]).context("the clock's offset")?;
         let program = directory.join("redis-server");
         let text = format!(
-            "#!/bin/sh\nLD_PRELOAD='{}' CLOCK_OFFSET='{}' exec redis-server \"$@\"\n",
+            "#!/bin/sh\nLD_PRELOAD='{}' CLOCK_OFFSET='{}' exec '{}' \"$@\"\n",
             library.display(),
             file.display(),
+            server.display(),
         );
         fs::write(&program, text).context("the program with another clock")?;
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755))

@@ -1,6 +1,7 @@
 //! A cluster of three masters with a replica each.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -37,7 +38,7 @@ struct Node {
     slots: bool,
 }
 
-fn node() -> anyhow::Result<(Server, u16)> {
+fn node(program: &Path) -> anyhow::Result<(Server, u16)> {
     let mut last = None;
     // Another process may be faster at the port of the bus.
     for _ in 0..8 {
@@ -59,7 +60,7 @@ fn node() -> anyhow::Result<(Server, u16)> {
             "--cluster-port",
             &port,
         ];
-        match start(Server::builder().free_port(), &words) {
+        match start(Server::builder().program(program).free_port(), &words) {
             Ok(server) => return Ok((server, bus)),
             Err(error) => last = Some(error),
         }
@@ -76,10 +77,10 @@ fn first_slot(master: u16) -> u16 {
 }
 
 impl Cluster {
-    pub(crate) async fn start() -> anyhow::Result<Self> {
+    pub(crate) async fn start(program: &Path) -> anyhow::Result<Self> {
         let mut nodes = Vec::new();
         for _ in 0..NODES {
-            nodes.push(node()?);
+            nodes.push(node(program)?);
         }
         let mut eye = Eye::new(Place::Spread(Vec::new()));
         for (at, (server, _)) in (0..MASTERS).zip(&nodes) {

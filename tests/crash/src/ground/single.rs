@@ -1,5 +1,6 @@
 //! One server with an append-only file, behind a proxy for every other worker.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -32,13 +33,13 @@ pub(crate) struct Single {
 }
 
 impl Single {
-    pub(crate) async fn start() -> anyhow::Result<Self> {
+    pub(crate) async fn start(program: &Path) -> anyhow::Result<Self> {
         let directory = TempDir::new().context("a temporary directory")?;
-        let clock = Clock::new(directory.path())?;
+        let clock = Clock::new(directory.path(), program)?;
         let builder = Server::builder().free_port();
         let (clock, builder) = match clock {
             Some((clock, program)) => (Some(clock), builder.program(program)),
-            None => (None, builder),
+            None => (None, builder.program(program)),
         };
         let server = block_in_place(|| builder.start())?;
         let proxy = Proxy::start(server.port().context("a port")?).await?;

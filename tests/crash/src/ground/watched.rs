@@ -1,6 +1,7 @@
 //! A master, its replica, and three Sentinels.
 
 use std::fs;
+use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Context as _;
@@ -33,12 +34,13 @@ const SERVER: [&str; 6] = [
 ];
 
 impl Watched {
-    pub(crate) async fn start() -> anyhow::Result<Self> {
+    pub(crate) async fn start(program: &Path) -> anyhow::Result<Self> {
         let configurations = TempDir::new().context("a temporary directory")?;
-        let master = start(Server::builder().free_port(), &SERVER)?;
+        let server = || Server::builder().program(program).free_port();
+        let master = start(server(), &SERVER)?;
         let port = master.port().context("a port")?.to_string();
         let follow = [&SERVER[..], &["--replicaof", "127.0.0.1", &port]].concat();
-        let replica = start(Server::builder().free_port(), &follow)?;
+        let replica = start(server(), &follow)?;
         let mut sentinels = Vec::new();
         for n in 0..3 {
             let file = configurations.path().join(format!("{n}.conf"));
@@ -48,7 +50,7 @@ impl Watched {
                  sentinel failover-timeout main 3000\n"
             );
             fs::write(&file, text).context("a Sentinel's file")?;
-            let builder = Server::builder().free_port().append_only(false);
+            let builder = server().append_only(false);
             sentinels.push(start(builder.config_file(file), &["--sentinel"])?);
         }
         let watched = Self {
@@ -197,9 +199,9 @@ impl Ground for Watched {
             Fault::MasterFrozen => {
                 let old = self.agreed(eye).await?;
                 self.servers[old].pause()?;
-                let replaced = self.replaced(old, eye).await;
+                let outcome = self.replaced(old, eye).await;
                 block_in_place(|| self.servers[old].resume())?;
-                replaced?;
+                outcome?;
             }
             _ => return Ok(After::skipped()),
         }
