@@ -66,7 +66,7 @@ end
 
 -- Messages with a key that has taken effect before are acknowledged and nothing else.
 local number = math.floor(now / window)
-local current, previous = seen .. number, seen .. (number - 1)
+local current, previous, following = seen .. number, seen .. (number - 1), seen .. (number + 1)
 local all_marked = ARGV[8] == '1'
 local asked = {}
 if not all_marked then
@@ -93,6 +93,8 @@ end
 if all_marked or #asked > 0 then
   find(current)
   if call('EXISTS', previous) == 1 then find(previous) end
+  -- A clock that was set back has left marks in the window that is to come.
+  if call('EXISTS', following) == 1 then find(following) end
 end
 
 -- Outcomes whose messages are delivered again.

@@ -72,6 +72,32 @@ end
 if #saved > 0 then redis.pcall('HSET', cursors, unpack(saved)) end
 redis.pcall('HSET', workers, group .. '/' .. me, string.format('%.0f', now) .. ' ' .. ARGV[3])
 
+-- Heartbeats from the future: the clock was set back. Until it has caught up nothing that is pending would look idle, so
+-- every lease begins anew; the dead will not renew theirs.
+local registry = redis.call('HGETALL', workers)
+local set_back = false
+for i = 1, #registry, 2 do
+  local beat, about = string.match(registry[i + 1], '^(%d+)(.*)$')
+  if string.sub(registry[i], 1, #group + 1) == group .. '/' and beat and tonumber(beat) > now + 1000 then
+    redis.pcall('HSET', workers, registry[i], string.format('%.0f', now) .. about)
+    set_back = true
+  end
+end
+if set_back then
+  for _, info in ipairs(redis.call('XINFO', 'CONSUMERS', stream, group)) do
+    local consumer = members(info)
+    local start = '-'
+    while start do
+      local own = redis.call('XPENDING', stream, group, start, '+', 1000, consumer.name)
+      local ids = {}
+      for i = 1, #own do ids[i] = own[i][1] end
+      start = own[1000] and '(' .. ids[1000]
+      ids[#ids + 1] = 'JUSTID'
+      if #own > 0 then redis.call('XCLAIM', stream, group, consumer.name, 0, unpack(ids)) end
+    end
+  end
+end
+
 -- A consumer is dead if nothing is pending for it, it has left or has not said "alive" for long. Its `idle` counts only
 -- for consumers that never registered: Redis 7.0 does not refresh it on an empty read.
 local deleted, present = {}, {}
@@ -91,7 +117,7 @@ for _, info in ipairs(redis.call('XINFO', 'CONSUMERS', stream, group)) do
   end
 end
 -- Registered, never seen in the group, and silent: gone before it read anything.
-local registry = redis.call('HGETALL', workers)
+registry = redis.call('HGETALL', workers)
 for i = 1, #registry, 2 do
   local field, beat = registry[i], tonumber(string.match(registry[i + 1], '^%d+')) or 0
   if string.sub(field, 1, #group + 1) == group .. '/' and not present[field] and now - beat > dead_after then

@@ -29,6 +29,7 @@ if mark then
   local number = math.floor((time[1] * 1000 + math.floor(time[2] / 1000)) / window)
   redis.call('SREM', KEYS[3] .. number, raw)
   redis.call('SREM', KEYS[3] .. (number - 1), raw)
+  redis.call('SREM', KEYS[3] .. (number + 1), raw)
 end
 redis.call('XDEL', KEYS[2], ARGV[1])
 return id

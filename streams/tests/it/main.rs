@@ -16,6 +16,7 @@ mod rate;
 mod retry;
 mod rig;
 mod sentinel;
+mod set_back;
 mod shutdown;
 mod tally;
 mod tls;
