@@ -62,6 +62,7 @@ pub(crate) async fn run<G: Ground>(ground: G, plan: &Plan) -> anyhow::Result<Sce
         urls: ways.iter().map(ToString::to_string).collect(),
         streams: streams.clone(),
         lease: LEASE,
+        holds: None,
         logs: plan.logs.as_ref().map(|logs| logs.join(G::NAME)),
     });
     let mut campaign = Campaign {

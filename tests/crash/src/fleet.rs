@@ -18,6 +18,8 @@ pub(crate) struct Setting {
     pub(crate) streams: Vec<&'static str>,
     /// The lease of all.
     pub(crate) lease: Duration,
+    /// Where held messages leave their traces.
+    pub(crate) holds: Option<PathBuf>,
     /// Where their log goes, if anywhere.
     pub(crate) logs: Option<PathBuf>,
 }
@@ -87,8 +89,14 @@ impl Fleet {
             }
             None => Stdio::null(),
         };
-        let mut child = Command::new(std::env::current_exe().context("this program")?)
-            .args(["worker", "--url", url, "--name", &name])
+        let mut command = Command::new(std::env::current_exe().context("this program")?);
+        if let Some(holds) = &self.setting.holds {
+            command.arg("worker").arg("--holds").arg(holds);
+        } else {
+            command.arg("worker");
+        }
+        let mut child = command
+            .args(["--url", url, "--name", &name])
             .arg("--lease-ms")
             .arg(self.setting.lease.as_millis().to_string())
             .arg("--streams")

@@ -13,6 +13,7 @@ mod nodes;
 mod single;
 mod watched;
 
+pub(crate) use clock::Clock;
 pub(crate) use cluster::Cluster;
 pub(crate) use single::Single;
 pub(crate) use watched::Watched;

@@ -1,17 +1,19 @@
 //! How long a take-over takes, how long a hand-over, and whose message is stolen: with workers that are killed, stopped and frozen,
 //! and no other faults. All times are the server's: those of its clock, and of the ids that it gave to effects.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use maestro_redis_server::Server;
 use maestro_streams::{Admin, Endpoint, EntryId, Publisher};
+use tempfile::TempDir;
 use tokio::task::block_in_place;
 use tokio::time::sleep;
 
 use crate::fleet::{Fleet, Setting};
+use crate::ground::Clock;
 use crate::load::{Job, Kind};
 use crate::names::{EFFECTS, GROUP, LEASE};
 use crate::place::{Eye, Place};
@@ -23,6 +25,10 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const AT_ONCE: u32 = 12;
 /// What must hold, in leases at the 99th percentile.
 const TAKEOVER: f64 = 1.5;
+/// How far the clock goes back while a holder is dead, and how many leases the take-over may take then: a look by the housekeeping
+/// comes first.
+const SET_BACK: Duration = Duration::from_hours(1);
+const TAKEOVER_SET_BACK: f64 = 3.0;
 /// And in milliseconds.
 const HANDOVER: f64 = 1000.0;
 
@@ -32,23 +38,29 @@ pub(crate) async fn measure(program: &Path, logs: Option<&PathBuf>) -> anyhow::R
         let logs = logs.map(|logs| logs.join(name));
         Bench::new(program, lease, logs)
     };
-    let (takeovers, handovers, marathon, thawed) = tokio::try_join!(
+    let (takeovers, handovers, marathon, thawed, set_back) = tokio::try_join!(
         async { bench("takeover", LEASE).await?.takeovers().await },
         // A lease so long that nobody would wait for it.
         async { bench("handover", LEASE * 10).await?.handovers().await },
         async { bench("marathon", LEASE).await?.marathon().await },
         async { bench("frozen", LEASE).await?.frozen().await },
+        async { bench("set-back", LEASE).await?.set_back().await },
     )?;
     let mut measured = Measured {
         takeover: Spread::of(takeovers),
         handover_ms: Spread::of(handovers),
         longest_handler_leases: 20,
+        takeover_set_back: set_back,
         thawed: thawed.0,
         violations: [marathon, thawed.1].concat(),
     };
     let (take, hand) = (measured.takeover.p99, measured.handover_ms.p99);
     if take >= TAKEOVER {
         let what = format!("a take-over took {take:.2} leases at the 99th percentile");
+        measured.violations.push(what);
+    }
+    if set_back.is_some_and(|leases| leases >= TAKEOVER_SET_BACK) {
+        let what = format!("a take-over took {set_back:?} leases after the clock was set back");
         measured.violations.push(what);
     }
     if hand >= HANDOVER {
@@ -65,7 +77,10 @@ struct Bench {
     fleet: Fleet,
     lease: Duration,
     next: u32,
+    /// `None` where clocks cannot be set.
+    clock: Option<Clock>,
     _server: Server,
+    directory: TempDir,
 }
 
 /// Who has a message in hand, and the how-manieth delivery it is.
@@ -87,7 +102,13 @@ type Entries = Vec<(String, Vec<(String, String)>)>;
 
 impl Bench {
     async fn new(program: &Path, lease: Duration, logs: Option<PathBuf>) -> anyhow::Result<Self> {
-        let server = block_in_place(|| Server::builder().program(program).free_port().start())?;
+        let directory = TempDir::new().context("a temporary directory")?;
+        let (clock, program) = match Clock::new(directory.path(), program)? {
+            Some((clock, program)) => (Some(clock), program),
+            None => (None, program.to_path_buf()),
+        };
+        let server = Server::builder().program(program).free_port();
+        let server = block_in_place(|| server.start())?;
         let endpoint: Endpoint = server.url().parse()?;
         let streams: Vec<_> = Kind::MEASURED.iter().map(|kind| kind.stream()).collect();
         let groups: Vec<_> = streams.iter().map(|stream| (*stream, GROUP)).collect();
@@ -96,6 +117,7 @@ impl Bench {
             urls: vec![server.url()],
             streams,
             lease,
+            holds: Some(directory.path().to_path_buf()),
             logs,
         });
         fleet.scale(3).await?;
@@ -105,7 +127,9 @@ impl Bench {
             fleet,
             lease,
             next: 0,
+            clock,
             _server: server,
+            directory,
         })
     }
 
@@ -129,7 +153,10 @@ impl Bench {
                 .iter()
                 .filter_map(|id| held.get(&id.to_string()))
                 .collect();
-            if found.len() == jobs.len() {
+            // Delivered is not yet begun, and only what was begun is held by nobody else.
+            let trace = |job: &Job| self.directory.path().join(job.to_string());
+            let are_begun = kind != Kind::Hold || jobs.iter().all(|job| trace(job).exists());
+            if found.len() == jobs.len() && are_begun {
                 let names = found.into_iter().map(|holder| holder.name.clone());
                 return Ok(jobs.into_iter().zip(names).collect());
             }
@@ -195,24 +222,29 @@ impl Bench {
     async fn ends(&mut self, times: usize, kill: bool) -> anyhow::Result<Vec<f64>> {
         let mut took = Vec::new();
         while took.len() < times {
+            // One has everything and the other nothing: what was lost is handled alone, so whoever takes it over first finishes
+            // what it has itself, and what is held here is never finished.
+            self.fleet.scale(1).await?;
             let given = self.give(Kind::Hold, AT_ONCE).await?;
-            let holders: HashSet<_> = given.iter().map(|(_, name)| name.clone()).collect();
-            for holder in holders {
-                let own = given.iter().filter(|(_, name)| *name == holder);
-                let own: Vec<_> = own.map(|(job, _)| *job).collect();
-                let at = self.fleet.find(&holder).context("the holder")?;
-                self.fleet.spawn()?;
-                let from = self.now().await?;
-                if kill {
-                    self.fleet.kill(at).await?;
-                } else {
-                    self.fleet.terminate(at).await?;
+            let holder = given[0].1.clone();
+            let jobs: Vec<_> = given.iter().map(|(job, _)| *job).collect();
+            self.fleet.spawn()?;
+            self.await_readers(2).await?;
+            let at = self.fleet.find(&holder).context("the holder")?;
+            let from = self.now().await?;
+            if kill {
+                self.fleet.kill(at).await?;
+            } else {
+                self.fleet.terminate(at).await?;
+            }
+            let effects = self.await_effects(&jobs).await?;
+            for job in jobs {
+                let first = &effects[&job.to_string()][0];
+                if first.by == holder {
+                    bail!("{job} was finished by {holder}, which was to end");
                 }
-                let effects = self.await_effects(&own).await?;
-                for job in own {
-                    let ms = effects[&job.to_string()][0].ms.saturating_sub(from);
-                    took.push(f64::from(u32::try_from(ms)?));
-                }
+                let ms = first.ms.saturating_sub(from);
+                took.push(f64::from(u32::try_from(ms)?));
             }
         }
         Ok(took)
@@ -223,6 +255,27 @@ impl Bench {
         let lease = self.lease.as_secs_f64() * 1000.0;
         let took = self.ends(150, true).await?;
         Ok(took.into_iter().map(|ms| ms / lease).collect())
+    }
+
+    /// As [`Bench::takeovers`], with a clock that is set back at the same moment. The longest; `None` where clocks cannot be set.
+    async fn set_back(mut self) -> anyhow::Result<Option<f64>> {
+        self.fleet.scale(1).await?;
+        let given = self.give(Kind::Hold, AT_ONCE).await?;
+        let victim = given[0].1.clone();
+        let own: Vec<_> = given.iter().map(|(job, _)| *job).collect();
+        self.fleet.spawn()?;
+        self.await_readers(2).await?;
+        let Some(clock) = &mut self.clock else {
+            return Ok(None);
+        };
+        let at = self.fleet.find(&victim).context("the holder")?;
+        let begun = Instant::now();
+        self.fleet.kill(at).await?;
+        clock.step(-i64::try_from(SET_BACK.as_millis())?)?;
+        self.await_effects(&own).await?;
+        Ok(Some(
+            begun.elapsed().as_secs_f64() / self.lease.as_secs_f64(),
+        ))
     }
 
     /// SIGTERM to the effect by another, in milliseconds.
@@ -290,6 +343,24 @@ impl Bench {
             }
         }
         Ok((thawed, violations))
+    }
+
+    /// Waits until so many wait for messages of [`Kind::Hold`].
+    async fn await_readers(&mut self, n: usize) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
+            // A consumer that waits is not in the group before it has read something.
+            let registry = format!("{{{}}}:workers", Kind::Hold.stream());
+            let readers: Vec<String> = self.eye.ask("", &["HKEYS", &registry]).await?;
+            let names = self.fleet.names();
+            let fields = names.iter().map(|name| format!("{GROUP}/{name}"));
+            let living = fields.filter(|field| readers.contains(field));
+            if living.count() >= n {
+                return Ok(());
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+        bail!("fewer than {n} read after {PATIENCE:?}")
     }
 
     /// Waits until somebody has one of these in hand.

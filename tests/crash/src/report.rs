@@ -56,6 +56,8 @@ pub(crate) struct Scenario {
 pub(crate) struct Measured {
     /// SIGKILL of a holder to the effect by another, in leases.
     pub(crate) takeover: Spread,
+    /// The longest, with the server's clock set back by an hour at that moment; absent where clocks cannot be set.
+    pub(crate) takeover_set_back: Option<f64>,
     /// SIGTERM of a holder to the effect by another, in milliseconds.
     pub(crate) handover_ms: Spread,
     /// How many leases the longest handler ran without being stolen.
@@ -172,12 +174,17 @@ impl Report {
             writeln!(
                 out,
                 "take-over after SIGKILL: p50 {:.2}, p99 {:.2} leases of {} ms ({} messages)\n\
+                 and with the clock set back by an hour: {}\n\
                  hand-over after SIGTERM: p50 {:.0}, p99 {:.0} ms ({} messages)\n\
                  a handler of {} leases was not stolen; {} messages of frozen workers were, with one effect each",
                 take.p50,
                 take.p99,
                 self.lease_ms,
                 take.n,
+                measured.takeover_set_back.map_or_else(
+                    || "not tried".to_owned(),
+                    |leases| format!("{leases:.2} leases")
+                ),
                 hand.p50,
                 hand.p99,
                 hand.n,
