@@ -16,8 +16,8 @@ async fn twice(check_first: CheckFirst) {
     rig.publish(["a".to_owned()]).await;
     until("the result", || async { rig.len("results").await == 1 }).await;
     let sets: Vec<String> = rig.ask(&["KEYS", "{jobs}:seen:*"]).await;
-    let (name, number) = sets[0].rsplit_once(':').unwrap();
-    let following = format!("{name}:{}", number.parse::<u64>().unwrap() + 1);
+    let (name, number) = sets[0].rsplit_once(':').expect("a name with a window");
+    let following = format!("{name}:{}", number.parse::<u64>().expect("a number") + 1);
     let _: () = rig.ask(&["RENAME", &sets[0], &following]).await;
     rig.publish(["a", "b"].map(str::to_owned)).await;
     until("the other result", || async {

@@ -183,8 +183,8 @@ impl Ground for Watched {
                 let sentinel = self.sentinels[dice.of(3)].url();
                 until("a failover that begins", async || {
                     let words = ["SENTINEL", "FAILOVER", "main"];
-                    let begun: anyhow::Result<()> = eye.ask_at(&sentinel, &words).await;
-                    begun.is_ok()
+                    let said: anyhow::Result<()> = eye.ask_at(&sentinel, &words).await;
+                    said.is_ok()
                 })
                 .await?;
                 self.replaced(old, eye).await?;
