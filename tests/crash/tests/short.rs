@@ -5,8 +5,8 @@ use std::process::Command;
 #[test]
 fn nothing_is_lost_and_nothing_doubled_whatever_fails() {
     let suite = Command::new(env!("CARGO_BIN_EXE_crash"))
-        .args(["--scenario", "all", "--duration", "40s", "--round", "20s"])
-        .args(["--rate", "1500"])
+        .args(["--scenario", "all", "--duration", "25s", "--round", "25s"])
+        .args(["--rate", "1000"])
         .env("RUST_BACKTRACE", "0")
         .output()
         .expect("the suite runs");
