@@ -58,6 +58,8 @@ const TURN: Duration = Duration::from_millis(1);
 /// A message in hand, for as long as it is.
 struct Held {
     cancelled: CancellationToken,
+    /// When it came in hand.
+    since: Instant,
     /// When the lease was taken or last renewed.
     leased: Instant,
     /// When its handler began; `None` if it has not, or has ended.

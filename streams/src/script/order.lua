@@ -42,9 +42,10 @@ for i = 5, #ARGV, 3 do
   local member, answer = key .. '/' .. pad(id), 'wait'
   if redis.call('ZSCORE', parked, pad(id) .. ' ' .. key) then
     answer = 'wait'
-  elseif not is_pending(stream, group, id) then
-    redis.call('ZREM', order, member)
+  elseif #redis.call('XPENDING', stream, group, id, id, 1, me) == 0 then
+    -- Done, or another consumer's by now: after a lost answer to the same question, say.
     answer = 'gone'
+    if not is_pending(stream, group, id) then redis.call('ZREM', order, member) end
   else
     local whose = holder(stream, group, turn, key)
     if not whose then

@@ -32,7 +32,10 @@ impl<H: Handler> Engine<H> {
         // After a lost reply it is not known what is still pending, until another token was learned.
         let doubtful = self.resent || self.fence.wants_another();
         let trusted = |id| !doubtful && self.held.get(&id).is_some_and(|held| held.trusted);
-        let batch = committer.batch(&mut self.finished, self.fence.present(), trusted);
+        let (token, epoch) = self.fence.present();
+        // Without a token the commit also revokes the one that an earlier sending carries, should that arrive after all.
+        let token = if self.resent { "" } else { token };
+        let batch = committer.batch(&mut self.finished, (token, epoch), trusted);
         let Some(batch) = batch else {
             return;
         };

@@ -57,6 +57,7 @@ impl<H: Handler> Engine<H> {
         }
         let held = Held {
             cancelled: CancellationToken::new(),
+            since: Instant::now(),
             leased: Instant::now(),
             running: None,
             committing: false,

@@ -103,7 +103,7 @@ impl<H: Handler> Engine<H> {
                 self.drop_if_idle(id);
             }
         }
-        self.learn(&tend, tended.token);
+        self.learn(&tend, asked, tended.token);
         self.cursor = tended.cursor;
         if tended.vanished > 0 {
             self.meters.vanished.increment(tended.vanished);
@@ -152,21 +152,23 @@ impl<H: Handler> Engine<H> {
     }
 
     /// What the fence token covers after a tick.
-    fn learn(&mut self, tend: &Tend, token: String) {
+    fn learn(&mut self, tend: &Tend, asked: Instant, token: String) {
         if tend.token == token && !token.is_empty() {
             return;
         }
         if !tend.whole {
             return self.doubt();
         }
-        // Everything in hand was looked up, except what came while the answer was on its way.
+        // Everything in hand was looked up, except what came (or came again) while the answer was on its way.
         if self.fence.learn(token) {
             for held in self.held.values_mut() {
                 held.trusted = false;
             }
         }
         for id in &tend.held {
-            if let Some(held) = self.held.get_mut(id) {
+            if let Some(held) = self.held.get_mut(id)
+                && held.since <= asked
+            {
                 held.trusted = true;
             }
         }

@@ -45,7 +45,8 @@ impl<H: Handler> Engine<H> {
         let turns = match turns {
             Ok(turns) => turns,
             Err(error) => {
-                // Asking again changes nothing.
+                // Asking again changes nothing, but what was parked may be in other hands by then.
+                self.fence.renew();
                 self.unordered.extend(works);
                 self.ask_from = Some(Instant::now() + PAUSE);
                 return self.link_failed(&error);
