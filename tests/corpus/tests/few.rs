@@ -93,3 +93,40 @@ fn a_product_that_looks_like_a_flaky_test_is_refused() {
         assert!(row["answer"].get("patch").is_none());
     }
 }
+
+#[test]
+fn what_the_environment_lacks_is_set_or_made_and_what_takes_a_person_is_proposed() {
+    let rows = rows(
+        "environment-home,environment-directory,timing-sleep,assertion-argparse",
+        false,
+    );
+    let answered = |field: &str| -> Vec<&str> {
+        rows.iter()
+            .map(|row| row["answer"][field].as_str().expect("a word"))
+            .collect()
+    };
+    assert_eq!(
+        answered("strategy"),
+        [
+            "environment_healing",
+            "environment_healing",
+            "timing_adjustment",
+            "assertion_update"
+        ]
+    );
+    assert_eq!(
+        answered("verdict"),
+        ["healed", "healed", "proposed", "proposed"]
+    );
+}
+
+#[test]
+fn a_product_that_looks_like_a_lack_of_the_environment_or_a_matter_of_time_is_refused() {
+    for row in rows(
+        "environment-directory-of-the-product,environment-default-lost,timing-late,timing-too-often,assertion-typo,assertion-figure",
+        false,
+    ) {
+        assert_eq!(row["answer"]["verdict"], "refused", "{row:#}");
+        assert!(row["answer"].get("patch").is_none());
+    }
+}
