@@ -9,6 +9,7 @@ use maestro_protocol::project::{Framework, Project, Runtime, Test};
 use serde::Deserialize;
 
 use crate::own;
+use crate::prepare::PLUGIN_PLACE;
 
 /// A case as it stands in `cases.json` and `field.json`.
 #[derive(Debug, Clone, Deserialize)]
@@ -80,6 +81,23 @@ impl Case {
         self.verdict != Expected::Heal || strategy.is_some_and(|strategy| have.contains(&strategy))
     }
 
+    /// Whether its command loads a plugin of pytest by this name.
+    pub(crate) fn asks_for(&self, plugin: &str) -> bool {
+        self.command
+            .iter()
+            .flatten()
+            .any(|argument| argument == plugin)
+    }
+
+    /// The variables of its runs; `{corpus}` stands for where plugins are put.
+    fn variables(&self) -> BTreeMap<String, String> {
+        let place = |value: &String| value.replace("{corpus}", PLUGIN_PLACE);
+        self.variables
+            .iter()
+            .map(|(name, value)| (name.clone(), place(value)))
+            .collect()
+    }
+
     /// Whether it passes now and then as it is.
     pub(crate) fn is_flaky(&self) -> bool {
         self.strategy == "flaky_test_stabilization"
@@ -110,7 +128,7 @@ impl Case {
                 node: None,
                 install: Some(self.install.clone()),
                 command: self.command.clone(),
-                variables: Some(self.variables.clone()),
+                variables: Some(self.variables()),
             }),
             environment: None,
             policy: None,

@@ -8,6 +8,11 @@ use tokio::process::Command;
 use crate::case::Case;
 use crate::own;
 
+/// Plugins of pytest that cases ask for, and that no index has.
+const PLUGINS: [(&str, &str); 1] = [("revplug", include_str!("../plugins/revplug.py"))];
+/// Where they are put: `{corpus}` in a case's variables.
+pub(crate) const PLUGIN_PLACE: &str = ".corpus-plugins";
+
 /// Unpacks a case's package below `into`, from the archives in `archives` or from the index, and plants its faults.
 pub(crate) async fn prepare(case: &Case, archives: &Path, into: &Path) -> anyhow::Result<PathBuf> {
     let place = into.join(&case.id);
@@ -20,6 +25,13 @@ pub(crate) async fn prepare(case: &Case, archives: &Path, into: &Path) -> anyhow
     } else {
         own::write(case, &place)?
     };
+    for (name, text) in PLUGINS {
+        if case.asks_for(name) {
+            let place = root.join(PLUGIN_PLACE);
+            std::fs::create_dir_all(&place)?;
+            std::fs::write(place.join(format!("{name}.py")), text)?;
+        }
+    }
     for mutation in &case.mutation {
         let file = root.join(&mutation.glob);
         let text = std::fs::read_to_string(&file)?;
