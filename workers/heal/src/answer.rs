@@ -408,12 +408,13 @@ impl Answer {
             .map(|step| step.description.as_str())
             .collect::<Vec<_>>()
             .join("; then ");
-        completed.reason = match found.state.doubts.first() {
-            _ if touches.contains(&Touch::Product) => {
-                format!("{what}; product code is touched, so a person decides")
-            }
-            Some(doubt) => format!("{what}; a person decides, because {doubt}"),
-            None => what,
+        let doubts = found.state.doubts.join(", and because ");
+        completed.reason = if touches.contains(&Touch::Product) {
+            format!("{what}; product code is touched, so a person decides")
+        } else if doubts.is_empty() {
+            what
+        } else {
+            format!("{what}; a person decides, because {doubts}")
         };
         let still = found.state.attempt.report.failures.len();
         if still > 0 {

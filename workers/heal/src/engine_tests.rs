@@ -366,7 +366,7 @@ async fn a_failure_that_comes_and_goes_is_not_healed_by_luck() {
 }
 
 #[tokio::test]
-async fn a_matter_of_time_has_to_hold_on_a_busy_machine_too() {
+async fn a_matter_of_time_that_does_not_hold_on_a_busy_machine_is_a_persons() {
     static REPAIRS: Repairs = &[&Says(|_| {
         let Finding::Try(mut candidate) = edit("test_a.py", "fine\n") else {
             return Vec::new();
@@ -392,9 +392,13 @@ async fn a_matter_of_time_has_to_hold_on_a_busy_machine_too() {
     .await;
     assert_eq!(
         (answer.verdict, answer.evidence.after.as_str()),
-        (Verdict::NoFix, "5/6")
+        (Verdict::Proposed, "3/3")
     );
-    assert!(answer.reason.contains("busy machine"), "{}", answer.reason);
+    assert!(
+        answer.reason.contains("of three runs at once 2 passed"),
+        "{}",
+        answer.reason
+    );
 }
 
 #[tokio::test]

@@ -62,7 +62,7 @@ fn behind_a_sleep_the_test_waits_for_what_it_asserts() {
     );
     assert_eq!(
         found,
-        [Answer::Proposed("import time\nimport app\n\n\ndef test():\n    worker = app.start()\n    time.sleep(0.1)\n    assert worker.ready\n    deadline = time.monotonic() + 2\n    while not (worker.done) and time.monotonic() < deadline:\n        time.sleep(0.01)\n    assert worker.done  # fails\n".to_owned())]
+        [Answer::Proposed("import time\nimport app\n\n\ndef test():\n    worker = app.start()\n    time.sleep(0.1)\n    assert worker.ready\n    deadline = time.monotonic() + 5\n    while not (worker.done) and time.monotonic() < deadline:\n        time.sleep(0.01)\n    assert worker.done  # fails\n".to_owned())]
     );
 }
 

@@ -63,7 +63,7 @@ pub(super) fn examine(scene: &Scene<'_>) -> Option<Finding> {
     } else {
         format!("{}(0.01)", spelling.write("time", "sleep", None)?)
     };
-    let limit = (seconds * 10.0).clamp(2.0, 30.0);
+    let limit = (seconds * 10.0).clamp(5.0, 30.0);
     let unit = unit(scene);
     let lines = [
         format!("deadline = {monotonic}() + {limit}"),
