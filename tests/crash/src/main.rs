@@ -52,6 +52,9 @@ struct Options {
     /// Cheap messages a second, beside those that take time
     #[arg(long, default_value_t = 4000)]
     rate: u32,
+    /// How many times as long a take-over and a hand-over may take as they should; more than 1 on a busy machine
+    #[arg(long, default_value_t = 1.0)]
+    slack: f64,
     /// The server's program, for example valkey-server
     #[arg(long, default_value = "redis-server")]
     server: PathBuf,
@@ -158,7 +161,8 @@ async fn suite(options: Options) -> anyhow::Result<bool> {
     let server = options.server.as_path();
     let is_wanted = |place| [place, Where::All].contains(&options.scenario);
     if is_wanted(Where::Times) {
-        report.measured(Box::pin(measure::measure(server, plan.logs.as_ref())).await?);
+        report
+            .measured(Box::pin(measure::measure(server, options.slack, plan.logs.as_ref())).await?);
     }
     if is_wanted(Where::Server) {
         report.add(Box::pin(campaign::run(Single::start(server).await?, &plan)).await?);

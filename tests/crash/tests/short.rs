@@ -6,7 +6,7 @@ use std::process::Command;
 fn nothing_is_lost_and_nothing_doubled_whatever_fails() {
     let suite = Command::new(env!("CARGO_BIN_EXE_crash"))
         .args(["--scenario", "all", "--duration", "25s", "--round", "25s"])
-        .args(["--rate", "1000"])
+        .args(["--rate", "1000", "--slack", "4"])
         .env("RUST_BACKTRACE", "0")
         .output()
         .expect("the suite runs");
