@@ -9,7 +9,7 @@ use crate::{Endpoint, Entry, EntryId, Error, Keys, reply};
 
 mod status;
 
-pub use status::{ConsumerStatus, GroupStatus, StreamStatus};
+pub use status::{ConsumerStatus, GroupStatus, LaneStatus, StreamStatus};
 
 /// Looks after streams from outside: their state, their dead letters, their groups.
 #[derive(Clone)]
@@ -76,12 +76,29 @@ impl Admin {
     /// at the stream's beginning, a lost one where it had come to. Call it before the first message counts for scaling.
     pub async fn ensure_groups(&self, groups: &[(&str, &str)]) -> Result<(), Error> {
         for (stream, group) in groups {
-            let keys = Keys::new(&self.prefix, stream)?;
-            let call = ensure_call(&keys, group);
-            let reply = self.pool.script(&ENSURE, &call).await?;
-            reply.map_err(Error::command("create a consumer group of", keys.stream()))?;
+            self.ensure(&Keys::new(&self.prefix, stream)?, group)
+                .await?;
         }
         Ok(())
+    }
+
+    /// The same for these streams' urgent lanes. A group that nobody reads keeps its lane from being trimmed: only for consumers
+    /// with [`crate::ConsumerConfig::urgent_lane`].
+    pub async fn ensure_urgent_groups(&self, groups: &[(&str, &str)]) -> Result<(), Error> {
+        for (stream, group) in groups {
+            self.ensure(&Keys::new(&self.prefix, stream)?.urgent(), group)
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn ensure(&self, keys: &Keys, group: &str) -> Result<(), Error> {
+        let call = ensure_call(keys, group);
+        let reply = self.pool.script(&ENSURE, &call).await?;
+        let tried = "create a consumer group of";
+        reply
+            .map(drop)
+            .map_err(Error::command(tried, keys.stream()))
     }
 
     /// The state of these streams, in the same order. A stream that does not exist is empty.

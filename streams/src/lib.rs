@@ -22,7 +22,7 @@ mod script;
 mod tail;
 mod tally;
 
-pub use admin::{Admin, ConsumerStatus, DeadEntry, GroupStatus, StreamStatus};
+pub use admin::{Admin, ConsumerStatus, DeadEntry, GroupStatus, LaneStatus, StreamStatus};
 pub use clock::{Clock, SystemClock};
 pub use config::{CheckFirst, ConsumerConfig, RateLimit};
 pub use consumer::{Consumer, Pulse};

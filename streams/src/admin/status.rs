@@ -15,12 +15,35 @@ pub struct StreamStatus {
     pub length: u64,
     /// How old its oldest entry is; `None` if it is empty.
     pub oldest_entry_age: Option<Duration>,
-    /// How many dead letters wait for a decision.
+    /// How many dead letters wait for a decision, those of the urgent lane included.
     pub dead_letters: u64,
     /// How many retries and scheduled messages are not yet due.
     pub delayed: u64,
     /// Its consumer groups.
     pub groups: Vec<GroupStatus>,
+    /// Its urgent lane; `None` if nothing ever came by it.
+    pub urgent: Option<LaneStatus>,
+}
+
+/// The state of what a stream's urgent lane has for itself; the members are those of [`StreamStatus`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LaneStatus {
+    /// How many entries it holds.
+    pub length: u64,
+    /// How old its oldest entry is.
+    pub oldest_entry_age: Option<Duration>,
+    /// How many of its messages are not yet due.
+    pub delayed: u64,
+    /// The consumer groups that read it.
+    pub groups: Vec<GroupStatus>,
+}
+
+impl LaneStatus {
+    /// Consumers create their group before anybody uses the lane; what is left of one that was used tells how far a group came.
+    fn was_used(&self) -> bool {
+        let has_come = |group: &GroupStatus| group.last_delivered != EntryId::ZERO;
+        self.length > 0 || self.delayed > 0 || self.groups.iter().any(has_come)
+    }
 }
 
 /// The state of a consumer group.
@@ -34,6 +57,8 @@ pub struct GroupStatus {
     pub lag: Option<u64>,
     /// How many were delivered and not yet acknowledged.
     pub pending: u64,
+    /// How many wait for their turn behind a message with the same ordering key. They are neither pending nor in the lag.
+    pub parked: u64,
     /// For how long the longest-waiting of the pending ones had no sign of life; `None` if none is pending. Looks at the
     /// oldest 1000.
     pub oldest_pending_idle: Option<Duration>,
@@ -44,9 +69,10 @@ pub struct GroupStatus {
 }
 
 impl GroupStatus {
-    /// How much work is there, for a scaler: what is not yet delivered and what is in hand. `None` if not known.
+    /// How much work is there, for a scaler: what is not yet delivered, what is in hand, and what waits for its turn.
+    /// `None` if not known.
     pub fn backlog(&self) -> Option<u64> {
-        self.lag.map(|lag| lag + self.pending)
+        self.lag.map(|lag| lag + self.pending + self.parked)
     }
 }
 
@@ -72,6 +98,45 @@ const COUNTED: usize = 10_000;
 const VERIFIED: usize = 1000;
 
 pub(super) async fn read(pool: &Pool, keys: &Keys) -> Result<StreamStatus, Error> {
+    let tried = "read the state of";
+    let answer = || Error::answer(tried, keys.stream());
+    // TIME has no key: in a cluster it may be another node's, which is near enough for an age.
+    let time = pool.command(&redis::cmd("TIME")).await?;
+    let time = reply::array(time.map_err(Error::command(tried, keys.stream()))?);
+    let time = time.ok_or_else(answer())?;
+    let part = |at: usize| time.get(at).and_then(reply::number);
+    let now = part(0).ok_or_else(answer())? * 1000 + part(1).ok_or_else(answer())? / 1000;
+
+    let urgent = keys.urgent();
+    let mut pipeline = Pipeline::new();
+    pipeline.cmd("XLEN").arg(keys.dead());
+    pipeline.cmd("EXISTS").arg(urgent.stream());
+    pipeline.cmd("ZCARD").arg(urgent.delayed());
+    let values = pool.query(&pipeline).await?;
+    let values = values.map_err(Error::command(tried, keys.stream()))?;
+    let numbers: Option<Vec<_>> = values.iter().map(reply::number).collect();
+    let Some(&[dead_letters, exists, delayed]) = numbers.as_deref() else {
+        return Err(answer()());
+    };
+    let usual = lane(pool, keys, now).await?;
+    let urgent = if exists + delayed == 0 {
+        None
+    } else {
+        Some(lane(pool, &urgent, now).await?)
+    };
+    Ok(StreamStatus {
+        stream: keys.name().to_string(),
+        length: usual.length,
+        oldest_entry_age: usual.oldest_entry_age,
+        dead_letters,
+        delayed: usual.delayed,
+        groups: usual.groups,
+        urgent: urgent.filter(LaneStatus::was_used),
+    })
+}
+
+/// What one lane has for itself; `now` is the server's time in milliseconds.
+async fn lane(pool: &Pool, keys: &Keys, now: u64) -> Result<LaneStatus, Error> {
     let key = keys.stream();
     let tried = "read the state of";
     let answer = || Error::answer(tried, key);
@@ -87,29 +152,19 @@ pub(super) async fn read(pool: &Pool, keys: &Keys) -> Result<StreamStatus, Error
         .arg("+")
         .arg("COUNT")
         .arg(1)
-        .cmd("XLEN")
-        .arg(keys.dead())
         .cmd("ZCARD")
         .arg(keys.delayed())
         .cmd("HGETALL")
         .arg(keys.workers());
-    // TIME has no key: in a cluster it may be another node's, which is near enough for an age.
-    let time = pool.command(&redis::cmd("TIME")).await?;
-    let time = reply::array(time.map_err(Error::command(tried, key))?).ok_or_else(answer())?;
-    let part = |at: usize| time.get(at).and_then(reply::number);
-    let now = part(0).ok_or_else(answer())? * 1000 + part(1).ok_or_else(answer())? / 1000;
-
     let values = pool.query(&pipeline).await?;
     let values = values.map_err(Error::command(tried, key))?;
-    let [exists, length, first, dead, delayed, workers] =
-        <[Value; 6]>::try_from(values).map_err(|_| answer()())?;
-    let mut status = StreamStatus {
-        stream: keys.name().to_string(),
+    let [exists, length, first, delayed, workers] =
+        <[Value; 5]>::try_from(values).map_err(|_| answer()())?;
+    let mut status = LaneStatus {
         length: reply::number(&length).ok_or_else(answer())?,
         oldest_entry_age: reply::array(first)
             .and_then(|entries| reply::entry(entries.into_iter().next()?)?.ok())
             .map(|entry| Duration::from_millis(now.saturating_sub(entry.id.ms))),
-        dead_letters: reply::number(&dead).ok_or_else(answer())?,
         delayed: reply::number(&delayed).ok_or_else(answer())?,
         groups: Vec::new(),
     };
@@ -172,6 +227,8 @@ async fn complete(
         .arg("CONSUMERS")
         .arg(keys.stream())
         .arg(group)
+        .cmd("ZCARD")
+        .arg(keys.parked(group))
         .cmd("XPENDING")
         .arg(keys.stream())
         .arg(group)
@@ -198,6 +255,8 @@ async fn complete(
     };
     let mut values = values.into_iter();
     let consumers = values.next().and_then(reply::array).unwrap_or_default();
+    let parked = values.next().as_ref().and_then(reply::number);
+    status.parked = parked.unwrap_or(0);
     for info in consumers.into_iter().filter_map(reply::array) {
         let name = reply::member(&info, "name").cloned().and_then(reply::text);
         let name = name.unwrap_or_default();

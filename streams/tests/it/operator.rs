@@ -3,8 +3,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use maestro_streams::{ConsumerConfig, DeadLetter, EntryId, Error, Outcome, Tail, TailFrom};
+use tokio::sync::Semaphore;
 
-use crate::rig::{Rig, by, config, done, job, relay, until};
+use crate::rig::{Rig, by, config, done, id, job, relay, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replayed_dead_letter_is_handled_as_a_new_message() {
@@ -227,4 +228,74 @@ async fn tenants_with_different_prefixes_share_a_server() {
     worker.stop().await;
     assert_eq!(rig.len("results").await, 0);
     assert_eq!(rig.values("acme:results", "of").await, ["a"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_status_shows_the_urgent_lane_once_something_came_by_it_and_what_waits_for_its_turn() {
+    let rig = Rig::new();
+    let admin = rig.admin();
+    admin.ensure_groups(&[("jobs", "workers")]).await.unwrap();
+    admin
+        .ensure_urgent_groups(&[("jobs", "workers")])
+        .await
+        .unwrap();
+    let unused = &admin.status(&["jobs"]).await.unwrap()[0];
+    assert_eq!((unused.groups.len(), &unused.urgent), (1, &None));
+
+    let gate = Arc::new(Semaphore::new(0));
+    let worker = {
+        let gate = gate.clone();
+        by(move |delivery| {
+            let gate = gate.clone();
+            async move {
+                if id(&delivery.entry.fields) == "later" {
+                    return Outcome::Retry {
+                        reason: "not today".to_owned(),
+                        after: Some(Duration::from_hours(1)),
+                    };
+                }
+                gate.acquire().await.expect("open").forget();
+                done(&delivery)
+            }
+        })
+    };
+    let worker = rig.start(
+        ConsumerConfig {
+            urgent_lane: true,
+            ..config()
+        },
+        worker,
+    );
+    let keyed = |id: &str| job(id).field("partitionkey", "k").urgent(true);
+    let later = job("later").urgent(true);
+    rig.publisher()
+        .publish(&[keyed("a"), keyed("b"), keyed("c"), later, job("usual")])
+        .await
+        .unwrap();
+    let urgent = || async { admin.status(&["jobs"]).await.unwrap()[0].urgent.clone() };
+    until("two wait for their turn, and one for its time", || async {
+        urgent().await.is_some_and(|lane| {
+            let group = &lane.groups[0];
+            (lane.delayed, group.parked, group.pending, group.lag) == (1, 2, 1, Some(0))
+        })
+    })
+    .await;
+    let status = &admin.status(&["jobs"]).await.unwrap()[0];
+    let lane = status.urgent.as_ref().unwrap();
+    assert_eq!(lane.groups[0].backlog(), Some(3));
+    assert_eq!(lane.groups[0].consumers[0].name, worker.name);
+    assert_eq!((status.delayed, status.groups[0].parked), (0, 0));
+    assert_eq!(status.groups[0].pending, 1);
+    gate.add_permits(4);
+    until("all but the delayed one are handled", || async {
+        urgent()
+            .await
+            .is_some_and(|lane| lane.groups[0].backlog() == Some(0))
+    })
+    .await;
+    // What was used once stays in sight when it is empty.
+    let _: u64 = rig.ask(&["XTRIM", "{jobs}:urgent", "MAXLEN", "0"]).await;
+    let _: u64 = rig.ask(&["DEL", "{jobs}:urgent:delayed"]).await;
+    assert_eq!(urgent().await.map(|lane| lane.length), Some(0));
+    worker.stop().await;
 }
