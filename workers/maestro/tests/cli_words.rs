@@ -35,7 +35,7 @@ fn bad_input_gets_one_sentence_that_names_the_field_and_what_was_expected() {
         (
             &["config", "--config", "fleet.yaml"],
             2,
-            "maestro: fleet.yaml:4:3: unknown key `leese`; expected one of `lease`, `max_deliveries`, `grace`, `retention`, `dedup_window`; `maestro config` lists every key",
+            "maestro: fleet.yaml:4:3: unknown key `leese`; expected one of `lease`, `max_deliveries`, `quarantine_from`, `retry_base`, `retry_cap`, `batch`, `urgent_lane`, `grace`, `retention`, `dedup_window`; `maestro config` lists every key",
         ),
         (
             &["worker", "cleanup"],

@@ -4,8 +4,8 @@ use clap::Args;
 use serde_json::json;
 
 use super::OutputFlag;
+use crate::config::Shown;
 use crate::config::flags::WorkerFlags;
-use crate::config::settings::Shown;
 use crate::exit::Exit;
 use crate::fault::Outcome;
 use crate::fleet::home::Home;

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_saphyr::Spanned;
 
 use super::flags::{LogFormat, Sandbox};
+use super::rate::Rate;
 use super::span::Span;
 use crate::exit::Exit;
 use crate::fault::Fault;
@@ -53,6 +54,11 @@ pub(super) struct Up {
 pub(super) struct Delivery {
     pub(super) lease: Given<Span>,
     pub(super) max_deliveries: Given<u32>,
+    pub(super) quarantine_from: Given<u32>,
+    pub(super) retry_base: Given<Span>,
+    pub(super) retry_cap: Given<Span>,
+    pub(super) batch: Given<u32>,
+    pub(super) urgent_lane: Given<bool>,
     pub(super) grace: Given<Span>,
     pub(super) retention: Given<Span>,
     pub(super) dedup_window: Given<Span>,
@@ -62,6 +68,7 @@ pub(super) struct Delivery {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Triage {
     pub(super) concurrency: Given<u32>,
+    pub(super) rate_limit: Given<Rate>,
     pub(super) window: Given<Span>,
 }
 
@@ -69,6 +76,7 @@ pub(super) struct Triage {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Heal {
     pub(super) concurrency: Given<u32>,
+    pub(super) rate_limit: Given<Rate>,
     pub(super) roots: Given<Vec<PathBuf>>,
     pub(super) work_dir: Given<PathBuf>,
     pub(super) cache_dir: Given<PathBuf>,

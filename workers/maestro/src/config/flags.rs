@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
+use super::delivery::DeliveryFlags;
+use super::rate::Rate;
 use super::span::Span;
 use crate::output::Colour;
 
@@ -111,50 +113,8 @@ pub(crate) enum Sandbox {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Workers")]
 pub(crate) struct WorkerFlags {
-    /// How long a message stays with a worker that gives no sign of life [default: 30s]
-    #[arg(
-        long,
-        env = "MAESTRO_LEASE",
-        value_name = "TIME",
-        hide_env_values = true
-    )]
-    pub(crate) lease: Option<Span>,
-
-    /// How often a message is delivered before it becomes a dead letter [default: 5]
-    #[arg(
-        long,
-        env = "MAESTRO_MAX_DELIVERIES",
-        value_name = "N",
-        hide_env_values = true
-    )]
-    pub(crate) max_deliveries: Option<u32>,
-
-    /// How long running work may take to end after SIGTERM; the rest is handed back [default: 25s]
-    #[arg(
-        long,
-        env = "MAESTRO_GRACE",
-        value_name = "TIME",
-        hide_env_values = true
-    )]
-    pub(crate) grace: Option<Span>,
-
-    /// How long a stream keeps what every group has acknowledged [default: 24h]
-    #[arg(
-        long,
-        env = "MAESTRO_RETENTION",
-        value_name = "TIME",
-        hide_env_values = true
-    )]
-    pub(crate) retention: Option<Span>,
-
-    /// How long a message's id is remembered, so that publishing it again has no effect [default: 24h]
-    #[arg(
-        long,
-        env = "MAESTRO_DEDUP_WINDOW",
-        value_name = "TIME",
-        hide_env_values = true
-    )]
-    pub(crate) dedup_window: Option<Span>,
+    #[command(flatten)]
+    pub(crate) delivery: DeliveryFlags,
 
     /// How many messages the triage worker handles at a time [default: 32]
     #[arg(
@@ -164,6 +124,15 @@ pub(crate) struct WorkerFlags {
         hide_env_values = true
     )]
     pub(crate) triage_concurrency: Option<u32>,
+
+    /// How fast all triage workers together may go: `10/s`, `30/m`, `100/h`, with `burst N` for how many may go at once after a pause [default: off]; costs a round trip for each fetch
+    #[arg(
+        long,
+        env = "MAESTRO_TRIAGE_RATE_LIMIT",
+        value_name = "RATE",
+        hide_env_values = true
+    )]
+    pub(crate) triage_rate_limit: Option<Rate>,
 
     /// How long the same failure counts as a repeat [default: 1h]
     #[arg(
@@ -182,6 +151,15 @@ pub(crate) struct WorkerFlags {
         hide_env_values = true
     )]
     pub(crate) heal_concurrency: Option<u32>,
+
+    /// How fast all heal workers together may go: `10/s`, `30/m`, `100/h`, with `burst N` for how many may go at once after a pause [default: off]; spares a repository host or a package index, and makes a backlog wait
+    #[arg(
+        long,
+        env = "MAESTRO_HEAL_RATE_LIMIT",
+        value_name = "RATE",
+        hide_env_values = true
+    )]
+    pub(crate) heal_rate_limit: Option<Rate>,
 
     /// A directory below which repositories may be read; may be given several times [default: none, `up`: this one]
     #[arg(

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::fault::Fault;
+
 /// The names by which a setting is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Key {
@@ -60,6 +62,37 @@ impl<T> Setting<T> {
             key: self.key,
             value: change(self.value),
             origin: self.origin,
+        }
+    }
+}
+
+impl<T: fmt::Display> Setting<T> {
+    /// Refuses a value that does not fit, with its name and its origin.
+    pub(super) fn must(&self, fit: bool, expected: &str) -> Result<(), Fault> {
+        if fit {
+            return Ok(());
+        }
+        Err(Fault::usage(format!(
+            "`{}`: expected {expected}, but found `{}` ({})",
+            self.key.path, self.value, self.origin
+        )))
+    }
+}
+
+/// A setting as `maestro config` shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Shown {
+    pub(crate) key: Key,
+    pub(crate) value: String,
+    pub(crate) origin: Origin,
+}
+
+impl Shown {
+    pub(super) fn of<T>(setting: &Setting<T>, show: impl Fn(&T) -> String) -> Self {
+        Self {
+            key: setting.key,
+            value: show(&setting.value),
+            origin: setting.origin.clone(),
         }
     }
 }

@@ -4,10 +4,17 @@ use std::num::NonZero;
 use std::path::PathBuf;
 use std::thread;
 
+use super::delivery::Delivery;
 use super::flags::{LogFormat, Sandbox};
+use super::keys::{
+    CACHE_DIR, DATA_DIR, HEAL_CONCURRENCY, HEAL_RATE_LIMIT, INDEX, LOG, LOG_FORMAT, PREFIX,
+    REDIS_URL, ROOTS, SANDBOX, TIME_LIMIT, TRIAGE_CONCURRENCY, TRIAGE_RATE_LIMIT, TRIAGE_WINDOW,
+    WORK_DIR,
+};
 use super::layers::Layers;
 use super::mask::masked;
-use super::origin::{Key, Origin, Setting};
+use super::origin::{Key, Origin, Setting, Shown};
+use super::rate::Rate;
 use super::span::Span;
 use crate::fault::Fault;
 
@@ -19,14 +26,12 @@ pub(crate) struct Settings {
     pub(crate) log: Setting<Option<String>>,
     pub(crate) log_format: Setting<LogFormat>,
     pub(crate) data_dir: Setting<PathBuf>,
-    pub(crate) lease: Setting<Span>,
-    pub(crate) max_deliveries: Setting<u32>,
-    pub(crate) grace: Setting<Span>,
-    pub(crate) retention: Setting<Span>,
-    pub(crate) dedup_window: Setting<Span>,
+    pub(crate) delivery: Delivery,
     pub(crate) triage_concurrency: Setting<u32>,
+    pub(crate) triage_rate_limit: Setting<Rate>,
     pub(crate) triage_window: Setting<Span>,
     pub(crate) heal_concurrency: Setting<u32>,
+    pub(crate) heal_rate_limit: Setting<Rate>,
     pub(crate) roots: Setting<Vec<PathBuf>>,
     pub(crate) work_dir: Setting<PathBuf>,
     pub(crate) cache_dir: Setting<PathBuf>,
@@ -34,135 +39,6 @@ pub(crate) struct Settings {
     pub(crate) index: Setting<Option<String>>,
     pub(crate) time_limit: Setting<Span>,
 }
-
-const fn key(
-    path: &'static str,
-    flag: &'static str,
-    variable: &'static str,
-    meaning: &'static str,
-) -> Key {
-    Key {
-        path,
-        flag,
-        variable,
-        meaning,
-    }
-}
-
-const REDIS_URL: Key = key(
-    "redis.url",
-    "redis-url",
-    "MAESTRO_REDIS_URL",
-    "where Redis is",
-);
-const PREFIX: Key = key(
-    "redis.prefix",
-    "prefix",
-    "MAESTRO_PREFIX",
-    "what the names of all keys begin with",
-);
-const LOG: Key = key(
-    "log.filter",
-    "log",
-    "MAESTRO_LOG",
-    "which log lines are written",
-);
-const LOG_FORMAT: Key = key(
-    "log.format",
-    "log-format",
-    "MAESTRO_LOG_FORMAT",
-    "the form of log lines",
-);
-const DATA_DIR: Key = key(
-    "up.data_dir",
-    "data-dir",
-    "MAESTRO_DATA_DIR",
-    "where `maestro up` keeps its Redis and its work",
-);
-const LEASE: Key = key(
-    "delivery.lease",
-    "lease",
-    "MAESTRO_LEASE",
-    "how long a silent worker keeps a message",
-);
-const MAX_DELIVERIES: Key = key(
-    "delivery.max_deliveries",
-    "max-deliveries",
-    "MAESTRO_MAX_DELIVERIES",
-    "deliveries before a message is dead",
-);
-const GRACE: Key = key(
-    "delivery.grace",
-    "grace",
-    "MAESTRO_GRACE",
-    "time to finish after SIGTERM",
-);
-const RETENTION: Key = key(
-    "delivery.retention",
-    "retention",
-    "MAESTRO_RETENTION",
-    "how long acknowledged messages are kept",
-);
-const DEDUP_WINDOW: Key = key(
-    "delivery.dedup_window",
-    "dedup-window",
-    "MAESTRO_DEDUP_WINDOW",
-    "how long an id is remembered",
-);
-const TRIAGE_CONCURRENCY: Key = key(
-    "triage.concurrency",
-    "triage-concurrency",
-    "MAESTRO_TRIAGE_CONCURRENCY",
-    "messages triaged at a time",
-);
-const TRIAGE_WINDOW: Key = key(
-    "triage.window",
-    "triage-window",
-    "MAESTRO_TRIAGE_WINDOW",
-    "how long the same failure is a repeat",
-);
-const HEAL_CONCURRENCY: Key = key(
-    "heal.concurrency",
-    "heal-concurrency",
-    "MAESTRO_HEAL_CONCURRENCY",
-    "tests healed at a time",
-);
-const ROOTS: Key = key(
-    "heal.roots",
-    "root",
-    "MAESTRO_ROOTS",
-    "below which repositories may be read",
-);
-const WORK_DIR: Key = key(
-    "heal.work_dir",
-    "work-dir",
-    "MAESTRO_WORK_DIR",
-    "where copies of repositories are made",
-);
-const CACHE_DIR: Key = key(
-    "heal.cache_dir",
-    "cache-dir",
-    "MAESTRO_CACHE_DIR",
-    "where downloads and environments are kept",
-);
-const SANDBOX: Key = key(
-    "heal.sandbox",
-    "sandbox",
-    "MAESTRO_SANDBOX",
-    "where the tests of others run",
-);
-const INDEX: Key = key(
-    "heal.index",
-    "index",
-    "MAESTRO_INDEX",
-    "the package index that may be reached",
-);
-const TIME_LIMIT: Key = key(
-    "heal.time_limit",
-    "time-limit",
-    "MAESTRO_TIME_LIMIT",
-    "the longest that one heal may take",
-);
 
 impl Settings {
     /// What is in force, checked. `fallback_url` is what the environment says under the name that other tools use, `REDIS_URL`.
@@ -199,41 +75,18 @@ impl Settings {
                 file.log.format.as_ref(),
                 LogFormat::default(),
             ),
-            lease: layers.setting(
-                LEASE,
-                worker.lease.as_ref(),
-                file.delivery.lease.as_ref(),
-                Span::seconds(30),
-            ),
-            max_deliveries: layers.setting(
-                MAX_DELIVERIES,
-                worker.max_deliveries.as_ref(),
-                file.delivery.max_deliveries.as_ref(),
-                5,
-            ),
-            grace: layers.setting(
-                GRACE,
-                worker.grace.as_ref(),
-                file.delivery.grace.as_ref(),
-                Span::seconds(25),
-            ),
-            retention: layers.setting(
-                RETENTION,
-                worker.retention.as_ref(),
-                file.delivery.retention.as_ref(),
-                Span::seconds(86_400),
-            ),
-            dedup_window: layers.setting(
-                DEDUP_WINDOW,
-                worker.dedup_window.as_ref(),
-                file.delivery.dedup_window.as_ref(),
-                Span::seconds(86_400),
-            ),
+            delivery: Delivery::of(layers),
             triage_concurrency: layers.setting(
                 TRIAGE_CONCURRENCY,
                 worker.triage_concurrency.as_ref(),
                 file.triage.concurrency.as_ref(),
                 32,
+            ),
+            triage_rate_limit: layers.setting(
+                TRIAGE_RATE_LIMIT,
+                worker.triage_rate_limit.as_ref(),
+                file.triage.rate_limit.as_ref(),
+                Rate::default(),
             ),
             triage_window: layers.setting(
                 TRIAGE_WINDOW,
@@ -246,6 +99,12 @@ impl Settings {
                 worker.heal_concurrency.as_ref(),
                 file.heal.concurrency.as_ref(),
                 half_of_the_processors(),
+            ),
+            heal_rate_limit: layers.setting(
+                HEAL_RATE_LIMIT,
+                worker.heal_rate_limit.as_ref(),
+                file.heal.rate_limit.as_ref(),
+                Rate::default(),
             ),
             roots: roots(layers),
             work_dir: below_data(
@@ -283,37 +142,20 @@ impl Settings {
     }
 
     fn check(&self) -> Result<(), Fault> {
+        self.delivery.check()?;
         let second = Span::seconds(1);
-        for (setting, least) in [
-            (&self.lease, second),
-            (&self.dedup_window, second),
-            (&self.time_limit, second),
-            (&self.grace, Span::seconds(0)),
-        ] {
-            in_range(
-                setting,
-                setting.value >= least,
-                &format!("at least `{least}`"),
-            )?;
-        }
-        for setting in [
-            &self.triage_concurrency,
-            &self.heal_concurrency,
-            &self.max_deliveries,
-        ] {
-            in_range(
-                setting,
-                (1..=10_000).contains(&setting.value),
-                "a number from 1 to 10000",
-            )?;
+        let limit = &self.time_limit;
+        limit.must(limit.value >= second, &format!("at least `{second}`"))?;
+        for setting in [&self.triage_concurrency, &self.heal_concurrency] {
+            let fits = (1..=10_000).contains(&setting.value);
+            setting.must(fits, "a number from 1 to 10000")?;
         }
         let prefix = &self.prefix;
         let fits = prefix.value.len() <= 128
             && !prefix
                 .value
                 .contains(|c: char| c.is_control() || "{} ".contains(c));
-        in_range(
-            prefix,
+        prefix.must(
             fits,
             "at most 128 bytes without braces, spaces and control characters",
         )
@@ -330,7 +172,7 @@ impl Settings {
         };
         let path = |path: &PathBuf| path.display().to_string();
         let url = |url: &Option<String>| url.as_deref().map(masked).unwrap_or_default();
-        vec![
+        let mut shown = vec![
             Shown::of(&self.redis_url, url),
             Shown::of(&self.prefix, Clone::clone),
             Shown::of(&self.log, |filter| filter.clone().unwrap_or_default()),
@@ -338,14 +180,14 @@ impl Settings {
                 format!("{format:?}").to_lowercase()
             }),
             Shown::of(&self.data_dir, path),
-            Shown::of(&self.lease, ToString::to_string),
-            Shown::of(&self.max_deliveries, ToString::to_string),
-            Shown::of(&self.grace, ToString::to_string),
-            Shown::of(&self.retention, ToString::to_string),
-            Shown::of(&self.dedup_window, ToString::to_string),
+        ];
+        shown.extend(self.delivery.shown());
+        shown.extend([
             Shown::of(&self.triage_concurrency, ToString::to_string),
+            Shown::of(&self.triage_rate_limit, ToString::to_string),
             Shown::of(&self.triage_window, ToString::to_string),
             Shown::of(&self.heal_concurrency, ToString::to_string),
+            Shown::of(&self.heal_rate_limit, ToString::to_string),
             Shown::of(&self.roots, list),
             Shown::of(&self.work_dir, path),
             Shown::of(&self.cache_dir, path),
@@ -354,25 +196,8 @@ impl Settings {
             }),
             Shown::of(&self.index, url),
             Shown::of(&self.time_limit, ToString::to_string),
-        ]
-    }
-}
-
-/// A setting as `maestro config` shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Shown {
-    pub(crate) key: Key,
-    pub(crate) value: String,
-    pub(crate) origin: Origin,
-}
-
-impl Shown {
-    fn of<T>(setting: &Setting<T>, show: impl Fn(&T) -> String) -> Self {
-        Self {
-            key: setting.key,
-            value: show(&setting.value),
-            origin: setting.origin.clone(),
-        }
+        ]);
+        shown
     }
 }
 
@@ -424,20 +249,6 @@ fn optional<T>(key: Key, given: Option<Setting<T>>) -> Setting<Option<T>> {
     }
 }
 
-fn in_range<T: std::fmt::Display>(
-    setting: &Setting<T>,
-    fits: bool,
-    expected: &str,
-) -> Result<(), Fault> {
-    if fits {
-        return Ok(());
-    }
-    Err(Fault::usage(format!(
-        "`{}`: expected {expected}, but found `{}` ({})",
-        setting.key.path, setting.value, setting.origin
-    )))
-}
-
 fn half_of_the_processors() -> u32 {
     let processors = thread::available_parallelism().map_or(1, NonZero::get);
     u32::try_from(processors.div_ceil(2)).unwrap_or(1)
@@ -475,12 +286,12 @@ mod tests {
     fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
         let yaml = "delivery:\n  lease: 10s\n  grace: 3s\n";
         let settings = settings(&["--lease", "5s"], yaml).unwrap();
-        assert_eq!(settings.lease.value, Span::seconds(5));
-        assert_eq!(settings.lease.origin, Origin::Flag("lease"));
-        assert_eq!(settings.grace.value, Span::seconds(3));
+        assert_eq!(settings.delivery.lease.value, Span::seconds(5));
+        assert_eq!(settings.delivery.lease.origin, Origin::Flag("lease"));
+        assert_eq!(settings.delivery.grace.value, Span::seconds(3));
         assert!(
             matches!(
-                settings.grace.origin,
+                settings.delivery.grace.origin,
                 Origin::File {
                     line: 3,
                     column: 10,
@@ -488,9 +299,9 @@ mod tests {
                 }
             ),
             "{:?}",
-            settings.grace
+            settings.delivery.grace
         );
-        assert_eq!(settings.max_deliveries.origin, Origin::Default);
+        assert_eq!(settings.delivery.max_deliveries.origin, Origin::Default);
     }
 
     #[test]
@@ -501,7 +312,7 @@ mod tests {
         };
         assert_eq!(
             sentence("redis:\n  url: redis://h\ndelivery:\n  leese: 10s\n"),
-            "fleet.yaml:4:3: unknown key `leese`; expected one of `lease`, `max_deliveries`, `grace`, `retention`, `dedup_window`; `maestro config` lists every key"
+            "fleet.yaml:4:3: unknown key `leese`; expected one of `lease`, `max_deliveries`, `quarantine_from`, `retry_base`, `retry_cap`, `batch`, `urgent_lane`, `grace`, `retention`, `dedup_window`; `maestro config` lists every key"
         );
         assert_eq!(
             sentence("heal:\n  sandbox: none\n"),
@@ -536,6 +347,47 @@ mod tests {
             sentence.contains("expected at least `1s`, but found `10ms` (file "),
             "{sentence}"
         );
+    }
+
+    #[test]
+    fn the_delivery_is_set_by_flag_and_by_file_and_its_limits_are_told() {
+        let yaml = "delivery: {urgent_lane: false, batch: 10, retry_cap: 1m}\ntriage: {rate_limit: 30/m}\n";
+        let given = ["--retry-base", "2s", "--heal-rate-limit", "10/s burst 3"];
+        let settings = settings(&given, yaml).unwrap();
+        let shown: Vec<_> = settings
+            .shown()
+            .into_iter()
+            .map(|shown| format!("{} {}", shown.key.path, shown.value))
+            .collect();
+        for expected in [
+            "delivery.urgent_lane false",
+            "delivery.batch 10",
+            "delivery.retry_base 2s",
+            "delivery.retry_cap 1m",
+            "delivery.quarantine_from 2",
+            "triage.rate_limit 30/m burst 1",
+            "heal.rate_limit 10/s burst 3",
+        ] {
+            assert!(shown.contains(&expected.to_owned()), "{shown:?}");
+        }
+        for (yaml, part) in [
+            ("delivery: {batch: 1001}", "a number from 1 to 1000, but"),
+            (
+                "delivery: {quarantine_from: 1}",
+                "a number from 2 to 10000, but",
+            ),
+            (
+                "delivery: {retry_base: 10m}",
+                "at most `delivery.retry_cap` (`5m`), but found `10m`",
+            ),
+            (
+                "heal: {rate_limit: fast}",
+                "expected a rate such as `10/s`, `30/m`, `100/h burst 20` or `off`, but found `fast`",
+            ),
+        ] {
+            let sentence = self::settings(&[], yaml).unwrap_err().to_string();
+            assert!(sentence.contains(part), "{sentence}");
+        }
     }
 
     #[test]

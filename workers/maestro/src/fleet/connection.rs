@@ -43,7 +43,7 @@ pub(crate) fn publisher(session: &Session) -> Result<Publisher, Fault> {
 pub(crate) fn admin(session: &Session) -> Result<Admin, Fault> {
     let admin = Admin::new(&endpoint(session)?, session.settings.prefix.value.clone())
         .map_err(|error| fault(&error))?;
-    Ok(admin.dedup_window(session.settings.dedup_window.value.0))
+    Ok(admin.dedup_window(session.settings.delivery.dedup_window.value.0))
 }
 
 /// What went wrong with Redis, and what can be done.

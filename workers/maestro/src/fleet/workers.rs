@@ -8,7 +8,7 @@ use maestro_worker::{Typed, Worker};
 use tokio::task::JoinSet;
 
 use super::connection;
-use crate::config::Settings;
+use crate::config::{Rate, Settings};
 use crate::exit::Exit;
 use crate::fault::Fault;
 
@@ -67,11 +67,13 @@ impl Crew {
             Kind::Triage => {
                 let tally = Tally::new(endpoint, settings.prefix.value.clone()).map_err(|error| connection::fault(&error))?;
                 let worker = Triage::new(tally).window(settings.triage_window.value.0);
-                self.run(kind, worker, settings.triage_concurrency.value, settings, endpoint)
+                let pace = (settings.triage_concurrency.value, settings.triage_rate_limit.value);
+                self.run(kind, worker, pace, settings, endpoint)
             }
             Kind::Heal => {
                 let worker = super::heal::worker(settings)?;
-                self.run(kind, worker, settings.heal_concurrency.value, settings, endpoint)
+                let pace = (settings.heal_concurrency.value, settings.heal_rate_limit.value);
+                self.run(kind, worker, pace, settings, endpoint)
             }
             Kind::Provision | Kind::Cleanup => Err(Fault::new(
                 Exit::NeedsCluster,
@@ -85,20 +87,16 @@ impl Crew {
         &mut self,
         kind: Kind,
         worker: W,
-        concurrency: u32,
+        (concurrency, rate): (u32, Rate),
         settings: &Settings,
         endpoint: &Endpoint,
     ) -> Result<(), Fault> {
         let config = ConsumerConfig {
             prefix: settings.prefix.value.clone(),
             concurrency: usize::try_from(concurrency).unwrap_or(usize::MAX),
-            lease: settings.lease.value.0,
-            max_deliveries: settings.max_deliveries.value,
-            retention: settings.retention.value.0,
-            dedup_window: settings.dedup_window.value.0,
-            grace: settings.grace.value.0,
+            rate_limit: rate.limit(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            ..ConsumerConfig::new(kind.stream().name(), W::NAME)
+            ..settings.delivery.consumer(kind.stream().name(), W::NAME)
         };
         let consumer = Consumer::new(endpoint.clone(), config, Typed::new(worker))
             .map_err(|error| connection::fault(&error))?;

@@ -1,0 +1,174 @@
+//! The names by which settings are reached: in the file, as a flag, as a variable.
+
+use super::origin::Key;
+
+const fn key(
+    path: &'static str,
+    flag: &'static str,
+    variable: &'static str,
+    meaning: &'static str,
+) -> Key {
+    Key {
+        path,
+        flag,
+        variable,
+        meaning,
+    }
+}
+
+pub(super) const REDIS_URL: Key = key(
+    "redis.url",
+    "redis-url",
+    "MAESTRO_REDIS_URL",
+    "where Redis is",
+);
+pub(super) const PREFIX: Key = key(
+    "redis.prefix",
+    "prefix",
+    "MAESTRO_PREFIX",
+    "what the names of all keys begin with",
+);
+pub(super) const LOG: Key = key(
+    "log.filter",
+    "log",
+    "MAESTRO_LOG",
+    "which log lines are written",
+);
+pub(super) const LOG_FORMAT: Key = key(
+    "log.format",
+    "log-format",
+    "MAESTRO_LOG_FORMAT",
+    "the form of log lines",
+);
+pub(super) const DATA_DIR: Key = key(
+    "up.data_dir",
+    "data-dir",
+    "MAESTRO_DATA_DIR",
+    "where `maestro up` keeps its Redis and its work",
+);
+pub(super) const LEASE: Key = key(
+    "delivery.lease",
+    "lease",
+    "MAESTRO_LEASE",
+    "how long a silent worker keeps a message",
+);
+pub(super) const MAX_DELIVERIES: Key = key(
+    "delivery.max_deliveries",
+    "max-deliveries",
+    "MAESTRO_MAX_DELIVERIES",
+    "deliveries before a message is dead",
+);
+pub(super) const QUARANTINE_FROM: Key = key(
+    "delivery.quarantine_from",
+    "quarantine-from",
+    "MAESTRO_QUARANTINE_FROM",
+    "the delivery from which on a message is handled alone",
+);
+pub(super) const RETRY_BASE: Key = key(
+    "delivery.retry_base",
+    "retry-base",
+    "MAESTRO_RETRY_BASE",
+    "the longest wait before the first retry",
+);
+pub(super) const RETRY_CAP: Key = key(
+    "delivery.retry_cap",
+    "retry-cap",
+    "MAESTRO_RETRY_CAP",
+    "the longest wait before any retry",
+);
+pub(super) const BATCH: Key = key(
+    "delivery.batch",
+    "batch",
+    "MAESTRO_BATCH",
+    "messages that one fetch or commit carries",
+);
+pub(super) const URGENT_LANE: Key = key(
+    "delivery.urgent_lane",
+    "urgent-lane",
+    "MAESTRO_URGENT_LANE",
+    "whether urgent lanes are read",
+);
+pub(super) const GRACE: Key = key(
+    "delivery.grace",
+    "grace",
+    "MAESTRO_GRACE",
+    "time to finish after SIGTERM",
+);
+pub(super) const RETENTION: Key = key(
+    "delivery.retention",
+    "retention",
+    "MAESTRO_RETENTION",
+    "how long acknowledged messages are kept",
+);
+pub(super) const DEDUP_WINDOW: Key = key(
+    "delivery.dedup_window",
+    "dedup-window",
+    "MAESTRO_DEDUP_WINDOW",
+    "how long an id is remembered",
+);
+pub(super) const TRIAGE_CONCURRENCY: Key = key(
+    "triage.concurrency",
+    "triage-concurrency",
+    "MAESTRO_TRIAGE_CONCURRENCY",
+    "messages triaged at a time",
+);
+pub(super) const TRIAGE_WINDOW: Key = key(
+    "triage.window",
+    "triage-window",
+    "MAESTRO_TRIAGE_WINDOW",
+    "how long the same failure is a repeat",
+);
+pub(super) const TRIAGE_RATE_LIMIT: Key = key(
+    "triage.rate_limit",
+    "triage-rate-limit",
+    "MAESTRO_TRIAGE_RATE_LIMIT",
+    "how fast all triage workers together may go",
+);
+pub(super) const HEAL_CONCURRENCY: Key = key(
+    "heal.concurrency",
+    "heal-concurrency",
+    "MAESTRO_HEAL_CONCURRENCY",
+    "tests healed at a time",
+);
+pub(super) const HEAL_RATE_LIMIT: Key = key(
+    "heal.rate_limit",
+    "heal-rate-limit",
+    "MAESTRO_HEAL_RATE_LIMIT",
+    "how fast all heal workers together may go",
+);
+pub(super) const ROOTS: Key = key(
+    "heal.roots",
+    "root",
+    "MAESTRO_ROOTS",
+    "below which repositories may be read",
+);
+pub(super) const WORK_DIR: Key = key(
+    "heal.work_dir",
+    "work-dir",
+    "MAESTRO_WORK_DIR",
+    "where copies of repositories are made",
+);
+pub(super) const CACHE_DIR: Key = key(
+    "heal.cache_dir",
+    "cache-dir",
+    "MAESTRO_CACHE_DIR",
+    "where downloads and environments are kept",
+);
+pub(super) const SANDBOX: Key = key(
+    "heal.sandbox",
+    "sandbox",
+    "MAESTRO_SANDBOX",
+    "where the tests of others run",
+);
+pub(super) const INDEX: Key = key(
+    "heal.index",
+    "index",
+    "MAESTRO_INDEX",
+    "the package index that may be reached",
+);
+pub(super) const TIME_LIMIT: Key = key(
+    "heal.time_limit",
+    "time-limit",
+    "MAESTRO_TIME_LIMIT",
+    "the longest that one heal may take",
+);
