@@ -44,7 +44,10 @@ fn channel_id(stream: Stream) -> String {
 
 fn channel(stream: Stream) -> Value {
     let description = match stream.group() {
-        Some(group) => format!("A Redis stream, read by the consumer group `{group}`."),
+        Some(group) => format!(
+            "A Redis stream, read by the consumer group `{group}`. Beside it stands an urgent lane, the stream \
+                `{{{stream}}}:urgent` (the braces are part of its name): what is appended there begins before what waits here."
+        ),
         None => "A Redis stream for whoever wants to know: the audit trail.".to_owned(),
     };
     let messages: Map<_, _> = Type::on(stream)
@@ -141,8 +144,11 @@ fn cloud_event() -> Value {
             "correlationid": text("One value for a whole flow."),
             "causationid": text("The id of the message that this one came from. Written by the fleet."),
             "expirytime": time("A message read after it is not handled, and is dead-lettered as `expired`."),
-            "notbefore": time("A message is not handled before it."),
-            "partitionkey": text("Messages of one key belong together."),
+            "notbefore": time("A message is not handled before it; it takes its place in the order when it is due."),
+            "partitionkey": text(
+                "Messages of one stream (or of one urgent lane) with the same value are handled one after the other, in the order of \
+                    the stream, across all replicas. Those with another value or none go on side by side.",
+            ),
         },
     })
 }

@@ -51,7 +51,7 @@ impl Draft {
     }
 
     /// As `--dry-run` shows it: `data` as JSON where it is JSON.
-    pub(crate) fn shown(&self) -> Value {
+    pub(crate) fn shown(&self, urgent: bool) -> Value {
         let fields: serde_json::Map<String, Value> =
             self.fields
                 .iter()
@@ -64,7 +64,7 @@ impl Draft {
                     (name.clone(), shown)
                 })
                 .collect();
-        json!({ "stream": self.stream, "fields": fields })
+        json!({ "stream": self.stream, "urgent": urgent, "fields": fields })
     }
 }
 

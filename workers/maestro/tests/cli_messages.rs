@@ -248,3 +248,65 @@ fn an_oversized_message_is_refused_before_it_is_sent() {
     assert_eq!(forced.code, 65, "{forced:?}");
     assert_eq!(stream(&place, "automation:errors")["length"], 0);
 }
+
+#[test]
+fn an_urgent_message_that_nobody_reads_is_kept_shown_and_warned_of_once() {
+    let place = Place::with_redis();
+    let publish = |more: &[&str]| {
+        let all = [
+            &["publish", "--type", "error.reported", "--data", ERROR],
+            more,
+        ]
+        .concat();
+        let said = place.run(&all);
+        assert_eq!(said.code, 0, "{said:?}");
+        said
+    };
+    publish(&["--id", "usual"]);
+    assert!(stream(&place, "automation:errors").get("urgent").is_none());
+    assert!(!place.lines(&["status"]).join("\n").contains("\n  urgent"));
+
+    let said = publish(&["--id", "first", "--urgent"]);
+    assert_eq!(said.out, "first\n");
+    assert_eq!(said.err.lines().count(), 1, "{said:?}");
+    assert!(
+        said.err
+            .starts_with("no consumer group reads the urgent lane of `automation:errors`; "),
+        "{said:?}"
+    );
+    let status = place.lines(&["status"]).join("\n");
+    assert!(
+        status.contains("automation:errors, urgent lane: messages wait, and no worker of the group triage is alive"),
+        "{status}"
+    );
+
+    let triage = place.start("triage", &["worker", "triage"]);
+    eventually("it is triaged", || {
+        let lane = stream(&place, "automation:errors")["urgent"]["groups"][0].clone();
+        (lane["backlog"] == 0 && lane["alive"] == 1).then_some(())
+    });
+    let said = publish(&["--urgent", "--not-before", "2999-01-01T00:00:00Z"]);
+    assert_eq!(said.err, "");
+    eventually("it waits for its time", || {
+        let stream = stream(&place, "automation:errors");
+        (stream["urgent"]["delayed"] == 1 && stream["delayed"] == 0).then_some(())
+    });
+    let status = place.lines(&["status", "--consumers"]);
+    let row = status.iter().find(|line| line.starts_with("  urgent"));
+    let cells: Vec<&str> = row.unwrap().split_whitespace().collect();
+    assert_eq!(
+        cells,
+        ["urgent", "2", "triage", "0", "0", "0", "-", "1", "1", "-"]
+    );
+    let lanes = |lane: &str| {
+        status
+            .iter()
+            .filter(|line| line.contains(&format!("triage  {lane} ")))
+            .count()
+    };
+    assert_eq!((lanes("usual"), lanes("urgent")), (1, 1), "{status:#?}");
+    assert_eq!(triage.stop(), 0);
+    let dry = publish(&["--urgent", "--dry-run"]);
+    let dry: serde_json::Value = serde_json::from_str(&dry.out).unwrap();
+    assert_eq!(dry["urgent"], true);
+}

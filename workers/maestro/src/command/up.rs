@@ -73,7 +73,7 @@ async fn fleet(
 ) -> Result<(), Fault> {
     let endpoint = connection::endpoint(session)?;
     let admin = connection::admin(session)?;
-    prepare(&admin).await?;
+    prepare(&admin, session).await?;
     let mut crew = Crew::new(shutdown.clone());
     for kind in Kind::LOCAL {
         crew.start(kind, &session.settings, &endpoint)?;
@@ -89,16 +89,18 @@ async fn fleet(
 }
 
 /// The groups exist before the first message counts.
-async fn prepare(admin: &Admin) -> Result<(), Fault> {
+async fn prepare(admin: &Admin, session: &Session) -> Result<(), Fault> {
     let groups: Vec<_> = Kind::LOCAL
         .into_iter()
         .map(Kind::stream)
         .filter_map(|stream: Stream| Some((stream.name(), stream.group()?)))
         .collect();
-    admin
-        .ensure_groups(&groups)
-        .await
-        .map_err(|error| connection::fault(&error))
+    let fault = |error| connection::fault(&error);
+    admin.ensure_groups(&groups).await.map_err(fault)?;
+    if session.settings.delivery.urgent_lane.value {
+        admin.ensure_urgent_groups(&groups).await.map_err(fault)?;
+    }
+    Ok(())
 }
 
 /// The workers wait while Redis is away, and go on when it is back.

@@ -33,7 +33,11 @@ pub(super) struct Attributes {
     #[arg(long, value_name = "TEXT")]
     traceparent: Option<String>,
 
-    /// Messages of one key belong together
+    /// Not to be handled before this time (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    not_before: Option<String>,
+
+    /// Messages of one key are handled one after the other, in the order of the stream
     #[arg(long, value_name = "KEY")]
     partition_key: Option<String>,
 }
@@ -54,6 +58,7 @@ impl Attributes {
             ("subject", self.subject.as_deref().or(subject)),
             ("correlationid", self.correlation_id.as_deref()),
             ("expirytime", self.expiry_time.as_deref()),
+            ("notbefore", self.not_before.as_deref()),
             ("traceparent", self.traceparent.as_deref()),
             ("partitionkey", self.partition_key.as_deref()),
         ];

@@ -2,6 +2,7 @@
 
 mod attributes;
 mod junit;
+mod lane;
 mod lines;
 mod project;
 mod send;
@@ -36,6 +37,7 @@ Examples:
   maestro publish --junit 'reports/**/*.xml' --repository https://example.org/x.git --revision main \\
       --python 3.11 --install pytest --install . -- python -m pytest -q
   maestro publish --type error.reported --data @error.json --id build-7
+  maestro publish --junit release.xml --urgent    # before everything that waits already
   generate-errors | maestro publish --lines --output json
 
 A line of --lines is {\"type\": \"…\", \"data\": {…}} with, if you like, \"id\", \"source\", \"subject\",
@@ -67,6 +69,10 @@ pub(crate) struct Publish {
     #[arg(long, value_name = "STREAM")]
     stream: Option<String>,
 
+    /// Send by the stream's urgent lane: begins before what waits already, and so does what it brings about
+    #[arg(long)]
+    urgent: bool,
+
     /// Send what a worker would refuse, too
     #[arg(long)]
     no_validate: bool,
@@ -92,7 +98,7 @@ pub(crate) struct Publish {
 
 impl Publish {
     pub(crate) async fn run(self, session: Session) -> Outcome {
-        let mut sender = Sender::new(&session, self.output, !self.no_validate, self.dry_run);
+        let mut sender = Sender::new(&session, &self);
         if self.lines {
             lines::publish(&self, &mut sender).await
         } else if let (Some(message_type), Some(data)) = (&self.message_type, &self.data) {

@@ -1,11 +1,12 @@
 //! Messages on their way to Redis, many in one round trip.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use maestro_streams::{EntryId, Publisher};
 use serde_json::json;
 
-use super::super::OutputFlag;
+use super::{Publish, lane};
 use crate::fault::Fault;
 use crate::fleet::connection;
 use crate::message::Draft;
@@ -24,6 +25,9 @@ pub(super) struct Sender<'a> {
     /// Made when the first message goes out: what is wrong with a message shows without Redis, too.
     publisher: Option<Publisher>,
     dry_run: bool,
+    urgent: bool,
+    /// The streams that something went to, each once.
+    streams: BTreeSet<String>,
     output: Output,
     json: bool,
     validate: bool,
@@ -35,19 +39,16 @@ pub(super) struct Sender<'a> {
 }
 
 impl<'a> Sender<'a> {
-    pub(super) fn new(
-        session: &'a Session,
-        format: OutputFlag,
-        validate: bool,
-        dry_run: bool,
-    ) -> Self {
+    pub(super) fn new(session: &'a Session, command: &Publish) -> Self {
         Self {
             session,
             publisher: None,
-            dry_run,
+            dry_run: command.dry_run,
+            urgent: command.urgent,
+            streams: BTreeSet::new(),
             output: session.output,
-            json: format.is_json(),
-            validate,
+            json: command.output.is_json(),
+            validate: !command.no_validate,
             waiting: Vec::new(),
             waiting_bytes: 0,
             sent: 0,
@@ -76,10 +77,15 @@ impl<'a> Sender<'a> {
         Ok(())
     }
 
-    /// Sends what waits.
+    /// Sends what waits, and warns if it went where nobody reads.
     pub(super) async fn finish(&mut self) -> Result<(), Fault> {
         self.flush().await?;
         self.progress.wipe();
+        if self.urgent
+            && let Some(warning) = lane::unread(self.session, &self.streams).await
+        {
+            self.remark(&warning);
+        }
         Ok(())
     }
 
@@ -106,13 +112,17 @@ impl<'a> Sender<'a> {
         if self.dry_run {
             return batch
                 .iter()
-                .try_for_each(|draft| self.output.json_line(&draft.shown()));
+                .try_for_each(|draft| self.output.json_line(&draft.shown(self.urgent)));
         }
         let publisher = match &mut self.publisher {
             Some(publisher) => publisher,
             none => none.insert(connection::publisher(self.session)?),
         };
-        let messages: Vec<_> = batch.iter().map(Draft::outgoing).collect();
+        let messages: Vec<_> = batch
+            .iter()
+            .map(Draft::outgoing)
+            .map(|message| message.urgent(self.urgent))
+            .collect();
         let ids = publisher.publish(&messages).await.map_err(|error| {
             let fault = connection::fault(&error);
             match self.sent {
@@ -126,6 +136,8 @@ impl<'a> Sender<'a> {
         for (draft, entry) in batch.iter().zip(ids) {
             self.print(draft, entry)?;
         }
+        self.streams
+            .extend(batch.into_iter().map(|draft| draft.stream));
         self.progress.say(&format!("{} published", self.sent));
         Ok(())
     }
@@ -138,6 +150,7 @@ impl<'a> Sender<'a> {
                 "id": id,
                 "correlationid": draft.field("correlationid").unwrap_or(id),
                 "stream": draft.stream,
+                "urgent": self.urgent,
                 "entry": entry,
                 "subject": draft.field("subject"),
             }))
