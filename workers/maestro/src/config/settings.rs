@@ -42,10 +42,6 @@ pub(crate) struct Settings {
 
 impl Settings {
     /// What is in force, checked. `fallback_url` is what the environment says under the name that other tools use, `REDIS_URL`.
-    #[expect(
-        clippy::too_many_lines,
-        reason = "one list of all settings reads better than several of some"
-    )]
     pub(crate) fn of(layers: &Layers, fallback_url: Option<String>) -> Result<Self, Fault> {
         let (global, worker, file) = (&layers.global, &layers.worker, &layers.file);
         let data_dir = layers.resolved(layers.setting(

@@ -43,6 +43,10 @@ Examples:
 A line of --lines is {\"type\": \"…\", \"data\": {…}} with, if you like, \"id\", \"source\", \"subject\",
 \"correlationid\" and the other attributes."
 )]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(crate) struct Publish {
     /// JUnit reports; a pattern such as 'reports/**/*.xml' is looked up
     #[arg(long, num_args = 1.., value_name = "FILE")]

@@ -22,15 +22,12 @@ const MAX_COMPLAINTS: u64 = 20;
 /// Checks messages, gathers them, sends them, and prints their ids.
 pub(super) struct Sender<'a> {
     session: &'a Session,
+    command: &'a Publish,
     /// Made when the first message goes out: what is wrong with a message shows without Redis, too.
     publisher: Option<Publisher>,
-    dry_run: bool,
-    urgent: bool,
     /// The streams that something went to, each once.
     streams: BTreeSet<String>,
     output: Output,
-    json: bool,
-    validate: bool,
     waiting: Vec<Draft>,
     waiting_bytes: usize,
     sent: usize,
@@ -39,16 +36,13 @@ pub(super) struct Sender<'a> {
 }
 
 impl<'a> Sender<'a> {
-    pub(super) fn new(session: &'a Session, command: &Publish) -> Self {
+    pub(super) fn new(session: &'a Session, command: &'a Publish) -> Self {
         Self {
             session,
+            command,
             publisher: None,
-            dry_run: command.dry_run,
-            urgent: command.urgent,
             streams: BTreeSet::new(),
             output: session.output,
-            json: command.output.is_json(),
-            validate: !command.no_validate,
             waiting: Vec::new(),
             waiting_bytes: 0,
             sent: 0,
@@ -63,7 +57,7 @@ impl<'a> Sender<'a> {
         draft: Draft,
         place: &dyn fmt::Display,
     ) -> Result<(), Fault> {
-        if self.validate {
+        if !self.command.no_validate {
             draft
                 .check()
                 .map_err(|refusal| Fault::data(format!("{place}: {}", refusal.detail)))?;
@@ -81,7 +75,7 @@ impl<'a> Sender<'a> {
     pub(super) async fn finish(&mut self) -> Result<(), Fault> {
         self.flush().await?;
         self.progress.wipe();
-        if self.urgent
+        if self.command.urgent
             && let Some(warning) = lane::unread(self.session, &self.streams).await
         {
             self.remark(&warning);
@@ -109,10 +103,10 @@ impl<'a> Sender<'a> {
         if batch.is_empty() {
             return Ok(());
         }
-        if self.dry_run {
+        if self.command.dry_run {
             return batch
                 .iter()
-                .try_for_each(|draft| self.output.json_line(&draft.shown(self.urgent)));
+                .try_for_each(|draft| self.output.json_line(&draft.shown(self.command.urgent)));
         }
         let publisher = match &mut self.publisher {
             Some(publisher) => publisher,
@@ -121,7 +115,7 @@ impl<'a> Sender<'a> {
         let messages: Vec<_> = batch
             .iter()
             .map(Draft::outgoing)
-            .map(|message| message.urgent(self.urgent))
+            .map(|message| message.urgent(self.command.urgent))
             .collect();
         let ids = publisher.publish(&messages).await.map_err(|error| {
             let fault = connection::fault(&error);
@@ -145,12 +139,12 @@ impl<'a> Sender<'a> {
     fn print(&self, draft: &Draft, entry: EntryId) -> Result<(), Fault> {
         let entry = entry.to_string();
         let id = draft.field("id").unwrap_or(&entry);
-        if self.json {
+        if self.command.output.is_json() {
             self.output.json_line(&json!({
                 "id": id,
                 "correlationid": draft.field("correlationid").unwrap_or(id),
                 "stream": draft.stream,
-                "urgent": self.urgent,
+                "urgent": self.command.urgent,
                 "entry": entry,
                 "subject": draft.field("subject"),
             }))
