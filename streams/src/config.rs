@@ -25,8 +25,9 @@ pub struct ConsumerConfig {
     /// How often a message is delivered before it is dead-lettered as `exhausted`. Default 5.
     pub max_deliveries: u32,
     /// From which delivery of an entry on it is handled alone: nothing else is in this worker's hands meanwhile, so that a message
-    /// which ends its workers takes no other one with it. Default 2, which is after the first worker that was lost with it.
-    /// Higher lets the messages of a lost worker go on side by side, and bystanders die with a killer once more.
+    /// which ends its workers takes no other one with it. Default 3, after two workers were lost with it: one is mostly lost for reasons of
+    /// its own, and its messages go on side by side at once. 2 isolates after the first, and a lost worker's messages then wait
+    /// for replicas that have nothing else in hand.
     pub quarantine_from: u32,
     /// The first retry waits at most this long, each further one at most twice as long as the one before. Default 1 s.
     pub retry_base: Duration,
@@ -106,7 +107,7 @@ impl ConsumerConfig {
             batch: 256,
             lease: Duration::from_secs(30),
             max_deliveries: 5,
-            quarantine_from: 2,
+            quarantine_from: 3,
             retry_base: Duration::from_secs(1),
             retry_cap: Duration::from_mins(5),
             retention: Duration::from_hours(24),

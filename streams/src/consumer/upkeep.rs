@@ -22,8 +22,8 @@ pub(super) struct Tend {
     pub(super) token: String,
     /// How many to take over at most.
     pub(super) want: usize,
-    /// Where the search for them goes on.
-    pub(super) cursor: String,
+    /// One that is to be handled alone may be among them: 1 yes, 0 only if nobody else took it for long, -1 no.
+    pub(super) suspects: i8,
     /// Look for own pending entries that are not in hand; `true` inside if that counts as a delivery.
     pub(super) recover: Option<bool>,
 }
@@ -39,7 +39,6 @@ pub(super) struct Tended {
     pub(super) due_in: Option<Duration>,
     /// How many delayed messages were moved back.
     pub(super) moved: u64,
-    pub(super) cursor: String,
     pub(super) vanished: u64,
     /// The fence token; empty if there is none.
     pub(super) token: String,
@@ -68,11 +67,12 @@ impl Tend {
             .arg(&self.consumer)
             .arg(millis(config.lease))
             .arg(self.want)
-            .arg(&self.cursor)
+            .arg(config.quarantine_from)
             .arg(MOVE)
             .arg(flag(self.recover.is_some()))
             .arg(flag(self.recover == Some(true)))
-            .arg(&self.token);
+            .arg(&self.token)
+            .arg(self.suspects);
         for id in &self.held {
             call.arg(id.to_string());
         }
@@ -103,7 +103,6 @@ fn tended(value: Value) -> Option<Tended> {
         found,
         due_in,
         moved,
-        cursor: reply::text(parts.next()?)?,
         vanished: reply::number(&parts.next()?)?,
         token: reply::text(parts.next()?)?,
     })

@@ -1,11 +1,12 @@
 -- Keeps what is in hand, fetches what was lost on the way, moves back what is due, and takes over what others left.
 --
 -- KEYS  1 stream, 2 delayed, 3 fence
--- ARGV  1 group, 2 consumer, 3 lease in ms, 4 how many to take over, 5 where the search for them goes on,
+-- ARGV  1 group, 2 consumer, 3 lease in ms, 4 how many to take over, 5 from which delivery on one is handled alone,
 --       6 how many due messages to move back, 7 '1' to recover own pending entries that are not in hand,
 --       8 '1' if those count as delivered once more, 9 the consumer's fence token, '' to look everything up, or
---       'new' to make another one too, then the ids in hand
--- Returns {ids no longer owned, entries, ms until the next one is due or -1, moved back, where to go on, how many had vanished,
+--       'new' to make another one too, 10 '1' if nothing is in hand, '0' if
+--       something is, '-1' if one that is to be handled alone is, then the ids in hand
+-- Returns {ids no longer owned, entries, ms until the next one is due or -1, moved back, how many had vanished,
 --       the consumer's fence token or ''}
 --       with entries {id, fields, deliveries, 'own' or 'taken'}
 local stream, delayed, fence = KEYS[1], KEYS[2], KEYS[3]
@@ -34,11 +35,11 @@ end
 -- Leases. XCLAIM takes from another owner just as readily, so ask first. JUSTID counts no delivery. A few are looked up in any
 -- case, which notices an XCLAIM by hand.
 local held = {}
-for i = 10, #ARGV do held[ARGV[i]] = true end
-if #ARGV > 9 then
+for i = 11, #ARGV do held[ARGV[i]] = true end
+if #ARGV > 10 then
   local renew = {}
-  for i = 10, #ARGV do
-    if (trusted and #ARGV > 73) or #redis.call('XPENDING', stream, group, ARGV[i], ARGV[i], 1, me) == 1 then
+  for i = 11, #ARGV do
+    if (trusted and #ARGV > 74) or #redis.call('XPENDING', stream, group, ARGV[i], ARGV[i], 1, me) == 1 then
       renew[#renew + 1] = ARGV[i]
     else
       lost[#lost + 1] = ARGV[i]
@@ -85,34 +86,29 @@ local first = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
 local wait = -1
 if first[2] then wait = math.max(0, math.ceil(tonumber(first[2]) - now)) end
 
--- Idle for a whole lease: whoever had it is gone or hangs.
-local cursor = ARGV[5]
-local function pending()
-  local counts = {}
-  for _, consumer in ipairs(redis.call('XPENDING', stream, group)[4] or {}) do
-    counts[consumer[1]] = tonumber(consumer[2])
-  end
-  return counts
-end
-if tonumber(ARGV[4]) > 0 then
-  local before = pending()
-  local claimed = redis.call('XAUTOCLAIM', stream, group, me, lease, cursor, 'COUNT', ARGV[4])
-  if #claimed[2] + #claimed[3] > 0 then
-    local after = pending()
-    for consumer, count in pairs(before) do
-      if consumer ~= me and (after[consumer] or 0) < count then
-        redis.call('HDEL', fence, group .. '/' .. consumer)
+-- Idle for a whole lease: whoever had it is gone or hangs. One that is to be handled alone is left to a replica that has nothing else
+-- in hand, for a while; and each takes one of those at a time.
+local want, alone_from, suspects = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[10])
+if want > 0 then
+  local taken = 0
+  local idle = redis.call('XPENDING', stream, group, 'IDLE', lease, '-', '+', want + 100)
+  for i = 1, #idle do
+    local id, owner, silent, count = idle[i][1], idle[i][2], idle[i][3], idle[i][4] + 1
+    local suspect = count >= alone_from
+    if taken == want then break end
+    if not suspect or suspects > 0 or (suspects == 0 and silent > 3 * lease) then
+      local got = redis.call('XCLAIM', stream, group, me, lease, id)[1]
+      if owner ~= me then redis.call('HDEL', fence, group .. '/' .. owner) end
+      if got then
+        entries[#entries + 1] = {id, got[2], count, 'taken'}
+        taken = taken + 1
+        if suspect then suspects = -1 end
+      else
+        -- Trimmed or deleted while it was pending: XCLAIM has forgotten it.
+        vanished = vanished + 1
       end
     end
   end
-  cursor = claimed[1]
-  vanished = vanished + #claimed[3]
-  local got = claimed[2]
-  for i = 1, #got do
-    local id = got[i][1]
-    local one = redis.call('XPENDING', stream, group, id, id, 1, me)
-    entries[#entries + 1] = {id, got[i][2], one[1] and one[1][4] or 1, 'taken'}
-  end
 end
 
-return {lost, entries, wait, moved, cursor, vanished, token}
+return {lost, entries, wait, moved, vanished, token}

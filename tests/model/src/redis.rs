@@ -79,7 +79,7 @@ impl Redis {
         read
     }
 
-    /// `XAUTOCLAIM` in tend.lua.
+    /// `XCLAIM` of what is idle, in tend.lua.
     pub(crate) fn take_over(&mut self, consumer: Consumer, entries: Entries, rules: Rules) {
         for other in (0..CONSUMERS).filter(|other| *other != consumer) {
             if self.owned(other) & entries != 0 && rules.takeover_revokes {

@@ -27,6 +27,8 @@ impl<H: Handler> Engine<H> {
         {
             self.alone = None;
             self.set_gate();
+            // There may be another one, and nothing else is in hand.
+            self.next_tend = Instant::now();
         }
         self.alone.is_some()
     }
@@ -58,10 +60,18 @@ impl<H: Handler> Engine<H> {
         self.set_gate();
     }
 
+    /// Whether one is to be handled alone, or is being.
+    pub(super) fn has_suspects(&self) -> bool {
+        self.alone.is_some() || !self.suspects.is_empty()
+    }
+
     /// How much may be fetched: nothing while a suspect waits or runs.
     pub(super) fn set_gate(&self) {
-        let closed = self.alone.is_some() || !self.suspects.is_empty();
-        let at_most = if closed { 0 } else { self.breaker.gate() };
+        let at_most = if self.has_suspects() {
+            0
+        } else {
+            self.breaker.gate()
+        };
         self.slots.set_gate(at_most);
     }
 

@@ -40,13 +40,17 @@ impl<H: Handler> Engine<H> {
             held: held.map(|(id, _)| *id).collect(),
             whole,
             token: token.to_owned(),
-            want: if stopping || self.breaker.state() != State::Closed {
+            want: if stopping || self.has_suspects() || self.breaker.state() != State::Closed {
                 0
             } else {
                 let free = self.config.concurrency.saturating_sub(self.held.len());
                 free.min(self.config.batch)
             },
-            cursor: self.cursor.clone(),
+            suspects: match (self.has_suspects(), self.held.is_empty()) {
+                (true, _) => -1,
+                (false, true) => 1,
+                (false, false) => 0,
+            },
             recover,
         };
         let housekeeping = now >= self.next_housekeeping;
@@ -104,7 +108,6 @@ impl<H: Handler> Engine<H> {
             }
         }
         self.learn(&tend, asked, tended.token);
-        self.cursor = tended.cursor;
         if tended.vanished > 0 {
             self.meters.vanished.increment(tended.vanished);
             tracing::error!(stream = %self.keys.name(), entries = tended.vanished, "pending entries no longer exist: somebody trimmed or deleted what was not handled yet");

@@ -43,7 +43,7 @@ impl Delivery {
         Self {
             lease: setting!(LEASE, lease, Span::seconds(30)),
             max_deliveries: setting!(MAX_DELIVERIES, max_deliveries, 5),
-            quarantine_from: setting!(QUARANTINE_FROM, quarantine_from, 2),
+            quarantine_from: setting!(QUARANTINE_FROM, quarantine_from, 3),
             retry_base: setting!(RETRY_BASE, retry_base, Span::seconds(1)),
             retry_cap: setting!(RETRY_CAP, retry_cap, Span::seconds(300)),
             batch: setting!(BATCH, batch, 256),
@@ -133,7 +133,7 @@ pub(crate) struct DeliveryFlags {
     )]
     pub(crate) max_deliveries: Option<u32>,
 
-    /// From which delivery on a message is handled alone, because it may have ended the workers before [default: 2]; higher keeps a lost worker's messages side by side, where a killer takes the others with it
+    /// From which delivery on a message is handled alone, because it may have ended the workers before [default: 3]; higher keeps a lost worker's messages side by side, where a killer takes the others with it
     #[arg(
         long,
         env = "MAESTRO_QUARANTINE_FROM",

@@ -360,7 +360,7 @@ mod tests {
             "delivery.batch 10",
             "delivery.retry_base 2s",
             "delivery.retry_cap 1m",
-            "delivery.quarantine_from 2",
+            "delivery.quarantine_from 3",
             "triage.rate_limit 30/m burst 1",
             "heal.rate_limit 10/s burst 3",
         ] {
