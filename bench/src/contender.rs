@@ -14,8 +14,8 @@ pub const GROUP: &str = "workers";
 pub const RESULTS: &str = "results";
 /// How many messages the loops take at once, and how many the runtime commits at once by default.
 pub const BATCH: usize = 256;
-/// What the concurrency of the runtime is raised to, from 16: two batches, one in hand while the other commits.
-pub const CONCURRENCY: usize = 2 * BATCH;
+/// What the concurrency of the runtime is raised to, from 16: four batches, of which one is read, one in hand, and one commits.
+pub const CONCURRENCY: usize = 4 * BATCH;
 
 /// One of those that are measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum)]
@@ -26,7 +26,7 @@ pub enum Contender {
     Script,
     /// That loop with two connections: it reads the next batch while the last one commits
     Script2,
-    /// The runtime with all guarantees, concurrency 512
+    /// The runtime with all guarantees, concurrency 1024
     Runtime,
     /// The runtime with nothing changed, concurrency 16
     RuntimeDefault,
@@ -78,7 +78,7 @@ impl Contender {
                 "the same on two connections: the next batch is read while the last one commits"
             }
             Self::Runtime => {
-                "maestro_streams::Consumer, every default guarantee on, only concurrency raised from 16 to 512"
+                "maestro_streams::Consumer, every default guarantee on, only concurrency raised from 16 to 1024"
             }
             Self::RuntimeDefault => "maestro_streams::Consumer with nothing changed",
             Self::Apalis => {

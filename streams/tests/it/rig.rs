@@ -9,7 +9,7 @@ use std::time::Duration;
 use maestro_redis_server::{Builder, Server};
 use maestro_streams::{
     Admin, CancellationToken, Consumer, ConsumerConfig, Delivery, Endpoint, Entry, Error, Fields,
-    Handler, Inspection, Outcome, Outgoing, Publisher, Tail,
+    Handler, Inspection, Outcome, Outgoing, Publisher, Pulse, Tail,
 };
 use redis::FromRedisValue;
 use redis::aio::MultiplexedConnection;
@@ -135,10 +135,15 @@ pub(crate) fn start<H: Handler>(
     handler: H,
 ) -> Running {
     let consumer = Consumer::new(endpoint.clone(), config, handler).expect("a consumer");
-    let name = consumer.name().to_owned();
+    let (name, pulse) = (consumer.name().to_owned(), consumer.pulse());
     let stop = CancellationToken::new();
     let task = tokio::spawn(consumer.run(stop.clone()));
-    Running { name, stop, task }
+    Running {
+        name,
+        pulse,
+        stop,
+        task,
+    }
 }
 
 pub(crate) fn job(id: &str) -> Outgoing {
@@ -149,6 +154,7 @@ pub(crate) fn job(id: &str) -> Outgoing {
 
 pub(crate) struct Running {
     pub(crate) name: String,
+    pub(crate) pulse: Pulse,
     stop: CancellationToken,
     task: JoinHandle<Result<(), Error>>,
 }
