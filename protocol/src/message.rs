@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use crate::check::{CheckCompleted, CheckRequested};
 use crate::environment::{
-    CleanupRequested, EnvironmentDeleted, EnvironmentRequested, EnvironmentStatus,
-    EnvironmentTested,
+    CleanupRequested, EnvironmentDeleted, EnvironmentExtended, EnvironmentRequested,
+    EnvironmentStatus, EnvironmentTested, ExtensionRequested,
 };
 use crate::error::{ErrorReported, ErrorTriaged};
 use crate::heal::{HealApproved, HealCompleted, HealRejected, HealRequested};
@@ -182,7 +182,9 @@ messages! {
     CheckCompleted,
     EnvironmentRequested,
     CleanupRequested,
+    ExtensionRequested,
     EnvironmentStatus,
     EnvironmentTested,
+    EnvironmentExtended,
     EnvironmentDeleted,
 }

@@ -1,16 +1,13 @@
-//! `maestro.environment.*`: ephemeral environments on Kubernetes, from the request to the last trace of them.
-//!
-//! An environment's id is the `id` of the message that requested it.
+//! What an environment is to hold: `maestro.environment.requested.v1`.
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::constraint::{command, each, given, name, seconds, time, variables, within};
-use crate::heal::Counts;
+use crate::constraint::{command, each, given, name, seconds, variables, within};
 use crate::message::Payload;
-use crate::project::Project;
+use crate::project::{Framework, Project};
 use crate::stream::Stream;
 use crate::violation::{Violation, Within};
 
@@ -95,6 +92,9 @@ pub struct TestJob {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 2_592_000))]
     pub timeout_s: Option<u32>,
+    /// The runner that writes the report, which says how tests are named; told from the report itself without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub framework: Option<Framework>,
     /// Where in the container it writes a JUnit report, for example `/results/junit.xml`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 4096), regex(pattern = r"^/"))]
@@ -176,7 +176,7 @@ pub struct EnvironmentRequested {
     /// Its network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network: Option<Network>,
-    /// Whether it stays, until its time is over, when its tests fail.
+    /// Whether it stays, until its time is over, when it cannot be brought up or its tests fail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_on_failure: Option<bool>,
     /// The code that it is about.
@@ -185,181 +185,6 @@ pub struct EnvironmentRequested {
     /// Labels of everything in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labels: Option<BTreeMap<String, String>>,
-}
-
-/// `maestro.environment.cleanup.requested.v1`: take environments away. Exactly one of `environment`,
-/// `selector` and `expired` says which.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(extend("oneOf" = [
-    {"required": ["environment"], "properties": {"environment": {"type": "string"}}},
-    {"required": ["selector"], "properties": {"selector": {"type": "string"}}},
-    {"required": ["expired"], "properties": {"expired": {"const": true}}},
-]))]
-pub struct CleanupRequested {
-    /// The id of one environment.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 4096))]
-    pub environment: Option<String>,
-    /// A Kubernetes label selector over environments.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 4096))]
-    pub selector: Option<String>,
-    /// Every environment whose time is over; `false` is as good as absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expired: Option<bool>,
-    /// Whether to say only what would be done.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub dry_run: Option<bool>,
-}
-
-/// Where an environment is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Phase {
-    /// The request was taken.
-    Accepted,
-    /// Its parts are being made.
-    Creating,
-    /// All its parts are ready.
-    Ready,
-    /// Its tests run.
-    Testing,
-    /// Its tests have ended.
-    Tested,
-    /// It cannot be brought up.
-    Failed,
-    /// Its time is over.
-    Expired,
-    /// It is being taken away.
-    Deleting,
-}
-
-/// `maestro.environment.status.v1`: an environment changed its phase.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct EnvironmentStatus {
-    /// The environment's id.
-    #[schemars(length(min = 1, max = 4096))]
-    pub environment: String,
-    /// Its Kubernetes namespace.
-    #[schemars(length(min = 1, max = 4096))]
-    pub namespace: String,
-    /// Where it is in its life now.
-    pub phase: Phase,
-    /// Why, in one word for a program, for example `ImagePullBackOff`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 4096))]
-    pub reason: Option<String>,
-    /// Why, in one sentence for a person.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub detail: Option<String>,
-    /// Where its services are reached inside the cluster, by name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub endpoints: Option<BTreeMap<String, String>>,
-    /// The name of the Kubernetes secret with its credentials; never the credentials.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 4096))]
-    pub secret: Option<String>,
-    /// When its time is over, RFC 3339.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("format" = "date-time"))]
-    pub expires_at: Option<String>,
-    /// The version of the worker that says so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 4096))]
-    pub worker_version: Option<String>,
-}
-
-/// How a test Job ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum TestOutcome {
-    /// It exited with 0.
-    Passed,
-    /// It exited with anything else.
-    Failed,
-    /// It ran longer than it may.
-    TimedOut,
-    /// It could not be run, or was killed.
-    Broken,
-}
-
-/// `maestro.environment.tested.v1`: the tests of an environment ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct EnvironmentTested {
-    /// The environment's id.
-    #[schemars(length(min = 1, max = 4096))]
-    pub environment: String,
-    /// Its Kubernetes namespace.
-    #[schemars(length(min = 1, max = 4096))]
-    pub namespace: String,
-    /// How the Job ended.
-    pub outcome: TestOutcome,
-    /// The exit code of its container, where it has one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub exit_code: Option<i32>,
-    /// One sentence for a person: why.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// The tests of the JUnit report, where there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tests: Option<Counts>,
-    /// The failures that were published as `maestro.error.reported.v1`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reported: Option<u32>,
-    /// The last lines of its log.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub excerpt: Option<String>,
-    /// How long it ran, in milliseconds.
-    pub duration_ms: u64,
-    /// The code that the environment is about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub project: Option<Project>,
-    /// The version of the worker that says so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 4096))]
-    pub worker_version: Option<String>,
-}
-
-/// Why an environment was taken away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum DeletionCause {
-    /// A message asked for it, by id or by selector.
-    Requested,
-    /// Its time was over.
-    Expired,
-    /// Its tests had ended.
-    Finished,
-    /// It could not be brought up.
-    Failed,
-    /// Nobody knew it any more.
-    Orphaned,
-}
-
-/// `maestro.environment.deleted.v1`: nothing is left of an environment, or, in a dry run, nothing would be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct EnvironmentDeleted {
-    /// The environment's id.
-    #[schemars(length(min = 1, max = 4096))]
-    pub environment: String,
-    /// Its Kubernetes namespace.
-    #[schemars(length(min = 1, max = 4096))]
-    pub namespace: String,
-    /// Why.
-    pub cause: DeletionCause,
-    /// One sentence for a person.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub detail: Option<String>,
-    /// How many seconds it lived.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lived_s: Option<u64>,
-    /// Whether this only says what would be done.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub dry_run: Option<bool>,
-    /// The version of the worker that says so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 4096))]
-    pub worker_version: Option<String>,
 }
 
 /// A Kubernetes quantity without sign and exponent.
@@ -469,70 +294,5 @@ impl Payload for EnvironmentRequested {
         given(self.ttl_s.as_ref(), |&ttl| seconds(ttl)).member("ttl_s")?;
         given(self.quota.as_ref(), Quota::check).member("quota")?;
         given(self.project.as_ref(), Project::check).member("project")
-    }
-}
-
-impl Payload for CleanupRequested {
-    const TYPE: &'static str = "maestro.environment.cleanup.requested.v1";
-    const STREAM: Stream = Stream::Cleanup;
-
-    fn check(&self) -> Result<(), Violation> {
-        given(self.environment.as_deref(), name).member("environment")?;
-        given(self.selector.as_deref(), name).member("selector")?;
-        let given = [
-            self.environment.is_some().then_some("`environment`"),
-            self.selector.is_some().then_some("`selector`"),
-            (self.expired == Some(true)).then_some("`expired`"),
-        ];
-        let given: Vec<&str> = given.into_iter().flatten().collect();
-        if given.len() == 1 {
-            return Ok(());
-        }
-        let found = if given.is_empty() {
-            "none of them".to_owned()
-        } else {
-            given.join(" and ")
-        };
-        Err(Violation::new(
-            "exactly one of `environment`, `selector` and `expired`: true",
-            found,
-        ))
-    }
-}
-
-impl Payload for EnvironmentStatus {
-    const TYPE: &'static str = "maestro.environment.status.v1";
-    const STREAM: Stream = Stream::EnvironmentResults;
-
-    fn check(&self) -> Result<(), Violation> {
-        name(&self.environment).member("environment")?;
-        name(&self.namespace).member("namespace")?;
-        given(self.reason.as_deref(), name).member("reason")?;
-        given(self.secret.as_deref(), name).member("secret")?;
-        given(self.expires_at.as_deref(), time).member("expires_at")?;
-        given(self.worker_version.as_deref(), name).member("worker_version")
-    }
-}
-
-impl Payload for EnvironmentTested {
-    const TYPE: &'static str = "maestro.environment.tested.v1";
-    const STREAM: Stream = Stream::EnvironmentResults;
-
-    fn check(&self) -> Result<(), Violation> {
-        name(&self.environment).member("environment")?;
-        name(&self.namespace).member("namespace")?;
-        given(self.project.as_ref(), Project::check).member("project")?;
-        given(self.worker_version.as_deref(), name).member("worker_version")
-    }
-}
-
-impl Payload for EnvironmentDeleted {
-    const TYPE: &'static str = "maestro.environment.deleted.v1";
-    const STREAM: Stream = Stream::EnvironmentResults;
-
-    fn check(&self) -> Result<(), Violation> {
-        name(&self.environment).member("environment")?;
-        name(&self.namespace).member("namespace")?;
-        given(self.worker_version.as_deref(), name).member("worker_version")
     }
 }
