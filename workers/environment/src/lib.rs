@@ -1,2 +1,6 @@
 //! Ephemeral environments on Kubernetes: one message becomes one isolated namespace with the whole stack, and
 //! nothing outlives its time.
+
+mod cluster;
+
+pub use cluster::{Access, ApiError, Cluster, ConnectError, Refusal};

@@ -1,0 +1,53 @@
+//! Which kinds of object the cluster serves. Asked once for each kind, so that a template may hold any of them.
+
+use std::collections::HashMap;
+
+use kube::Client;
+use kube::core::{ApiResource, GroupVersionKind};
+use kube::discovery::{Scope, pinned_kind};
+use tokio::sync::RwLock;
+
+use super::error::{ApiError, Refusal};
+use super::call;
+
+/// The kinds asked for so far.
+#[derive(Debug, Default)]
+pub(super) struct Kinds {
+    known: RwLock<HashMap<GroupVersionKind, ApiResource>>,
+}
+
+impl Kinds {
+    /// The resource that serves this kind in namespaces.
+    pub(super) async fn of(
+        &self,
+        client: &Client,
+        kind: &GroupVersionKind,
+    ) -> Result<ApiResource, ApiError> {
+        if let Some(known) = self.known.read().await.get(kind) {
+            return Ok(known.clone());
+        }
+        let named = format!("{}/{}", kind.api_version(), kind.kind);
+        let doing = format!("find the kind {named}");
+        let refused = |message: String| ApiError::Refused {
+            doing: doing.clone(),
+            refusal: Refusal::Invalid,
+            message,
+        };
+        let found = match tokio::time::timeout(super::CALL, pinned_kind(client, kind)).await {
+            Ok(Err(kube::Error::Discovery(_))) => Err(refused(format!("this cluster serves no {named}"))),
+            Ok(answer) => call(doing.clone(), std::future::ready(answer)).await,
+            Err(_) => Err(ApiError::silent(doing.clone(), super::CALL)),
+        };
+        let (resource, capabilities) = match found {
+            Err(error) if error.refusal() == Some(Refusal::NotFound) => {
+                return Err(refused(format!("this cluster serves no {named}")));
+            }
+            other => other?,
+        };
+        if capabilities.scope != Scope::Namespaced {
+            return Err(refused(format!("{named} does not live in a namespace")));
+        }
+        self.known.write().await.insert(kind.clone(), resource.clone());
+        Ok(resource)
+    }
+}
