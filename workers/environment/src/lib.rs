@@ -2,5 +2,6 @@
 //! nothing outlives its time.
 
 mod cluster;
+mod verdict;
 
 pub use cluster::{Access, ApiError, Cluster, ConnectError, Refusal};

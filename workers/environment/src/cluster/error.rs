@@ -93,7 +93,9 @@ impl ApiError {
             (401, _) => {
                 return Self::Unavailable {
                     doing,
-                    detail: format!("the API server does not accept this worker's credentials: {message}"),
+                    detail: format!(
+                        "the API server does not accept this worker's credentials: {message}"
+                    ),
                 };
             }
             (400 | 403 | 405 | 413 | 415 | 422, _) => Refusal::Invalid,
@@ -163,7 +165,11 @@ mod tests {
             of(status(403, "Forbidden", quota)).refusal(),
             Some(Refusal::Quota)
         );
-        let ending = status(403, "Forbidden", r#"secrets "a" is forbidden: unable to create new content in namespace x because it is being terminated"#);
+        let ending = status(
+            403,
+            "Forbidden",
+            r#"secrets "a" is forbidden: unable to create new content in namespace x because it is being terminated"#,
+        );
         assert_eq!(of(ending).refusal(), Some(Refusal::Terminating));
         let caused = serde_json::json!({
             "code": 409, "reason": "Conflict", "message": "later",
@@ -171,7 +177,8 @@ mod tests {
         });
         let caused: Status = serde_json::from_value(caused).unwrap();
         assert_eq!(of(caused).refusal(), Some(Refusal::Terminating));
-        let policy = r#"pods "a" is forbidden: violates PodSecurity "restricted:latest": host namespaces"#;
+        let policy =
+            r#"pods "a" is forbidden: violates PodSecurity "restricted:latest": host namespaces"#;
         assert_eq!(
             of(status(403, "Forbidden", policy)).refusal(),
             Some(Refusal::Invalid)

@@ -7,8 +7,8 @@ use kube::core::{ApiResource, GroupVersionKind};
 use kube::discovery::{Scope, pinned_kind};
 use tokio::sync::RwLock;
 
-use super::error::{ApiError, Refusal};
 use super::call;
+use super::error::{ApiError, Refusal};
 
 /// The kinds asked for so far.
 #[derive(Debug, Default)]
@@ -34,7 +34,9 @@ impl Kinds {
             message,
         };
         let found = match tokio::time::timeout(super::CALL, pinned_kind(client, kind)).await {
-            Ok(Err(kube::Error::Discovery(_))) => Err(refused(format!("this cluster serves no {named}"))),
+            Ok(Err(kube::Error::Discovery(_))) => {
+                Err(refused(format!("this cluster serves no {named}")))
+            }
             Ok(answer) => call(doing.clone(), std::future::ready(answer)).await,
             Err(_) => Err(ApiError::silent(doing.clone(), super::CALL)),
         };
@@ -47,7 +49,10 @@ impl Kinds {
         if capabilities.scope != Scope::Namespaced {
             return Err(refused(format!("{named} does not live in a namespace")));
         }
-        self.known.write().await.insert(kind.clone(), resource.clone());
+        self.known
+            .write()
+            .await
+            .insert(kind.clone(), resource.clone());
         Ok(resource)
     }
 }

@@ -169,7 +169,9 @@ impl Lines {
     fn take(&mut self, mut chunk: &[u8], feed: &mut impl FnMut(&[u8])) {
         while !chunk.is_empty() {
             if self.place == Place::Stamp {
-                let end = chunk.iter().position(|byte| *byte == b' ' || *byte == b'\n');
+                let end = chunk
+                    .iter()
+                    .position(|byte| *byte == b' ' || *byte == b'\n');
                 let part = &chunk[..end.unwrap_or(chunk.len())];
                 self.stamp.extend_from_slice(part);
                 chunk = &chunk[part.len()..];
@@ -195,7 +197,9 @@ impl Lines {
             .ok()
             .and_then(|text| text.parse::<Timestamp>().ok());
         match stamp {
-            Some(stamp) if self.seen.is_some_and(|seen| stamp <= seen) => self.place = Place::Repeated,
+            Some(stamp) if self.seen.is_some_and(|seen| stamp <= seen) => {
+                self.place = Place::Repeated
+            }
             Some(stamp) => {
                 self.last = Some(stamp);
                 self.place = Place::Line;
@@ -228,13 +232,18 @@ mod tests {
         String::from_utf8(out).unwrap()
     }
 
-    const FIRST: &str = "2026-07-01T12:00:00.1Z one\n2026-07-01T12:00:00.12Z two words\n2026-07-01T12:00:01Z \n";
+    const FIRST: &str =
+        "2026-07-01T12:00:00.1Z one\n2026-07-01T12:00:00.12Z two words\n2026-07-01T12:00:01Z \n";
 
     #[test]
     fn stamps_are_taken_off_however_the_log_is_cut() {
         for size in 1..FIRST.len() {
             let mut lines = Lines::default();
-            assert_eq!(read(&mut lines, FIRST, size), "one\ntwo words\n\n", "{size}");
+            assert_eq!(
+                read(&mut lines, FIRST, size),
+                "one\ntwo words\n\n",
+                "{size}"
+            );
         }
     }
 

@@ -1,0 +1,151 @@
+//! How far the test Job has come.
+
+use jiff::Timestamp;
+use k8s_openapi::api::batch::v1::JobCondition;
+use k8s_openapi::api::core::v1::{ContainerState, Pod};
+use kube::ResourceExt as _;
+
+use super::fault::{Fault, Reason};
+use super::pod::{Standing, because, containers, named, standing};
+use super::{Observed, Patience, creation, moment};
+
+/// How the tests' container ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ended {
+    pub(crate) pod: String,
+    pub(crate) exit_code: i32,
+    /// Kubernetes's word for it, `OOMKilled` for example.
+    pub(crate) reason: Option<String>,
+    pub(crate) message: Option<String>,
+    pub(crate) started_at: Option<Timestamp>,
+    pub(crate) finished_at: Option<Timestamp>,
+}
+
+/// How far the test Job has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// Its container does not run yet.
+    Waiting(Option<Timestamp>),
+    /// Its container runs in this pod.
+    Running(String),
+    /// Its container has ended.
+    Ended(Ended),
+    /// It was ended because it took too long.
+    TimedOut(String),
+    /// It did not run, or was ended from outside.
+    Broken(Box<Fault>),
+}
+
+/// What has been seen of the Job `name`, whose tests run in the container `container`.
+pub(crate) fn judge_test(
+    observed: &Observed,
+    name: &str,
+    container: &str,
+    patience: Patience,
+    now: Timestamp,
+) -> Progress {
+    let pods = observed.pods().filter(|pod| {
+        pod.owner_references()
+            .iter()
+            .any(|owner| owner.kind == "Job" && owner.name == name)
+    });
+    // backoffLimit 0 makes one pod; should there be another, the newest counts.
+    let newest = pods.max_by_key(|pod| pod.metadata.creation_timestamp.as_ref().map(moment));
+    let leaving = newest.is_some_and(|pod| pod.metadata.deletion_timestamp.is_some());
+    // A pod that is being taken away has ended for a reason that the Job knows.
+    if let Some(failed) = condition(observed, "Failed") {
+        let message = failed.message.as_deref();
+        if failed.reason.as_deref() == Some("DeadlineExceeded") {
+            return Progress::TimedOut(format!(
+                "the tests took longer than they may{}",
+                because(message)
+            ));
+        }
+        if newest.is_none() || leaving {
+            let detail = format!("the test Job failed and left no pod{}", because(message));
+            let fault = Fault::new(Reason::Evicted, detail);
+            return Progress::Broken(Box::new(
+                fault.object(format!("Job/{name}")).message(message),
+            ));
+        }
+    }
+    let Some(pod) = newest.filter(|_| !leaving) else {
+        if let Some(fault) = creation::refused(observed) {
+            return Progress::Broken(Box::new(fault));
+        }
+        return Progress::Waiting(None);
+    };
+    of_pod(pod, container, patience, now)
+}
+
+fn of_pod(pod: &Pod, container: &str, patience: Patience, now: Timestamp) -> Progress {
+    let status = containers(pod).find(|status| status.name == container);
+    let state = status.and_then(|status| status.state.as_ref());
+    if let Some(ContainerState {
+        terminated: Some(ended),
+        ..
+    }) = state
+    {
+        return Progress::Ended(Ended {
+            pod: pod.name_any(),
+            exit_code: ended.exit_code,
+            reason: ended.reason.clone(),
+            message: ended.message.clone(),
+            started_at: ended.started_at.as_ref().map(moment),
+            finished_at: ended.finished_at.as_ref().map(moment),
+        });
+    }
+    if let Some(fault) = lost(pod) {
+        return Progress::Broken(Box::new(fault));
+    }
+    if state.is_some_and(|state| state.running.is_some()) {
+        return Progress::Running(pod.name_any());
+    }
+    match standing(pod, patience, Some(Timestamp::MIN), now) {
+        Standing::Faulty(fault) => Progress::Broken(fault),
+        Standing::Underway(until) => Progress::Waiting(until),
+        Standing::Ready(_) => Progress::Waiting(None),
+    }
+}
+
+/// A pod that failed as a whole, before or without its container.
+fn lost(pod: &Pod) -> Option<Fault> {
+    let status = pod.status.as_ref()?;
+    if status.phase.as_deref() != Some("Failed") {
+        return None;
+    }
+    let failed = containers(pod).find_map(|status| {
+        let ended = status.state.as_ref()?.terminated.as_ref()?;
+        (ended.exit_code != 0).then(|| (status.name.clone(), ended))
+    });
+    if let Some((name, ended)) = failed {
+        let how = super::pod::how(ended);
+        let detail = format!("the container `{name}`, which runs before the tests, failed{how}");
+        let mut fault = Fault::new(Reason::ContainerConfig, detail)
+            .object(named(pod))
+            .message(ended.message.as_deref());
+        fault.exit_code = Some(ended.exit_code);
+        fault.container = Some(name);
+        fault.log = Some((pod.name_any(), false));
+        return Some(fault);
+    }
+    let message = status.message.as_deref();
+    let why = status.reason.as_deref().unwrap_or("Failed");
+    let detail = format!(
+        "{} was ended from outside ({why}){}",
+        named(pod),
+        because(message)
+    );
+    Some(
+        Fault::new(Reason::Evicted, detail)
+            .object(named(pod))
+            .message(message),
+    )
+}
+
+fn condition<'a>(observed: &'a Observed, kind: &str) -> Option<&'a JobCondition> {
+    let conditions = observed.job()?.status.as_ref()?.conditions.as_ref()?;
+    conditions
+        .iter()
+        .find(|condition| condition.type_ == kind && condition.status == "True")
+}
