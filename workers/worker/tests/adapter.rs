@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use maestro_protocol::error::{ErrorReported, ErrorTriaged};
 use maestro_protocol::heal::{HealApproved, HealDecision};
 use maestro_protocol::{Decoded, Message, Stream, decode_on};
-use maestro_streams::{CancellationToken, Delivery, Entry, EntryId, Handler, Inspection};
+use maestro_streams::{CancellationToken, Delivery, Entry, EntryId, Handler, Inspection, Progress};
 use maestro_worker::{Context, Outcome, Reply, Typed, Worker};
 
 /// Does what the reported message says.
@@ -31,6 +31,7 @@ impl Worker for Obedient {
             },
             "refuse" => Outcome::Refuse {
                 detail: "never".into(),
+                also: vec![Reply::new(decision("no".into()))],
             },
             "unavailable" => Outcome::Unavailable {
                 dependency: "git".into(),
@@ -80,6 +81,7 @@ async fn handle(
         entry: entry(message, fields),
         deliveries: 2,
         cancelled: CancellationToken::new(),
+        progress: Progress::recording(),
     };
     adapter().handle(delivery).await
 }
