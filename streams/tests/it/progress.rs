@@ -19,7 +19,7 @@ fn word(of: impl Into<String>) -> Vec<Outgoing> {
 }
 
 /// The state in words, for a log.
-fn told(published: Result<Published, ProgressError>) -> &'static str {
+fn told(published: &Result<Published, ProgressError>) -> &'static str {
     match published {
         Ok(Published::Now) => "now",
         Ok(Published::Already) => "already",
@@ -36,7 +36,7 @@ fn speaker(log: &Log, release: &Arc<Notify>) -> By {
     by(move |delivery| {
         let (log, release) = (log.clone(), release.clone());
         async move {
-            log.note(told(delivery.publish("begun", word("begun")).await));
+            log.note(told(&delivery.publish("begun", word("begun")).await));
             release.notified().await;
             done(&delivery)
         }
@@ -97,7 +97,7 @@ async fn a_message_that_is_delivered_again_does_not_publish_it_again() {
             let log = log.clone();
             async move {
                 for key in ["one", "two"] {
-                    log.note(told(delivery.publish(key, word(key)).await));
+                    log.note(told(&delivery.publish(key, word(key)).await));
                 }
                 if delivery.deliveries == 1 {
                     return Outcome::Retry {
@@ -105,7 +105,7 @@ async fn a_message_that_is_delivered_again_does_not_publish_it_again() {
                         after: Some(Duration::from_millis(1)),
                     };
                 }
-                log.note(told(delivery.publish("three", word("three")).await));
+                log.note(told(&delivery.publish("three", word("three")).await));
                 done(&delivery)
             }
         })
@@ -152,7 +152,7 @@ async fn a_worker_that_lost_the_message_publishes_nothing_and_is_told() {
             async move {
                 log.note("begun");
                 release.notified().await;
-                log.note(told(delivery.publish("k", word("late")).await));
+                log.note(told(&delivery.publish("k", word("late")).await));
                 done(&delivery)
             }
         })
@@ -202,8 +202,8 @@ async fn a_full_memory_delays_it_and_leaves_nothing_half_done() {
             async move {
                 log.note("begun");
                 release.notified().await;
-                log.note(told(delivery.publish("k", pair("one")).await));
-                log.note(told(delivery.publish("k", pair("other")).await));
+                log.note(told(&delivery.publish("k", pair("one")).await));
+                log.note(told(&delivery.publish("k", pair("other")).await));
                 done(&delivery)
             }
         })
@@ -252,9 +252,9 @@ async fn what_redis_or_a_reader_would_never_take_is_an_error_and_leaves_the_key_
                     Outgoing::new("results"),
                     Outgoing::new("{results}").field("of", "it"),
                 ] {
-                    log.note(told(delivery.publish("k", with(bad)).await));
+                    log.note(told(&delivery.publish("k", with(bad)).await));
                 }
-                log.note(told(delivery.publish("k", word("good")).await));
+                log.note(told(&delivery.publish("k", word("good")).await));
                 done(&delivery)
             }
         })
@@ -343,9 +343,9 @@ async fn a_key_that_two_messages_share_is_published_by_one_of_them_in_whichever_
             async move {
                 together.wait().await;
                 let of = id(&delivery.entry.fields);
-                log.note(told(delivery.publish("uid 7", word("gone")).await));
+                log.note(told(&delivery.publish("uid 7", word("gone")).await));
                 log.note(told(
-                    delivery.publish(&format!("{of} own"), word("own")).await,
+                    &delivery.publish(&format!("{of} own"), word("own")).await,
                 ));
                 Outcome::Done(Vec::new())
             }
@@ -377,7 +377,7 @@ async fn it_is_published_while_the_worker_finishes_within_its_grace_period() {
             async move {
                 log.note("begun");
                 release.notified().await;
-                log.note(told(delivery.publish("k", word("last")).await));
+                log.note(told(&delivery.publish("k", word("last")).await));
                 done(&delivery)
             }
         })
@@ -430,10 +430,10 @@ async fn a_handler_that_publishes_can_be_tested_without_a_server() {
     };
     handler.handle(delivery.clone()).await;
     let again = delivery.publish("begun", word("again")).await;
-    assert_eq!(told(again), "already");
+    assert_eq!(told(&again), "already");
     let recorded = delivery.progress.recorded();
     assert_eq!(recorded, [("begun".to_owned(), word("begun"))]);
     delivery.cancelled.cancel();
     let lost = delivery.publish("ended", word("ended")).await;
-    assert_eq!(told(lost), "lost");
+    assert_eq!(told(&lost), "lost");
 }
