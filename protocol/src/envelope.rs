@@ -1,5 +1,7 @@
 //! The `CloudEvents` 1.0 attributes that travel beside a payload, one stream entry field each.
 
+use std::fmt::Display;
+
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
@@ -47,17 +49,17 @@ pub struct Envelope {
 }
 
 impl Envelope {
-    /// The envelope of message number `number` that `worker` says because of `cause`.
+    /// The envelope of what `worker` says because of `cause`: the reply with this number, or what it says under this key before.
     ///
-    /// Its id is `<cause id>/<number>`, so that saying it again says the same message again. An id is
+    /// Its id is `<cause id>/<part>`, so that saying it again says the same message again. An id is
     /// unique only for its source, so the source of the cause goes, hashed, into the new source: two
     /// producers that both count from 1 do not shadow one another further down. Correlation, trace
     /// context, partition key and unknown fields are carried on; `expirytime` and `notbefore` are not,
     /// because they are said of the cause alone.
     #[must_use]
-    pub fn caused_by(cause: &Self, number: usize, worker: &str, now: Timestamp) -> Self {
+    pub fn caused_by(cause: &Self, part: impl Display, worker: &str, now: Timestamp) -> Self {
         Self {
-            id: cause.id.as_ref().map(|id| format!("{id}/{number}")),
+            id: cause.id.as_ref().map(|id| format!("{id}/{part}")),
             source: Some(match &cause.source {
                 None => format!("maestro/{worker}"),
                 Some(source) => format!("maestro/{worker}?for={}", source_hash(source)),
@@ -77,6 +79,17 @@ impl Envelope {
                 .filter(|(name, _)| !is_of_one_message(name))
                 .cloned()
                 .collect(),
+        }
+    }
+
+    /// The envelope of what `worker` says once, whichever message it noticed it with: the id is the key, and no cause
+    /// has a part in the source. The rest is as [`Envelope::caused_by`] has it, of the cause that came first.
+    #[must_use]
+    pub fn said_once(cause: &Self, key: String, worker: &str, now: Timestamp) -> Self {
+        Self {
+            source: Some(format!("maestro/{worker}?once")),
+            id: Some(key),
+            ..Self::caused_by(cause, "", worker, now)
         }
     }
 
@@ -233,6 +246,22 @@ mod tests {
         };
         assert_ne!(said_by("a"), said_by("b"));
         assert_eq!(said_by("a"), said_by("a"));
+    }
+
+    #[test]
+    fn what_is_said_once_is_the_same_message_whatever_it_was_noticed_with() {
+        let said_with = |id: &str, source: Option<&str>| {
+            let cause = Envelope {
+                id: Some(id.into()),
+                source: source.map(Into::into),
+                ..Envelope::default()
+            };
+            Envelope::said_once(&cause, "uid 7".into(), "cleanup", Timestamp::UNIX_EPOCH)
+        };
+        let (one, other) = (said_with("a", Some("ci")), said_with("b", None));
+        assert_eq!((&one.source, &one.id), (&other.source, &other.id));
+        assert_eq!(one.id.as_deref(), Some("uid 7"));
+        assert_eq!(one.causationid.as_deref(), Some("a"));
     }
 
     #[test]

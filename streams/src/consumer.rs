@@ -15,6 +15,7 @@ mod fence;
 mod meters;
 mod name;
 mod pace;
+mod progress;
 mod pulse;
 mod rate;
 mod reader;
@@ -24,6 +25,7 @@ mod turnstile;
 mod upkeep;
 mod work;
 
+pub use progress::{Progress, ProgressError, Published};
 pub use pulse::Pulse;
 
 /// Handles the messages of one stream for one group, each exactly once in effect, until it is told to stop.

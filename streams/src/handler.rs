@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::{Entry, Outcome};
+use crate::{Entry, Outcome, Progress};
 
 /// A message in the hands of a handler.
 #[derive(Debug, Clone)]
@@ -18,6 +18,8 @@ pub struct Delivery {
     /// Fires when the work has become pointless: the lease was lost to another worker, or this one ends and its grace
     /// period is over. An outcome returned afterwards changes nothing.
     pub cancelled: CancellationToken,
+    /// What [`Delivery::publish`] publishes through; [`Progress::recording`] in tests.
+    pub progress: Progress,
 }
 
 /// A cheap look at an entry before it is handled, without waiting for anything.
@@ -74,7 +76,8 @@ impl Inspection {
     }
 }
 
-/// What a consumer does with messages. It publishes nothing by itself and holds no connection: it returns an [`Outcome`].
+/// What a consumer does with messages. It holds no connection: it returns an [`Outcome`], and what readers must hear earlier it hands to
+/// [`Delivery::publish`].
 ///
 /// A handler that panics is taken for one that asked to be retried.
 pub trait Handler: Send + Sync + 'static {

@@ -25,7 +25,7 @@ mod tally;
 pub use admin::{Admin, ConsumerStatus, DeadEntry, GroupStatus, LaneStatus, StreamStatus};
 pub use clock::{Clock, SystemClock};
 pub use config::{CheckFirst, ConsumerConfig, RateLimit};
-pub use consumer::{Consumer, Pulse};
+pub use consumer::{Consumer, Progress, ProgressError, Published, Pulse};
 pub use endpoint::{Endpoint, InvalidUrl};
 pub use entry::{Entry, EntryId, InvalidEntryId};
 pub use error::Error;

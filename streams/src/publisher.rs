@@ -1,8 +1,10 @@
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use redis::{Cmd, Pipeline, Value};
+use redis::{Cmd, Pipeline, RedisResult, Value};
 
+use crate::link::Link;
 use crate::pool::Pool;
 use crate::script::APPEND;
 use crate::{Endpoint, EntryId, Error, Keys, Outgoing, reply};
@@ -140,6 +142,22 @@ pub(crate) fn append(pipeline: &mut Pipeline, key: &str, message: &Outgoing) {
     for (name, value) in &message.fields {
         command.arg(name.as_ref()).arg(value.as_ref());
     }
+}
+
+/// Appends messages of at most [`MAX_FIELDS`] fields to their keys, with one command for each key.
+pub(crate) async fn append_to_each<'a>(
+    link: &mut Link,
+    messages: impl IntoIterator<Item = &'a (String, Outgoing)>,
+) -> RedisResult<()> {
+    let mut of_key: BTreeMap<&str, Vec<&Outgoing>> = BTreeMap::new();
+    for (key, message) in messages {
+        of_key.entry(key).or_default().push(message);
+    }
+    for (key, messages) in of_key {
+        let call = append_together(key, messages);
+        APPEND.run(link, &call).await?;
+    }
+    Ok(())
 }
 
 /// One command for messages of at most [`MAX_FIELDS`] fields each.

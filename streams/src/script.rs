@@ -19,6 +19,8 @@ macro_rules! lua {
 
 lua!(/// Commits a batch of outcomes.
     COMMIT, "turn.lua", "commit.lua");
+lua!(/// Publishes what a handler says before it is done.
+    PROGRESS, "progress.lua");
 lua!(/// Appends messages to one stream of a cluster.
     APPEND, "append.lua");
 lua!(/// Renews leases, recovers, moves back what is due, and takes over.

@@ -5,8 +5,8 @@ use redis::{Cmd, Pipeline, RedisResult};
 use super::call::Before;
 use super::work::{Finished, Resolution};
 use crate::link::Link;
-use crate::publisher::{MAX_FIELDS, append, append_together};
-use crate::script::{APPEND, COMMIT};
+use crate::publisher::{MAX_FIELDS, append, append_to_each};
+use crate::script::COMMIT;
 use crate::{ConsumerConfig, Entry, EntryId, Keys, Outgoing, reply};
 
 /// Enough bytes for one commit; larger ones would keep Redis from its other clients for milliseconds.
@@ -143,15 +143,7 @@ impl Batch {
             append(&mut pipeline, key, message);
             pipeline.exec_async(link).await?;
         }
-        let mut keys: Vec<&str> = few.iter().map(|(key, _)| key.as_str()).collect();
-        keys.sort_unstable();
-        keys.dedup();
-        for wanted in keys {
-            let of_key = few.iter().filter(|(key, _)| key == wanted);
-            let call = append_together(wanted, of_key.map(|(_, message)| message));
-            APPEND.run(link, &call).await?;
-        }
-        Ok(())
+        append_to_each(link, few).await
     }
 }
 

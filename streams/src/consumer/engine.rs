@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use redis::{ErrorKind, RedisError, RedisResult};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -19,6 +19,7 @@ use super::breaker::{Breaker, State};
 use super::fence::Fence;
 use super::meters::Meters;
 use super::pace::Pace;
+use super::progress::Line;
 use super::reader::{Event, Reader};
 use super::slots::Slots;
 use super::turn::Turn;
@@ -99,6 +100,9 @@ struct Engine<H> {
     finished: Vec<Finished>,
 
     link: Option<Link>,
+    /// The same for handlers that publish before they are done.
+    links: watch::Sender<Option<Link>>,
+    line: Arc<Line>,
     connecting: Doing<(Link, Option<String>)>,
     asking: Doing<Asked>,
     checking: Doing<(Vec<Work>, RedisResult<Vec<bool>>)>,
@@ -215,6 +219,13 @@ async fn run_lane<H: Handler>(
         epoch: fence.epoch(),
     };
     tracing::info!(stream = %keys.name(), group = %config.group, consumer = %name, %endpoint, "consuming");
+    let (links, seen) = watch::channel(Some(link.clone()));
+    let progress = Line::new(
+        seen,
+        (&config, &keys, &name),
+        endpoint.is_cluster(),
+        meters.progress.clone(),
+    );
     let now = Instant::now();
     let mut engine = Engine {
         breaker: Breaker::new(config.breaker_base, config.breaker_cap),
@@ -239,6 +250,8 @@ async fn run_lane<H: Handler>(
         running: JoinSet::new(),
         finished: Vec::new(),
         link: Some(link),
+        links,
+        line: Arc::new(progress),
         connecting: None,
         asking: None,
         checking: None,
@@ -428,7 +441,7 @@ async fn doing<T>(doing: &mut Doing<T>) -> T {
 }
 
 /// Whether an error says "not now" rather than "never".
-fn is_passing(error: &str) -> bool {
+pub(super) fn is_passing(error: &str) -> bool {
     let code = error.split([' ', ':']).next().unwrap_or("");
     matches!(
         code,

@@ -12,6 +12,8 @@ pub(super) struct Meters {
     pub(super) fenced: Counter,
     /// Messages whose key had taken effect before.
     pub(super) duplicates: Counter,
+    /// Times that a handler published something before it was done.
+    pub(super) progress: Counter,
     /// Messages put back for another delivery.
     pub(super) retried: Counter,
     /// Messages put back without counting a delivery.
@@ -55,6 +57,7 @@ impl Meters {
             committed: counter!("streams_committed_total", labels.clone()),
             fenced: counter!("streams_fenced_total", labels.clone()),
             duplicates: counter!("streams_duplicates_total", labels.clone()),
+            progress: counter!("streams_progress_total", labels.clone()),
             retried: counter!("streams_retried_total", labels.clone()),
             returned: counter!("streams_returned_total", labels.clone()),
             dead: counter!("streams_dead_total", labels.clone()),

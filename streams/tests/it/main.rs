@@ -12,6 +12,7 @@ mod nodes;
 mod operator;
 mod order;
 mod outage;
+mod progress;
 mod rate;
 mod retry;
 mod rig;

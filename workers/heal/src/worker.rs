@@ -38,7 +38,7 @@ impl Worker for HealWorker {
                     None => reply,
                 }])
             }
-            Err(HealError::Refused(detail)) => Outcome::Refuse { detail },
+            Err(HealError::Refused(detail)) => Outcome::refuse(detail),
             Err(HealError::Unavailable { dependency, detail }) => {
                 Outcome::Unavailable { dependency, detail }
             }

@@ -1,7 +1,8 @@
 //! What every worker is: a function from a typed message to an outcome, and its adapter to a stream.
 //!
 //! A [`Worker`] handles the messages of one stream. It holds no connection: it is given a
-//! [`Decoded`](maestro_protocol::Decoded) message and a [`Context`], and returns an [`Outcome`]. [`Typed`] makes of it
+//! [`Decoded`](maestro_protocol::Decoded) message and a [`Context`], and returns an [`Outcome`]; what readers must hear earlier it says
+//! through the context. [`Typed`] makes of it
 //! a handler that the stream runtime can run.
 
 mod clock;
@@ -10,12 +11,14 @@ mod outcome;
 mod reply;
 mod typed;
 mod unwind;
+mod voice;
 
 pub use clock::{Clock, SystemClock};
 pub use context::Context;
 pub use outcome::Outcome;
 pub use reply::Reply;
 pub use typed::Typed;
+pub use voice::Unsaid;
 
 use std::future::Future;
 

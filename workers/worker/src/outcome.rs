@@ -16,6 +16,9 @@ pub enum Outcome {
     Refuse {
         /// Why, and what its producer can do, one sentence.
         detail: String,
+        /// What is said in the same step, a result that says so for example. Their ids are `<cause id>/refused.<n>`, from 0: if the dead
+        /// letter is replayed, its replies are other messages.
+        also: Vec<Reply>,
     },
     /// Something that the worker needs is down. The message waits without spending a delivery.
     Unavailable {
@@ -24,4 +27,14 @@ pub enum Outcome {
         /// How that showed, one sentence.
         detail: String,
     },
+}
+
+impl Outcome {
+    /// A refusal with nothing else to say.
+    pub fn refuse(detail: impl Into<String>) -> Self {
+        Self::Refuse {
+            detail: detail.into(),
+            also: Vec::new(),
+        }
+    }
 }

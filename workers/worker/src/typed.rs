@@ -1,19 +1,20 @@
 //! The adapter from a [`Worker`] to a handler of the stream runtime.
 
-use std::fmt;
+use std::fmt::{self, Display};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use maestro_protocol::{DeadReason, Decoded, Envelope, Inbound, Refusal, decode_as};
 use maestro_streams::{DeadLetter, Delivery, Entry, Handler, Inspection, Outgoing};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::Worker;
 use crate::clock::{Clock, SystemClock};
 use crate::context::Context;
 use crate::outcome::Outcome;
-use crate::reply::Reply;
+use crate::reply::{Reply, named};
 use crate::unwind::caught;
+use crate::voice::Live;
 
 /// A worker as a handler of the stream runtime: it decodes what comes in, derives the envelopes of what goes
 /// out, and writes one log line for each message.
@@ -60,9 +61,9 @@ impl<W: Worker> Typed<W> {
     ) -> (maestro_streams::Outcome, Said) {
         match outcome {
             Outcome::Done(replies) => {
-                match outgoing::<W>(cause, &replies, self.clock.now(), urgent) {
+                match outgoing::<W, _>(cause, &replies, |n| n, self.clock.now(), urgent) {
                     Ok(outgoing) => {
-                        let said = Said::new("done", replies_named(&replies));
+                        let said = Said::new("done", named(&replies));
                         (maestro_streams::Outcome::Done(outgoing), said)
                     }
                     Err(refusal) => {
@@ -70,11 +71,21 @@ impl<W: Worker> Typed<W> {
                             "the {} worker's answer cannot be published: {refusal}",
                             W::NAME
                         );
-                        refused(detail)
+                        refused(detail, Vec::new())
                     }
                 }
             }
-            Outcome::Refuse { detail } => refused(detail),
+            Outcome::Refuse { detail, also } => {
+                let part = |number| format!("refused.{number}");
+                let now = self.clock.now();
+                let also = outgoing::<W, _>(cause, &also, part, now, urgent);
+                let also = also.unwrap_or_else(|refusal| {
+                    // It is set aside all the same: its producer must hear of that at least.
+                    error!(worker = W::NAME, detail = %refusal, "what goes with a refusal cannot be published");
+                    Vec::new()
+                });
+                refused(detail, also)
+            }
             Outcome::Retry { reason } => {
                 let said = Said::new("retry", reason.clone());
                 (
@@ -108,25 +119,22 @@ impl Said {
     }
 }
 
-fn refused(detail: String) -> (maestro_streams::Outcome, Said) {
-    let letter = DeadLetter::new(DeadReason::Refused.name(), detail.clone());
+fn refused(detail: String, also: Vec<Outgoing>) -> (maestro_streams::Outcome, Said) {
+    let letter = DeadLetter {
+        also,
+        ..DeadLetter::new(DeadReason::Refused.name(), detail.clone())
+    };
     (
         maestro_streams::Outcome::Dead(letter),
         Said::new("refused", detail),
     )
 }
 
-fn replies_named(replies: &[Reply]) -> String {
-    let names: Vec<&str> = replies
-        .iter()
-        .map(|reply| reply.message().type_name())
-        .collect();
-    names.join(", ")
-}
-
-fn outgoing<W: Worker>(
+/// The replies as the runtime publishes them; `part` names each one within its id.
+fn outgoing<W: Worker, P: Display>(
     cause: &Envelope,
     replies: &[Reply],
+    part: impl Fn(usize) -> P,
     now: Timestamp,
     urgent: bool,
 ) -> Result<Vec<Outgoing>, Refusal> {
@@ -134,17 +142,8 @@ fn outgoing<W: Worker>(
         .iter()
         .enumerate()
         .map(|(number, reply)| {
-            let (stream, fields) = reply.encode(cause, number, W::NAME, now)?;
-            let fields = fields
-                .into_iter()
-                .map(|(name, value)| (name.into(), value.into()))
-                .collect();
-            Ok(Outgoing {
-                stream: stream.name().to_owned(),
-                fields,
-                // What an urgent message brings about is urgent too, where a worker reads it.
-                urgent: urgent && stream.group().is_some(),
-            })
+            let envelope = Envelope::caused_by(cause, part(number), W::NAME, now);
+            reply.outgoing(envelope, urgent)
         })
         .collect()
 }
@@ -152,7 +151,7 @@ fn outgoing<W: Worker>(
 /// What makes a message the same as another: its source and its id. Ids are unique for their source only.
 ///
 /// Read from the fields as they are, so that a message that is set aside leaves its mark like any other.
-fn deduplication_key(entry: &Entry) -> Option<String> {
+pub(crate) fn deduplication_key(entry: &Entry) -> Option<String> {
     let id = entry.fields.get_str("id").filter(|id| !id.is_empty())?;
     let source = entry.fields.get_str("source").unwrap_or_default();
     // Neither can be mistaken for a part of the other: the length of the source stands before it.
@@ -190,19 +189,21 @@ impl<W: Worker> Handler for Typed<W> {
         if message.envelope.id.is_none() {
             message.envelope.id = Some(delivery.entry.id.to_string());
         }
-        let cause = message.envelope.clone();
-        let context = Context::new(
-            Arc::clone(&self.clock),
-            delivery.cancelled,
-            delivery.deliveries.into(),
-        );
+        let (urgent, deliveries) = (delivery.urgent, delivery.deliveries);
+        let live = Arc::new(Live {
+            cause: message.envelope.clone(),
+            worker: W::NAME,
+            delivery,
+        });
+        let cause = &live.cause;
+        let context = Context::live(Arc::clone(&self.clock), Arc::clone(&live));
         let outcome = match caught(self.worker.handle(message, context)).await {
             Ok(outcome) => outcome,
             Err(panic) => Outcome::Retry {
                 reason: format!("the {} worker panicked: {panic}", W::NAME),
             },
         };
-        let (outcome, said) = self.commit(&cause, outcome, delivery.urgent);
+        let (outcome, said) = self.commit(cause, outcome, urgent);
         let id = cause.id.as_deref().unwrap_or_default();
         let correlation = cause.correlation().unwrap_or_default();
         let ms = self.clock.now().duration_since(started).as_millis();
@@ -218,7 +219,7 @@ impl<W: Worker> Handler for Typed<W> {
                 correlation,
                 outcome = word,
                 detail,
-                delivery.deliveries,
+                deliveries,
                 ms,
                 "handled"
             );
@@ -229,7 +230,7 @@ impl<W: Worker> Handler for Typed<W> {
                 correlation,
                 outcome = word,
                 detail,
-                delivery.deliveries,
+                deliveries,
                 ms,
                 "handled"
             );

@@ -6,8 +6,10 @@ use jiff::Timestamp;
 use maestro_protocol::error::{ErrorReported, ErrorTriaged};
 use maestro_protocol::heal::{HealApproved, HealDecision};
 use maestro_protocol::{Decoded, Message, Stream, decode_on};
-use maestro_streams::{CancellationToken, Delivery, Entry, EntryId, Handler, Inspection};
-use maestro_worker::{Context, Outcome, Reply, Typed, Worker};
+use maestro_streams::{
+    CancellationToken, Delivery, Entry, EntryId, Handler, Inspection, Outgoing, Progress,
+};
+use maestro_worker::{Context, Outcome, Reply, Typed, Unsaid, Worker};
 
 /// Does what the reported message says.
 struct Obedient;
@@ -16,7 +18,7 @@ impl Worker for Obedient {
     type Message = ErrorReported;
     const NAME: &'static str = "triage";
 
-    async fn handle(&self, message: Decoded<ErrorReported>, _: Context) -> Outcome {
+    async fn handle(&self, message: Decoded<ErrorReported>, context: Context) -> Outcome {
         let decision = |reason: String| {
             HealApproved(HealDecision {
                 heal: "h".into(),
@@ -31,10 +33,19 @@ impl Worker for Obedient {
             },
             "refuse" => Outcome::Refuse {
                 detail: "never".into(),
+                also: vec![Reply::new(decision("no".into()))],
             },
             "unavailable" => Outcome::Unavailable {
                 dependency: "git".into(),
                 detail: "no route".into(),
+            },
+            "talk" => match talk(&context, decision).await {
+                Ok(()) => Outcome::Done(vec![Reply::new(decision("end".into()))]),
+                Err(unsaid) => unsaid.into(),
+            },
+            "mumble" => match context.say("1", Reply::new(decision("x".into()))).await {
+                Ok(()) => Outcome::Done(Vec::new()),
+                Err(unsaid) => unsaid.into(),
             },
             "long" => Outcome::Done(vec![Reply::new(decision("x".repeat(2_000_000)))]),
             _ => Outcome::Done(vec![
@@ -45,6 +56,15 @@ impl Worker for Obedient {
             ]),
         }
     }
+}
+
+async fn talk(context: &Context, word: fn(String) -> HealApproved) -> Result<(), Unsaid> {
+    let word = |text: &str| Reply::new(word(text.to_owned()));
+    context.say("begun", word("begun")).await?;
+    context
+        .say_all("parts", vec![word("one"), word("two")])
+        .await?;
+    context.say_once("uid 7 is gone", word("gone")).await
 }
 
 fn now() -> Timestamp {
@@ -70,24 +90,32 @@ fn entry(message: &str, fields: &[(&'static str, &'static str)]) -> Entry {
     }
 }
 
-async fn handle(
-    message: &str,
-    fields: &[(&'static str, &'static str)],
-) -> maestro_streams::Outcome {
-    let delivery = Delivery {
+fn delivery(message: &str, fields: &[(&'static str, &'static str)]) -> Delivery {
+    Delivery {
         stream: "automation:errors".into(),
         urgent: false,
         entry: entry(message, fields),
         deliveries: 2,
         cancelled: CancellationToken::new(),
-    };
-    adapter().handle(delivery).await
+        progress: Progress::recording(),
+    }
+}
+
+async fn handle(
+    message: &str,
+    fields: &[(&'static str, &'static str)],
+) -> maestro_streams::Outcome {
+    adapter().handle(delivery(message, fields)).await
 }
 
 fn replies(outcome: maestro_streams::Outcome) -> Vec<Decoded<Message>> {
     let maestro_streams::Outcome::Done(outgoing) = outcome else {
         panic!("{outcome:?}")
     };
+    decoded(&outgoing)
+}
+
+fn decoded(outgoing: &[Outgoing]) -> Vec<Decoded<Message>> {
     outgoing
         .iter()
         .map(|outgoing| {
@@ -160,9 +188,13 @@ async fn every_outcome_has_its_counterpart() {
     assert!(
         matches!(handle("retry", &[]).await, Runtime::Retry { reason, .. } if reason == "busy")
     );
-    assert!(
-        matches!(handle("refuse", &[]).await, Runtime::Dead(letter) if letter.reason == "refused" && letter.detail == "never")
-    );
+    let Runtime::Dead(letter) = handle("refuse", &[("id", "a")]).await else {
+        panic!("not refused")
+    };
+    assert_eq!((&*letter.reason, &*letter.detail), ("refused", "never"));
+    let also = decoded(&letter.also);
+    assert_eq!(also[0].envelope.id.as_deref(), Some("a/refused.0"));
+    assert_eq!(also[0].envelope.causationid.as_deref(), Some("a"));
     assert!(
         matches!(handle("unavailable", &[]).await, Runtime::Unavailable { dependency, .. } if dependency == "git")
     );
@@ -227,13 +259,118 @@ fn what_is_refused_expired_or_not_yet_due_is_seen_before_it_is_handled() {
 }
 
 #[tokio::test]
-async fn a_handler_needs_no_adapter_to_be_tested() {
-    let fields = entry("retry", &[]).fields;
+async fn what_is_said_before_the_end_is_derived_from_its_cause_like_a_reply() {
+    let given = [("id", "a"), ("source", "ci"), ("subject", "s")];
+    let delivery = delivery("talk", &given);
+    let end = replies(adapter().handle(delivery.clone()).await);
+    let recorded = delivery.progress.recorded();
+    let said: Vec<_> = recorded.iter().flat_map(|(_, of)| decoded(of)).collect();
+    let id = |said: &Decoded<Message>| said.envelope.id.clone().unwrap_or_default();
+    let ids: Vec<_> = said.iter().map(id).collect();
+    assert_eq!(ids, ["a/begun", "a/parts.0", "a/parts.1", "uid 7 is gone"]);
+    assert_eq!(id(&end[0]), "a/0");
+    for said in &said {
+        assert_eq!(said.envelope.causationid.as_deref(), Some("a"));
+        assert_eq!(said.envelope.subject.as_deref(), Some("s"));
+        assert_eq!(said.envelope.time, Some(now()));
+    }
+    assert_eq!(said[0].envelope.source, end[0].envelope.source);
+    assert_eq!(
+        said[3].envelope.source.as_deref(),
+        Some("maestro/triage?once")
+    );
+}
+
+#[tokio::test]
+async fn keys_belong_to_one_message_of_one_source_in_one_lane_except_those_of_all() {
+    let keys = async |urgent: bool, fields: &[(&'static str, &'static str)]| {
+        let delivery = Delivery {
+            urgent,
+            ..delivery("talk", fields)
+        };
+        drop(adapter().handle(delivery.clone()).await);
+        let recorded = delivery.progress.recorded().into_iter();
+        recorded.map(|(key, _)| key).collect::<Vec<_>>()
+    };
+    let base = keys(false, &[("id", "a"), ("source", "ci")]).await;
+    // The same message in the other lane is the same.
+    assert_eq!(keys(true, &[("id", "a"), ("source", "ci")]).await, base);
+    let mut seen = vec![base.clone()];
+    for (urgent, fields) in [
+        (false, &[("id", "b"), ("source", "ci")][..]),
+        (false, &[("id", "a"), ("source", "ci2")]),
+        (false, &[("id", "a")]),
+        (false, &[]),
+        // Two lanes count their entries each for itself.
+        (true, &[]),
+    ] {
+        let keys = keys(urgent, fields).await;
+        assert_eq!(keys[2], base[2]);
+        for other in &seen {
+            assert!(keys[..2].iter().all(|key| !other.contains(key)), "{keys:?}");
+        }
+        seen.push(keys);
+    }
+}
+
+#[tokio::test]
+async fn a_worker_that_is_told_to_stop_says_nothing_more() {
+    let delivery = delivery("talk", &[("id", "a")]);
+    delivery.cancelled.cancel();
+    let outcome = adapter().handle(delivery.clone()).await;
+    assert!(matches!(outcome, maestro_streams::Outcome::Retry { .. }));
+    assert_eq!(delivery.progress.recorded(), []);
+}
+
+#[tokio::test]
+async fn a_key_that_could_be_taken_for_a_replys_number_is_refused() {
+    let maestro_streams::Outcome::Dead(letter) = handle("mumble", &[]).await else {
+        panic!("said")
+    };
+    assert_eq!(
+        letter.detail,
+        "what was to be said cannot be published: its key must be a word that begins with a letter and contains no `/`, and has at most 256 bytes, but it is \"1\""
+    );
+}
+
+fn report(message: &str) -> Decoded<ErrorReported> {
+    let fields = entry(message, &[]).fields;
     let fields = fields
         .iter()
         .map(|(name, value)| (name.as_ref(), value.as_ref()));
-    let message = maestro_protocol::decode_as(fields).expect("a report");
-    let outcome = Obedient.handle(message, Context::at(now())).await;
+    maestro_protocol::decode_as(fields).expect("a report")
+}
+
+#[tokio::test]
+async fn a_test_reads_what_was_said_once_for_each_key_and_message() {
+    let context = Context::at(now());
+    let keys = |context: &Context| {
+        let said = context.said().into_iter();
+        said.map(|(key, _)| key).collect::<Vec<_>>()
+    };
+    drop(Obedient.handle(report("talk"), context.clone()).await);
+    assert_eq!(keys(&context), ["begun", "parts", "parts", "uid 7 is gone"]);
+    drop(Obedient.handle(report("talk"), context.clone()).await);
+    assert_eq!(keys(&context).len(), 4);
+    drop(Obedient.handle(report("talk"), context.another()).await);
+    assert_eq!(keys(&context)[4..], ["begun", "parts", "parts"]);
+    let long = "x".repeat(2_000_000);
+    let unfit = HealDecision {
+        heal: "h".into(),
+        by: "ada".into(),
+        reason: Some(long),
+    };
+    let unsaid = context.say("long", Reply::new(HealApproved(unfit))).await;
+    assert!(matches!(unsaid, Err(Unsaid::Unfit { .. })), "{unsaid:?}");
+    context.cancelled().cancel();
+    let outcome = Obedient.handle(report("talk"), context.clone()).await;
+    assert!(matches!(outcome, Outcome::Retry { .. }));
+    assert_eq!(keys(&context).len(), 7);
+}
+
+#[tokio::test]
+async fn a_handler_needs_no_adapter_to_be_tested() {
+    let outcome = Obedient.handle(report("retry"), Context::at(now())).await;
     assert_eq!(
         outcome,
         Outcome::Retry {

@@ -14,14 +14,14 @@ impl<H: Handler> Engine<H> {
             self.ask_for_another_master(error);
         } else if is_refusal(error) {
             tracing::error!(stream = %self.keys.name(), endpoint = %self.endpoint, %error, "Redis refused a command");
-        } else if self.link.take().is_some() {
+        } else if self.drop_link() {
             tracing::warn!(stream = %self.keys.name(), endpoint = %self.endpoint, %error, "a command failed; reconnecting");
         }
     }
 
     /// A master without replicas may be one that was replaced and does not know it yet.
     fn ask_for_another_master(&mut self, error: &RedisError) {
-        if self.link.take().is_some() && self.connecting.is_none() {
+        if self.drop_link() && self.connecting.is_none() {
             tracing::warn!(stream = %self.keys.name(), endpoint = %self.endpoint, %error, "the master takes no writes; asking the Sentinels again");
             let again = self.reopen();
             self.connecting = Some(Box::pin(async move {
@@ -29,6 +29,11 @@ impl<H: Handler> Engine<H> {
                 again.await
             }));
         }
+    }
+
+    fn drop_link(&mut self) -> bool {
+        self.links.send_replace(None);
+        self.link.take().is_some()
     }
 
     pub(super) fn reconnect(&mut self) {
@@ -46,6 +51,7 @@ impl<H: Handler> Engine<H> {
     }
 
     pub(super) fn connected(&mut self, link: Link, created: Option<String>) {
+        self.links.send_replace(Some(link.clone()));
         self.link = Some(link);
         self.meters.reconnects.increment(1);
         if let Some(from) = created {

@@ -14,7 +14,7 @@ use crate::consumer::attempt::{Attempt, Ended};
 use crate::consumer::breaker::State;
 use crate::consumer::work::{Finished, Resolution, Work};
 use crate::publisher::check;
-use crate::{DeadLetter, Delivery, Error, Handler, Keys, Outcome, Outgoing};
+use crate::{DeadLetter, Delivery, Error, Handler, Keys, Outcome, Outgoing, Progress};
 
 impl<H: Handler> Engine<H> {
     pub(super) fn start(&mut self) -> bool {
@@ -98,6 +98,7 @@ impl<H: Handler> Engine<H> {
             entry: work.entry.clone(),
             deliveries: work.deliveries,
             cancelled,
+            progress: Progress::new(self.line.clone(), work.id),
         };
         let handler = self.handler.clone();
         let mut attempt = Attempt::new(async move { handler.handle(delivery).await });
