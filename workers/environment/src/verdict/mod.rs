@@ -9,6 +9,9 @@ mod observed;
 mod pod;
 mod workload;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use fault::{Fault, Reason};
 pub(crate) use job::{Ended, Progress, judge_test};
 pub(crate) use observed::Observed;

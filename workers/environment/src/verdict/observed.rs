@@ -100,6 +100,16 @@ impl Observed {
         self.warnings.objects.values()
     }
 
+    /// Whether it looks as if the namespace were being taken away.
+    pub(crate) fn seems_to_leave(&self) -> bool {
+        let leaves = |pod: &Pod| pod.metadata.deletion_timestamp.is_some();
+        let says_so = |warning: &Warning| {
+            let message = warning.message.as_deref().unwrap_or_default();
+            message.contains("because it is being terminated")
+        };
+        self.pods().any(leaves) || self.warnings().any(says_so)
+    }
+
     /// The Job.
     pub(crate) fn job(&self) -> Option<&Job> {
         self.jobs.objects.values().next()

@@ -27,6 +27,9 @@ pub(super) struct File {
     pub(super) delivery: Delivery,
     pub(super) triage: Triage,
     pub(super) heal: Heal,
+    pub(super) kubernetes: Kubernetes,
+    pub(super) provision: Provision,
+    pub(super) cleanup: Cleanup,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -83,6 +86,39 @@ pub(super) struct Heal {
     pub(super) sandbox: Given<Sandbox>,
     pub(super) index: Given<String>,
     pub(super) time_limit: Given<Span>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Kubernetes {
+    pub(super) kubeconfig: Given<PathBuf>,
+    pub(super) context: Given<String>,
+    pub(super) rate: Given<u32>,
+    pub(super) owner: Given<String>,
+    pub(super) namespace_prefix: Given<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Provision {
+    pub(super) concurrency: Given<u32>,
+    pub(super) rate_limit: Given<Rate>,
+    pub(super) templates: Given<PathBuf>,
+    pub(super) ready_timeout: Given<Span>,
+    pub(super) unschedulable_grace: Given<Span>,
+    pub(super) registry: Given<String>,
+    pub(super) entry_image: Given<String>,
+    pub(super) bind_cluster_role: Given<String>,
+    pub(super) service_account: Given<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Cleanup {
+    pub(super) concurrency: Given<u32>,
+    pub(super) sweep_interval: Given<Span>,
+    pub(super) max_ttl: Given<Span>,
+    pub(super) terminating_patience: Given<Span>,
 }
 
 impl File {

@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
 use super::delivery::DeliveryFlags;
+use super::environments::EnvironmentFlags;
 use super::rate::Rate;
 use super::span::Span;
 use crate::output::Colour;
@@ -115,6 +116,9 @@ pub(crate) enum Sandbox {
 pub(crate) struct WorkerFlags {
     #[command(flatten)]
     pub(crate) delivery: DeliveryFlags,
+
+    #[command(flatten)]
+    pub(crate) environments: EnvironmentFlags,
 
     /// How many messages the triage worker handles at a time [default: 32]
     #[arg(

@@ -172,3 +172,111 @@ pub(super) const TIME_LIMIT: Key = key(
     "MAESTRO_TIME_LIMIT",
     "the longest that one heal may take",
 );
+pub(super) const KUBECONFIG: Key = key(
+    "kubernetes.kubeconfig",
+    "kubeconfig",
+    "MAESTRO_KUBECONFIG",
+    "how the cluster is reached",
+);
+pub(super) const KUBE_CONTEXT: Key = key(
+    "kubernetes.context",
+    "kube-context",
+    "MAESTRO_KUBE_CONTEXT",
+    "the context in the kubeconfig",
+);
+pub(super) const KUBE_RATE: Key = key(
+    "kubernetes.rate",
+    "kube-rate",
+    "MAESTRO_KUBE_RATE",
+    "requests a second that one process sends to the API server",
+);
+pub(super) const OWNER: Key = key(
+    "kubernetes.owner",
+    "owner",
+    "MAESTRO_OWNER",
+    "whose the environments are",
+);
+pub(super) const NAMESPACE_PREFIX: Key = key(
+    "kubernetes.namespace_prefix",
+    "namespace-prefix",
+    "MAESTRO_NAMESPACE_PREFIX",
+    "what the names of namespaces begin with",
+);
+pub(super) const PROVISION_CONCURRENCY: Key = key(
+    "provision.concurrency",
+    "provision-concurrency",
+    "MAESTRO_PROVISION_CONCURRENCY",
+    "environments brought up or tested at a time",
+);
+pub(super) const PROVISION_RATE_LIMIT: Key = key(
+    "provision.rate_limit",
+    "provision-rate-limit",
+    "MAESTRO_PROVISION_RATE_LIMIT",
+    "how fast all provision workers together may go",
+);
+pub(super) const TEMPLATES: Key = key(
+    "provision.templates",
+    "templates",
+    "MAESTRO_TEMPLATES",
+    "a directory of templates",
+);
+pub(super) const READY_TIMEOUT: Key = key(
+    "provision.ready_timeout",
+    "ready-timeout",
+    "MAESTRO_READY_TIMEOUT",
+    "how long an environment may take to be ready",
+);
+pub(super) const UNSCHEDULABLE_GRACE: Key = key(
+    "provision.unschedulable_grace",
+    "unschedulable-grace",
+    "MAESTRO_UNSCHEDULABLE_GRACE",
+    "how long a pod may find no node",
+);
+pub(super) const REGISTRY: Key = key(
+    "provision.registry",
+    "registry",
+    "MAESTRO_REGISTRY",
+    "where the images of databases come from",
+);
+pub(super) const ENTRY_IMAGE: Key = key(
+    "provision.entry_image",
+    "entry-image",
+    "MAESTRO_ENTRY_IMAGE",
+    "the image that holds maestro-entry",
+);
+pub(super) const BIND_CLUSTER_ROLE: Key = key(
+    "provision.bind_cluster_role",
+    "bind-cluster-role",
+    "MAESTRO_BIND_CLUSTER_ROLE",
+    "the ClusterRole that the worker gives itself in its namespaces",
+);
+pub(super) const SERVICE_ACCOUNT: Key = key(
+    "provision.service_account",
+    "service-account",
+    "MAESTRO_SERVICE_ACCOUNT",
+    "the ServiceAccount of the workers",
+);
+pub(super) const CLEANUP_CONCURRENCY: Key = key(
+    "cleanup.concurrency",
+    "cleanup-concurrency",
+    "MAESTRO_CLEANUP_CONCURRENCY",
+    "environments taken away at a time",
+);
+pub(super) const SWEEP_INTERVAL: Key = key(
+    "cleanup.sweep_interval",
+    "sweep-interval",
+    "MAESTRO_SWEEP_INTERVAL",
+    "how often expired environments are looked for",
+);
+pub(super) const MAX_TTL: Key = key(
+    "cleanup.max_ttl",
+    "max-ttl",
+    "MAESTRO_MAX_TTL",
+    "the longest that an environment may live",
+);
+pub(super) const TERMINATING_PATIENCE: Key = key(
+    "cleanup.terminating_patience",
+    "terminating-patience",
+    "MAESTRO_TERMINATING_PATIENCE",
+    "how long a namespace may take to go",
+);

@@ -4,6 +4,7 @@
 //! [`Settings`] what is in force, each value with its [`Origin`].
 
 mod delivery;
+mod environments;
 mod file;
 pub(crate) mod flags;
 mod keys;
@@ -14,6 +15,7 @@ mod rate;
 mod settings;
 mod span;
 
+pub(crate) use environments::Environments;
 pub(crate) use layers::Layers;
 pub(crate) use origin::{Origin, Shown};
 pub(crate) use rate::Rate;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::thread;
 
 use super::delivery::Delivery;
+use super::environments::Environments;
 use super::flags::{LogFormat, Sandbox};
 use super::keys::{
     CACHE_DIR, DATA_DIR, HEAL_CONCURRENCY, HEAL_RATE_LIMIT, INDEX, LOG, LOG_FORMAT, PREFIX,
@@ -38,6 +39,7 @@ pub(crate) struct Settings {
     pub(crate) sandbox: Setting<Sandbox>,
     pub(crate) index: Setting<Option<String>>,
     pub(crate) time_limit: Setting<Span>,
+    pub(crate) environments: Environments,
 }
 
 impl Settings {
@@ -131,6 +133,7 @@ impl Settings {
                 file.heal.time_limit.as_ref(),
                 Span::seconds(300),
             ),
+            environments: Environments::of(layers),
             data_dir,
         };
         settings.check()?;
@@ -139,6 +142,7 @@ impl Settings {
 
     fn check(&self) -> Result<(), Fault> {
         self.delivery.check()?;
+        self.environments.check()?;
         let second = Span::seconds(1);
         let limit = &self.time_limit;
         limit.must(limit.value >= second, &format!("at least `{second}`"))?;
@@ -193,6 +197,7 @@ impl Settings {
             Shown::of(&self.index, url),
             Shown::of(&self.time_limit, ToString::to_string),
         ]);
+        shown.extend(self.environments.shown());
         shown
     }
 }
@@ -234,7 +239,7 @@ fn roots(layers: &Layers) -> Setting<Vec<PathBuf>> {
     })
 }
 
-fn optional<T>(key: Key, given: Option<Setting<T>>) -> Setting<Option<T>> {
+pub(super) fn optional<T>(key: Key, given: Option<Setting<T>>) -> Setting<Option<T>> {
     match given {
         Some(setting) => setting.map(Some),
         None => Setting {

@@ -1,0 +1,214 @@
+//! The stack is raised: rights, guards, Secret, workloads; then it is watched until all is up or something never will be.
+
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::future::try_join_all;
+use jiff::{SignedDuration, Timestamp};
+use maestro_protocol::environment::Phase;
+use maestro_worker::{Context, Outcome};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::claiming::Claimed;
+use super::{Rights, Stop, Work};
+use crate::cluster::{ApiError, Changes};
+use crate::plan::{Credentials, Plan};
+use crate::verdict::{Fault, Observed, Reason, Verdict, judge};
+
+/// How long a right that was just given may take to be known to every API server.
+const RIGHTS: Duration = Duration::from_secs(10);
+
+/// What is watched, and what has been seen of it.
+pub(super) struct Watching {
+    pub(super) changes: Changes,
+    pub(super) observed: Observed,
+    /// When it was last looked whether the namespace is still there.
+    checked: Option<Instant>,
+}
+
+impl Work<'_> {
+    pub(super) async fn bring_up(&self, plan: Plan, claimed: &Claimed) -> Result<Outcome, Stop> {
+        let status = self.living(claimed, Phase::Provisioning);
+        self.say("provisioning", status).await?;
+        let namespace = &self.identity.namespace;
+        if let Some(rights) = &self.worker.settings.rights {
+            self.apply(&binding(rights)).await?;
+        }
+        self.apply_all(&plan.guards).await?;
+        let plan = self.with_secret(plan).await?;
+        self.apply_all(&plan.workloads).await?;
+        let mut watching = Watching {
+            changes: self.worker.cluster.changes(namespace),
+            observed: Observed::default(),
+            checked: None,
+        };
+        self.until_ready(&plan, claimed, &mut watching).await?;
+        self.say("ready", self.ready(&plan, claimed)).await?;
+        match (&plan.job, &self.request.test) {
+            (Some(job), Some(test)) => self.test(job, test, claimed, watching).await,
+            _ => Ok(Outcome::Done(Vec::new())),
+        }
+    }
+
+    /// The Secret is made once. One that is there was handed out already: what is made of it must be the same again.
+    async fn with_secret(&self, plan: Plan) -> Result<Plan, Stop> {
+        let namespace = &self.identity.namespace;
+        let cluster = &self.worker.cluster;
+        let Some(secret) = &plan.secret else {
+            return Ok(plan);
+        };
+        let made = patiently(self, || cluster.secret(namespace, secret)).await?;
+        let Some(found) = made else {
+            return Ok(plan);
+        };
+        let credentials = Credentials::read(&found).ok_or_else(|| {
+            let name = found.metadata.name.clone().unwrap_or_default();
+            let detail = format!("Secret/{name} was there already, and has no credentials in it");
+            Fault::new(Reason::NameTaken, detail)
+        })?;
+        self.plan(&credentials)
+            .map_err(|unfit| Fault::new(Reason::Invalid, unfit.to_string()).into())
+    }
+
+    pub(super) async fn apply(&self, object: &Value) -> Result<(), Stop> {
+        let cluster = &self.worker.cluster;
+        let namespace = &self.identity.namespace;
+        patiently(self, || cluster.apply(namespace, object)).await
+    }
+
+    async fn apply_all(&self, objects: &[Value]) -> Result<(), Stop> {
+        try_join_all(objects.iter().map(|object| self.apply(object))).await?;
+        Ok(())
+    }
+
+    async fn until_ready(
+        &self,
+        plan: &Plan,
+        claimed: &Claimed,
+        watching: &mut Watching,
+    ) -> Result<(), Stop> {
+        let deadline = Instant::now() + self.worker.settings.ready_timeout;
+        loop {
+            let now = self.context.now();
+            let verdict = judge(
+                &watching.observed,
+                &plan.readiness,
+                self.worker.patience(),
+                now,
+            );
+            let (look_again, lacking) = match verdict {
+                Verdict::Ready => return Ok(()),
+                Verdict::Failed(fault) => {
+                    // What is being taken away fails in many ways.
+                    self.check_that_it_stays(claimed, watching).await?;
+                    return Err(Stop::Fault(fault));
+                }
+                Verdict::Waiting {
+                    look_again,
+                    lacking,
+                } => (look_again, lacking),
+            };
+            if Instant::now() >= deadline {
+                let seconds = self.worker.settings.ready_timeout.as_secs();
+                let detail = format!("not all was ready within {seconds} s: {lacking}");
+                return Err(Fault::new(Reason::Deadline, detail).into());
+            }
+            let again = look_again.map_or(deadline, |at| deadline.min(instant(self.context, at)));
+            self.next(claimed, watching, again).await?;
+        }
+    }
+
+    /// Takes in the next change, or nothing at `again`.
+    pub(super) async fn next(
+        &self,
+        claimed: &Claimed,
+        watching: &mut Watching,
+        again: Instant,
+    ) -> Result<(), Stop> {
+        tokio::select! {
+            change = watching.changes.next() => match change {
+                Some(change) => watching.observed.take(change?),
+                None => return Err(Stop::Outcome(Outcome::Retry {
+                    reason: "the watch ended".to_owned(),
+                })),
+            },
+            () = tokio::time::sleep_until(again) => {}
+        }
+        if watching.observed.seems_to_leave() {
+            self.check_that_it_stays(claimed, watching).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the namespace is still there and stays. Asked at most once a second.
+    async fn check_that_it_stays(
+        &self,
+        claimed: &Claimed,
+        watching: &mut Watching,
+    ) -> Result<(), Stop> {
+        let second = Duration::from_secs(1);
+        if watching.checked.is_some_and(|at| at.elapsed() < second) {
+            return Ok(());
+        }
+        watching.checked = Some(Instant::now());
+        let name = &self.identity.namespace;
+        let found = self.worker.cluster.namespace(name).await?;
+        let stays = found.is_some_and(|found| {
+            found.metadata.deletion_timestamp.is_none()
+                && found.metadata.uid.as_deref() == Some(claimed.uid.as_str())
+        });
+        if stays {
+            return Ok(());
+        }
+        let detail = "it was taken away before it was done";
+        Err(Fault::new(Reason::Deleted, detail).into())
+    }
+}
+
+/// The instant of a time by this worker's clock.
+pub(super) fn instant(context: &Context, at: Timestamp) -> Instant {
+    let wait = at.duration_since(context.now()).max(SignedDuration::ZERO);
+    // A little later rather than a little earlier.
+    Instant::now() + wait.unsigned_abs() + Duration::from_millis(1)
+}
+
+/// Tries again for a while what the worker has the right to do only since a moment ago.
+async fn patiently<T, F>(work: &Work<'_>, request: impl Fn() -> F) -> Result<T, Stop>
+where
+    F: Future<Output = Result<T, ApiError>>,
+{
+    let until = Instant::now() + RIGHTS;
+    let mut wait = Duration::from_millis(20);
+    loop {
+        match request().await {
+            Err(ApiError::Denied { .. })
+                if work.worker.settings.rights.is_some() && Instant::now() < until =>
+            {
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(Duration::from_secs(1));
+            }
+            Err(error) => return Err(error.into()),
+            Ok(answer) => return Ok(answer),
+        }
+    }
+}
+
+/// The worker's rights in a namespace of its own.
+fn binding(rights: &Rights) -> Value {
+    json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": { "name": rights.cluster_role },
+        "roleRef": {
+            "apiGroup": "rbac.authorization.k8s.io",
+            "kind": "ClusterRole",
+            "name": rights.cluster_role,
+        },
+        "subjects": [{
+            "kind": "ServiceAccount",
+            "name": rights.service_account,
+            "namespace": rights.namespace,
+        }],
+    })
+}

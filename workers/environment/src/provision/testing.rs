@@ -1,0 +1,127 @@
+//! The tests run: their Job is made, its log followed from the first line, and what came of it told in one step.
+
+use futures_util::StreamExt as _;
+use maestro_protocol::environment::{DeletionCause, EnvironmentStatus, Phase, TestJob, TestOutcome};
+use maestro_worker::{Outcome, Reply};
+use serde_json::Value;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::claiming::Claimed;
+use super::raising::{Watching, instant};
+use super::{Stop, Work};
+use crate::cleanup::version;
+use crate::cluster::Follower;
+use crate::testing::{LogCapture, Tested};
+use crate::verdict::{Ended, Fault, Progress, judge_test};
+
+/// How long a change may be awaited at a time where nothing else says when to look again.
+const LONG: std::time::Duration = std::time::Duration::from_secs(3600);
+
+/// What became of the test Job.
+enum End {
+    Ended(Ended),
+    TimedOut(String),
+    Broken(Box<Fault>),
+}
+
+impl Work<'_> {
+    pub(super) async fn test(
+        &self,
+        job: &Value,
+        test: &TestJob,
+        claimed: &Claimed,
+        mut watching: Watching,
+    ) -> Result<Outcome, Stop> {
+        self.apply(job).await?;
+        self.say("testing", self.living(claimed, Phase::Testing)).await?;
+        let name = text(job, "/metadata/name");
+        let container = text(job, "/spec/template/spec/containers/0/name");
+        let namespace = &self.identity.namespace;
+        let jobs = self.worker.cluster.job_changes(namespace, &name);
+        let pods = std::mem::replace(
+            &mut watching.changes,
+            Box::pin(futures_util::stream::empty()),
+        );
+        watching.changes = Box::pin(futures_util::stream::select(pods, jobs));
+
+        let begun = self.until(claimed, &mut watching, (&name, &container), true);
+        let (pod, end) = match begun.await? {
+            Progress::Running(pod) => (Some(pod), None),
+            Progress::Ended(ended) => (Some(ended.pod.clone()), Some(End::Ended(ended))),
+            Progress::TimedOut(detail) => (None, Some(End::TimedOut(detail))),
+            Progress::Broken(fault) => (None, Some(End::Broken(fault))),
+            Progress::Waiting(_) => (None, None),
+        };
+        let mut capture = LogCapture::default();
+        let ended = CancellationToken::new();
+        if end.is_some() {
+            ended.cancel();
+        }
+        let following = async {
+            let Some(pod) = &pod else { return };
+            let follower = Follower {
+                namespace,
+                pod,
+                container: &container,
+            };
+            let cluster = &self.worker.cluster;
+            cluster
+                .follow(follower, &ended, |chunk| capture.feed(chunk))
+                .await;
+        };
+        let watching = async {
+            // However it goes on, the log is no longer waited for.
+            let _guard = ended.clone().drop_guard();
+            if let Some(end) = end {
+                return Ok(end);
+            }
+            let over = self.until(claimed, &mut watching, (&name, &container), false);
+            over.await.map(|progress| match progress {
+                Progress::Ended(ended) => End::Ended(ended),
+                Progress::TimedOut(detail) => End::TimedOut(detail),
+                Progress::Broken(fault) => End::Broken(fault),
+                Progress::Running(_) | Progress::Waiting(_) => End::TimedOut(String::new()),
+            })
+        };
+        let (end, ()) = tokio::join!(watching, following);
+        Ok(self.tested(end?, capture, test, claimed).await)
+    }
+
+    /// Until the tests run, or have ended.
+    async fn until(
+        &self,
+        claimed: &Claimed,
+        watching: &mut Watching,
+        (job, container): (&str, &str),
+        running_is_enough: bool,
+    ) -> Result<Progress, Stop> {
+        loop {
+            let progress = judge_test(
+                &watching.observed,
+                job,
+                container,
+                self.worker.patience(),
+                self.context.now(),
+            );
+            let again = match progress {
+                Progress::Waiting(again) => again,
+                Progress::Running(_) if !running_is_enough => None,
+                decided => return Ok(decided),
+            };
+            let again = again.map_or_else(
+                || Instant::now() + LONG,
+                |again| instant(self.context, again),
+            );
+            if watching.observed.knows_job() && watching.observed.job().is_none() {
+                return Err(Fault::new(crate::verdict::Reason::Deleted, "it was taken away while its tests ran").into());
+            }
+            self.next(claimed, watching, again).await?;
+        }
+    }
+}
+
+fn text(value: &Value, pointer: &str) -> String {
+    let text = value.pointer(pointer).and_then(Value::as_str);
+    text.unwrap_or_default().to_owned()
+}
