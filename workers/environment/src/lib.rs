@@ -1,0 +1,2 @@
+//! Ephemeral environments on Kubernetes: one message becomes one isolated namespace with the whole stack, and
+//! nothing outlives its time.
