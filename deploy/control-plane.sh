@@ -8,7 +8,7 @@
 # Kubernetes 1.20.2 is the newest that Debian carries with everything it needs to be built without a network: its source
 # and Go come from Debian 12's packages, on a Debian or Ubuntu of any age. Nothing is installed and root is not asked for: the packages
 # are unpacked, apt checks Debian's signatures as always, and the system's package lists and sources are neither read nor changed
-# (save for the mirror's address). It takes 5 to 12 minutes, 3 GB while it runs and 200 MB afterwards, under
+# (save for the mirror's address). It takes 5 to 12 minutes, 3 GB while it runs and 400 MB afterwards, under
 # $XDG_CACHE_HOME/maestro (~/.cache/maestro): `cargo clean` must not throw it away. Ends with 69 (EX_UNAVAILABLE of sysexits.h) and
 # one sentence when it cannot be built here.
 set -eu
