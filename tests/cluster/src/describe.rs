@@ -7,9 +7,6 @@ use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Event, Namespa
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt as _};
 
-use crate::programs::note;
-use crate::{ControlPlane, background};
-
 /// The namespace's phase and conditions, its pods with the state of each container, its Deployments and Jobs, and its events, oldest first.
 pub async fn describe(client: &Client, namespace: &str) -> String {
     let mut text = format!("namespace {namespace}");
@@ -155,59 +152,4 @@ fn write(text: &mut String, line: &str) {
     text.push_str("  ");
     text.push_str(line);
     text.push('\n');
-}
-
-/// Held by a test, it prints the state of a namespace when the test fails.
-#[derive(Debug)]
-#[must_use = "it prints when it is dropped by a test that fails"]
-pub struct Shown<'a> {
-    plane: &'a ControlPlane,
-    namespace: String,
-}
-
-impl ControlPlane {
-    /// What the namespace looks like; see [`describe`].
-    pub async fn describe(&self, namespace: &str) -> String {
-        match self.client().await {
-            Ok(client) => describe(&client, namespace).await,
-            Err(error) => error.sentence(),
-        }
-    }
-
-    /// Prints the state of this namespace if the test that holds the answer fails: `let _shown = plane.show_if_failed(&name);`
-    pub fn show_if_failed(&self, namespace: impl Into<String>) -> Shown<'_> {
-        Shown {
-            plane: self,
-            namespace: namespace.into(),
-        }
-    }
-}
-
-impl Drop for Shown<'_> {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            return;
-        }
-        let Ok(runtime) = background::handle() else {
-            return;
-        };
-        let kubeconfig = self.plane.kubeconfig().to_path_buf();
-        let namespace = self.namespace.clone();
-        let (answer, told) = std::sync::mpsc::channel();
-        runtime.spawn(async move {
-            let text = match crate::kubeconfig::client(&kubeconfig).await {
-                Ok(client) => describe(&client, &namespace).await,
-                Err(error) => error.sentence(),
-            };
-            // Nobody waits for a description that took too long.
-            drop(answer.send(text));
-        });
-        match told.recv_timeout(std::time::Duration::from_secs(10)) {
-            Ok(text) => note(&text),
-            Err(_) => note(&format!(
-                "namespace {}: no answer to describe it",
-                self.namespace
-            )),
-        }
-    }
 }

@@ -13,7 +13,7 @@ use crate::flags::{self, Dial};
 use crate::process::Process;
 use crate::programs::Programs;
 use crate::workplace::Workplace;
-use crate::{Error, Node, Version, kubeconfig, proof};
+use crate::{Error, Kubelet, Node, Version, kubeconfig, proof};
 
 /// How many ports to try when others keep taking the chosen one.
 const PORT_ATTEMPTS: u32 = 8;
@@ -30,6 +30,7 @@ pub(crate) struct Own {
     directory: PathBuf,
     api_server: Mutex<Option<Process>>,
     others: Mutex<Vec<Process>>,
+    kubelet: Option<Kubelet>,
 }
 
 impl Own {
@@ -55,6 +56,7 @@ impl Own {
             directory,
             api_server: Mutex::new(None),
             others: Mutex::new(vec![etcd]),
+            kubelet: None,
         };
         own.until("etcd's socket", || {
             UnixStream::connect(own.directory.join(flags::ETCD_SOCKET)).is_ok()
@@ -82,6 +84,10 @@ impl Own {
             }
         }
         own.start_clients()?;
+        if node == Node::Played {
+            let client = own.client().await?;
+            own.kubelet = Some(Kubelet::start(client, own.version(), workplace).await?);
+        }
         proof::runs_pods(&own).await?;
         Ok(own)
     }
@@ -121,6 +127,10 @@ impl Own {
 
     pub(crate) fn node(&self) -> Node {
         self.node
+    }
+
+    pub(crate) fn kubelet(&self) -> Option<&Kubelet> {
+        self.kubelet.as_ref()
     }
 
     pub(crate) fn kubeconfig(&self) -> &Path {

@@ -6,7 +6,7 @@ use kube::{Api, Client};
 
 use crate::own::Own;
 use crate::workplace::Workplace;
-use crate::{Error, Version, background, kubeconfig};
+use crate::{Error, Kubelet, Version, background, kubeconfig};
 
 /// What brings pods to life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +74,7 @@ impl ControlPlane {
         &self.kubeconfig
     }
 
-    /// A kubeconfig file for this ServiceAccount, with a token of its own that is good for an hour, so that its RBAC is what counts.
+    /// A kubeconfig file for this `ServiceAccount`, with a token of its own that is good for an hour, so that its RBAC is what counts.
     pub async fn kubeconfig_as(
         &self,
         namespace: &str,
@@ -105,7 +105,7 @@ impl ControlPlane {
         kubeconfig::client(&self.kubeconfig).await
     }
 
-    /// A client for this ServiceAccount; see [`kubeconfig_as`](Self::kubeconfig_as).
+    /// A client for this `ServiceAccount`; see [`kubeconfig_as`](Self::kubeconfig_as).
     pub async fn client_as(&self, namespace: &str, service_account: &str) -> Result<Client, Error> {
         kubeconfig::client(&self.kubeconfig_as(namespace, service_account).await?).await
     }
@@ -118,6 +118,11 @@ impl ControlPlane {
     /// What brings pods to life here.
     pub fn node(&self) -> Node {
         self.node
+    }
+
+    /// The kubelet of the played node, if there is one: what a test needs that scripts a fault.
+    pub fn kubelet(&self) -> Option<&Kubelet> {
+        self.own.as_ref().and_then(Own::kubelet)
     }
 
     /// The process ids of etcd, API server, controller manager, scheduler and hollow node, as far as they are ours and run.
@@ -134,6 +139,10 @@ impl ControlPlane {
     /// Starts it again on the same port and the same data, and returns when it is ready. Does nothing if it runs.
     pub async fn start_api_server(&self) -> Result<(), Error> {
         self.ours("start the API server")?.start_api_server().await
+    }
+
+    pub(crate) fn is_ours(&self) -> bool {
+        self.own.is_some()
     }
 
     fn ours(&self, action: &'static str) -> Result<&Own, Error> {

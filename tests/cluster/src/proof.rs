@@ -1,7 +1,7 @@
-//! The proof that a control plane works: one pod is admitted (the controller manager has made its ServiceAccount), scheduled or found
+//! The proof that a control plane works: one pod is admitted (the controller manager has made its `ServiceAccount`), scheduled or found
 //! unschedulable, and run if there is a node.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
@@ -15,6 +15,7 @@ use crate::{Error, Node};
 
 const NAMESPACE: &str = "default";
 const POD: &str = "proof";
+const LOOK: Duration = Duration::from_secs(1);
 
 pub(crate) async fn runs_pods(own: &Own) -> Result<(), Error> {
     let client = own.client().await?;
@@ -23,13 +24,11 @@ pub(crate) async fn runs_pods(own: &Own) -> Result<(), Error> {
     let mut proof = std::pin::pin!(prove(client, node));
     // A program that ends meanwhile is seen within a second.
     loop {
-        match tokio::time::timeout(std::time::Duration::from_secs(1), &mut proof).await {
-            Ok(result) => return result,
-            Err(_) => {
-                own.check()?;
-                own.in_time(started, "the first pod")?;
-            }
+        if let Ok(result) = tokio::time::timeout(LOOK, &mut proof).await {
+            return result;
         }
+        own.check()?;
+        own.in_time(started, "the first pod")?;
     }
 }
 
