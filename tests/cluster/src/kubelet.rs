@@ -52,13 +52,13 @@ impl Kubelet {
         workplace: &Workplace,
     ) -> Result<Self, Error> {
         let playbook = Playbook::default();
-        let (changed, changes) = watch::channel(0);
+        let (changed, scripts) = watch::channel(0);
         let (seen, looks) = watch::channel(());
         let pods: Api<Pod> = Api::all(client.clone());
         let here = watcher::Config::default().fields(&format!("spec.nodeName={}", node::NAME));
         let controller = Controller::new(pods, here)
             .trigger_backoff(Steady)
-            .reconcile_all_on(each(changes));
+            .reconcile_all_on(each(scripts));
         let knowledge = Knowledge {
             playbook: playbook.clone(),
             pods: controller.store(),

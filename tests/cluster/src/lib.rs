@@ -19,7 +19,9 @@ mod plane;
 mod process;
 mod programs;
 mod proof;
+mod proxy;
 mod shared;
+mod until;
 mod version;
 mod workplace;
 
@@ -28,5 +30,7 @@ pub use error::Error;
 pub use kubelet::{Kubelet, Play};
 pub use namespace::{TestNamespace, Watched};
 pub use plane::{ControlPlane, Node};
+pub use proxy::{Answer, ApiProxy, Request, Then, When};
 pub use shared::{shared, shared_hollow, switched_off};
+pub use until::{until, until_gone};
 pub use version::Version;

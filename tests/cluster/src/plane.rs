@@ -100,6 +100,11 @@ impl ControlPlane {
             .write(&format!("{namespace}.{service_account}.kubeconfig"), &text)
     }
 
+    /// Where its programs run, with their logs, each named as its program is. It goes with the control plane.
+    pub fn directory(&self) -> &Path {
+        self.workplace.path()
+    }
+
     /// The administrator's client. It lives in the runtime of its caller, so each test asks for its own.
     pub async fn client(&self) -> Result<Client, Error> {
         kubeconfig::client(&self.kubeconfig).await

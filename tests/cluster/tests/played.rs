@@ -1,16 +1,14 @@
 //! A played node runs, fails and ends pods as a test scripts it, and the controllers of a real control plane answer to that.
 
 use std::fmt::Debug;
-use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Event, Namespace, Pod, ResourceQuota};
 use kube::api::{DeleteParams, ListParams, LogParams, PostParams};
 use kube::core::{NamespaceResourceScope, Resource};
-use kube::runtime::wait::await_condition;
 use kube::{Api, Client, ResourceExt as _};
-use maestro_test_cluster::{Kubelet, Play, TestNamespace, shared};
+use maestro_test_cluster::{Kubelet, Play, TestNamespace, shared, until, until_gone};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -25,8 +23,8 @@ impl Stage {
     async fn set() -> Option<Self> {
         let plane = shared().await?;
         let kubelet = plane.kubelet()?;
-        let namespace = plane.namespace().await.unwrap();
-        let client = plane.client().await.unwrap();
+        let namespace = plane.namespace().await.expect("a namespace is made");
+        let client = plane.client().await.expect("a client is made");
         Some(Self {
             namespace,
             client,
@@ -55,11 +53,11 @@ impl Stage {
             + serde::Serialize,
         K::DynamicType: Default,
     {
-        let object: K = serde_json::from_value(object).unwrap();
+        let object: K = serde_json::from_value(object).expect("it is an object");
         self.api()
             .create(&PostParams::default(), &object)
             .await
-            .unwrap()
+            .expect("it is created")
     }
 
     /// Creates a pod of one container of this image.
@@ -71,34 +69,8 @@ impl Stage {
 
     /// Waits until the pod `p` is seen like this.
     async fn see(&self, what: impl Fn(&Pod) -> bool) -> Pod {
-        see(&self.api(), "p", what).await
+        until(&self.api(), "p", what).await
     }
-}
-
-async fn see<K>(api: &Api<K>, name: &str, what: impl Fn(&K) -> bool) -> K
-where
-    K: Resource + Clone + Debug + Send + DeserializeOwned + 'static,
-{
-    let there = |object: Option<&K>| object.is_some_and(&what);
-    let seen = tokio::time::timeout(
-        Duration::from_secs(60),
-        await_condition(api.clone(), name, there),
-    );
-    seen.await
-        .expect("it comes about within a minute")
-        .unwrap()
-        .unwrap()
-}
-
-async fn is_gone<K>(api: &Api<K>, name: &str)
-where
-    K: Resource + Clone + Debug + Send + DeserializeOwned + 'static,
-{
-    let gone = await_condition(api.clone(), name, |object: Option<&K>| object.is_none());
-    tokio::time::timeout(Duration::from_secs(60), gone)
-        .await
-        .expect("it goes within a minute")
-        .unwrap();
 }
 
 fn waits_for(pod: &Pod, reason: &str) -> bool {
@@ -144,7 +116,7 @@ async fn a_deployment_becomes_available_and_its_service_gets_its_addresses() {
         },
     }))
     .await;
-    see(&stage.api::<Deployment>(), "app", |deployment| {
+    until(&stage.api::<Deployment>(), "app", |deployment| {
         deployment
             .status
             .as_ref()
@@ -270,7 +242,7 @@ async fn a_job_fails_with_its_exit_code_and_its_log_is_followed_to_the_end() {
     });
     stage.create::<Job>(job).await;
     let jobs = stage.api::<Job>();
-    see(&jobs, "tests", |job| {
+    until(&jobs, "tests", |job| {
         job.status
             .as_ref()
             .is_some_and(|status| status.active == Some(1))
@@ -279,7 +251,7 @@ async fn a_job_fails_with_its_exit_code_and_its_log_is_followed_to_the_end() {
     let pods = stage.api::<Pod>();
     let of_job = ListParams::default().labels("job-name=tests");
     let name = pods.list(&of_job).await.unwrap().items[0].name_any();
-    see(&pods, &name, |pod| phase(pod) == "Running").await;
+    until(&pods, &name, |pod| phase(pod) == "Running").await;
 
     let follow = LogParams {
         follow: true,
@@ -309,7 +281,7 @@ async fn a_job_fails_with_its_exit_code_and_its_log_is_followed_to_the_end() {
             .flatten();
         conditions.any(|condition| condition.type_ == "Failed" && condition.status == "True")
     };
-    see(&jobs, "tests", failed).await;
+    until(&jobs, "tests", failed).await;
     let tail = LogParams {
         tail_lines: Some(1),
         ..LogParams::default()
@@ -326,7 +298,7 @@ async fn a_job_succeeds_where_nothing_else_is_scripted() {
     stage
         .create::<Job>(json!({ "metadata": { "name": "j" }, "spec": { "template": template } }))
         .await;
-    see(&stage.api::<Job>(), "j", |job| {
+    until(&stage.api::<Job>(), "j", |job| {
         job.status
             .as_ref()
             .is_some_and(|status| status.succeeded == Some(1))
@@ -341,7 +313,7 @@ async fn a_resource_quota_refuses_what_exceeds_it() {
     };
     let quota = json!({ "metadata": { "name": "q" }, "spec": { "hard": { "pods": "0" } } });
     stage.create::<ResourceQuota>(quota).await;
-    see(&stage.api::<ResourceQuota>(), "q", |quota| {
+    until(&stage.api::<ResourceQuota>(), "q", |quota| {
         quota
             .status
             .as_ref()
@@ -383,7 +355,7 @@ async fn a_namespace_ends_with_everything_in_it_but_not_before_its_last_pod() {
         .delete(name, &DeleteParams::default())
         .await
         .unwrap();
-    let held = see(&namespaces, name, |namespace| {
+    let held = until(&namespaces, name, |namespace| {
         let status = namespace.status.as_ref();
         let mut conditions = status
             .and_then(|status| status.conditions.as_ref())
@@ -396,7 +368,7 @@ async fn a_namespace_ends_with_everything_in_it_but_not_before_its_last_pod() {
     .await;
     assert_eq!(held.status.unwrap().phase.as_deref(), Some("Terminating"));
     stage.play("app:stubborn", Play::runs());
-    is_gone(&namespaces, name).await;
+    until_gone(&namespaces, name).await;
 }
 
 #[tokio::test]
@@ -413,7 +385,7 @@ async fn a_hundred_pods_become_ready() {
         "spec": { "replicas": 100, "selector": { "matchLabels": { "app": "many" } }, "template": template },
     }))
     .await;
-    see(&stage.api::<Deployment>(), "many", |deployment| {
+    until(&stage.api::<Deployment>(), "many", |deployment| {
         deployment
             .status
             .as_ref()
