@@ -106,15 +106,12 @@ impl Error {
         let path = path.into();
         move |source| Self::File { path, source }
     }
+}
 
-    /// The error and its causes, as one sentence.
-    pub(crate) fn sentence(&self) -> String {
-        let mut sentence = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            sentence = format!("{sentence}: {error}");
-            cause = error.source();
-        }
-        sentence
-    }
+/// The error and its causes, as one sentence.
+pub fn sentence(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |sentence, cause| {
+        format!("{sentence}: {cause}")
+    })
 }

@@ -26,11 +26,11 @@ mod version;
 mod workplace;
 
 pub use describe::describe;
-pub use error::Error;
+pub use error::{Error, sentence};
 pub use kubelet::{Kubelet, Play};
 pub use namespace::{TestNamespace, Watched};
 pub use plane::{ControlPlane, Node};
 pub use proxy::{Answer, ApiProxy, Request, Then, When};
-pub use shared::{shared, shared_hollow, switched_off};
+pub use shared::{shared, shared_hollow, shared_played, switched_off};
 pub use until::{until, until_gone};
 pub use version::Version;

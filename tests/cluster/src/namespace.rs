@@ -11,7 +11,7 @@ use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, ResourceExt as _};
 
 use crate::programs::note;
-use crate::{ControlPlane, Error, Version, background, describe, kubeconfig};
+use crate::{ControlPlane, Error, Version, background, describe, kubeconfig, sentence};
 
 /// Before this release a `ServiceAccount` has a Secret with its token, and pods that mount it are refused until that is there.
 const WITHOUT_TOKEN_SECRETS: Version = Version::new(1, 24);
@@ -72,7 +72,7 @@ impl Watched {
         match told.recv_timeout(PATIENCE) {
             Ok(Ok(text)) if text.is_empty() => {}
             Ok(Ok(text)) => note(&text),
-            Ok(Err(error)) => note(&format!("namespace {}: {}", self.name, error.sentence())),
+            Ok(Err(error)) => note(&format!("namespace {}: {}", self.name, sentence(&error))),
             Err(_) => note(&format!(
                 "namespace {}: the API server does not answer",
                 self.name
@@ -130,7 +130,7 @@ impl ControlPlane {
     pub async fn describe(&self, namespace: &str) -> String {
         match self.client().await {
             Ok(client) => describe(&client, namespace).await,
-            Err(error) => error.sentence(),
+            Err(error) => sentence(&error),
         }
     }
 

@@ -3,7 +3,7 @@
 use tokio::sync::OnceCell;
 
 use crate::programs::note;
-use crate::{ControlPlane, Error, Node};
+use crate::{ControlPlane, Error, Kubelet, Node, sentence};
 
 const SWITCH: &str = "MAESTRO_TEST_CLUSTER";
 const KUBECONFIG: &str = "MAESTRO_TEST_KUBECONFIG";
@@ -20,6 +20,23 @@ type Shared = OnceCell<Result<Option<ControlPlane>, String>>;
 pub async fn shared() -> Option<&'static ControlPlane> {
     static SHARED: Shared = OnceCell::const_new();
     get(&SHARED, Node::Played).await
+}
+
+/// The same with its kubelet, for a test that scripts what pods do. `None` also where the cluster is not ours and its kubelets are
+/// real, which has been said on stderr.
+///
+/// # Panics
+///
+/// When there is none, with the reason.
+pub async fn shared_played() -> Option<(&'static ControlPlane, &'static Kubelet)> {
+    let plane = shared().await?;
+    let kubelet = plane.kubelet();
+    if kubelet.is_none() {
+        note(
+            "the kubelets of MAESTRO_TEST_KUBECONFIG are real: a test that scripts one is left out",
+        );
+    }
+    Some((plane, kubelet?))
 }
 
 /// The same with a hollow node, as a second control plane. `None` also where no hollow node can be had, which has been said.
@@ -63,6 +80,6 @@ async fn start(node: Node) -> Result<Option<ControlPlane>, String> {
             note("KUBEBUILDER_ASSETS has no kubemark: tests on a hollow node are left out");
             Ok(None)
         }
-        Err(error) => Err(error.sentence()),
+        Err(error) => Err(sentence(&error)),
     }
 }

@@ -1,7 +1,7 @@
 //! The control plane comes up with each kind of node, survives an outage of its API server, and leaves nothing behind.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -78,43 +78,25 @@ async fn an_api_server_that_was_killed_comes_back_with_its_data_and_everyone_goe
     deploy(&plane, namespace.name(), "after").await;
 }
 
-/// In a process of its own, for the test below: it tells of its control plane and then waits to be killed.
-const HOLDER: &str = "MAESTRO_TEST_CLUSTER_HOLDER";
-
-#[tokio::test]
-async fn holder() {
-    if std::env::var_os(HOLDER).is_some() {
-        let plane = ControlPlane::start(Node::None).await.unwrap();
-        let pids: Vec<String> = plane.pids().iter().map(ToString::to_string).collect();
-        println!(
-            "\nholding {} {}",
-            plane.directory().display(),
-            pids.join(" ")
-        );
-        std::future::pending::<()>().await;
-    }
-}
-
 #[test]
 fn a_process_that_is_killed_takes_its_control_plane_with_it() {
     if switched_off() {
         return;
     }
-    let mut process = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "holder", "--nocapture"])
-        .env(HOLDER, "yes")
+    let mut process = Command::new(env!("CARGO_BIN_EXE_control-plane"))
+        .arg("none")
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let output = BufReader::new(process.stdout.take().unwrap());
-    let line = output
+    let mut lines = BufReader::new(process.stdout.take().unwrap())
         .lines()
-        .map_while(Result::ok)
-        .find(|line| line.starts_with("holding "))
-        .unwrap();
-    let mut words = line.split(' ').skip(1);
-    let directory = PathBuf::from(words.next().unwrap());
-    let pids: Vec<u32> = words.map(|word| word.parse().unwrap()).collect();
+        .map_while(Result::ok);
+    let kubeconfig = lines.next().unwrap();
+    let kubeconfig = kubeconfig.split('\'').nth(1).unwrap();
+    let directory = Path::new(kubeconfig).parent().unwrap().to_path_buf();
+    let processes = lines.next().unwrap();
+    let pids = processes.split("processes ").nth(1).unwrap().split(' ');
+    let pids: Vec<u32> = pids.map(|pid| pid.parse().unwrap()).collect();
     assert_eq!(pids.len(), 4);
     assert!(directory.exists());
     process.kill().unwrap();

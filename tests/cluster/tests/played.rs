@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::{Event, Namespace, Pod, ResourceQuota};
 use kube::api::{DeleteParams, ListParams, LogParams, PostParams};
 use kube::core::{NamespaceResourceScope, Resource};
 use kube::{Api, Client, ResourceExt as _};
-use maestro_test_cluster::{Kubelet, Play, TestNamespace, shared, until, until_gone};
+use maestro_test_cluster::{Kubelet, Play, TestNamespace, shared_played, until, until_gone};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -21,8 +21,7 @@ struct Stage {
 
 impl Stage {
     async fn set() -> Option<Self> {
-        let plane = shared().await?;
-        let kubelet = plane.kubelet()?;
+        let (plane, kubelet) = shared_played().await?;
         let namespace = plane.namespace().await.expect("a namespace is made");
         let client = plane.client().await.expect("a client is made");
         Some(Self {
