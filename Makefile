@@ -66,18 +66,18 @@ schemas: cargo-is-there ## write the JSON Schemas and the AsyncAPI document agai
 	$(CARGO) run --locked --quiet --package maestro-protocol --example generate
 
 corpus: cargo-is-there ## heal every case of the corpus of real failing tests, and count
-	@deploy/setup.sh test
+	@MAESTRO_TEST_CLUSTER=off deploy/setup.sh test
 	$(CARGO) run --locked --quiet --package maestro-corpus -- --work .maestro/corpus --json .maestro/corpus.json
 
 bench: cargo-is-there ## the runtime beside bare loops and its peers; writes bench/results
-	@deploy/setup.sh test
+	@MAESTRO_TEST_CLUSTER=off deploy/setup.sh test
 	$(CARGO) build --locked --quiet --release --manifest-path bench/peers/Cargo.toml --target-dir target/peers
 	$(CARGO) run --locked --quiet --release --package maestro-bench -- --write bench/results
 
 # Every scenario takes DURATION; the same SEED repeats the same faults.
 crash: DURATION ?= 10m
 crash: cargo-is-there ## kill, freeze and cut a fleet and its Redis, and count; DURATION=10m SEED=1
-	@deploy/setup.sh test
+	@MAESTRO_TEST_CLUSTER=off deploy/setup.sh test
 	$(CARGO) run --locked --quiet --release --package maestro-crash -- --duration $(DURATION) $(if $(SEED),--seed $(SEED))
 
 clean: ## remove what was built, and what the demo left

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs from the system's own packages what is missing for `make demo` or `make test`, and nothing else.
+# Installs from the system's own packages what is missing for `make demo` or `make test`, and nothing else. For the tests it also has
+# deploy/control-plane.sh build Kubernetes, once, unless another cluster is named or MAESTRO_TEST_CLUSTER=off leaves its tests out.
 #
 #     deploy/setup.sh [demo|test]
 #
@@ -23,6 +24,24 @@ give_up() {
     exit 69
 }
 have() { command -v "$1" >/dev/null 2>&1; }
+here=$(cd "$(dirname "$0")" && pwd)
+
+# Whether the tests will need the control plane that is built here.
+builds_kubernetes() {
+    [ "$purpose" = test ] && [ "${MAESTRO_TEST_CLUSTER:-}" != off ] && [ -z "${MAESTRO_TEST_KUBECONFIG:-}" ] || return 1
+    for program in etcd kube-apiserver kube-controller-manager kube-scheduler; do
+        [ -x "${KUBEBUILDER_ASSETS:-/nonexistent}/$program" ] || return 0
+    done
+    return 1
+}
+
+# The last step. It is kept under the home directory of whoever runs the tests, who is not root when sudo is at work.
+end() {
+    if [ -z "${SUDO_UID:-}" ] && builds_kubernetes; then
+        sh "$here/control-plane.sh" >/dev/null || exit
+    fi
+    exit 0
+}
 
 # --- What is missing? --------------------------------------------------------------------------------------
 
@@ -37,9 +56,11 @@ python3 -c 'import venv, ensurepip' 2>/dev/null || need python
 if [ "$purpose" = test ]; then
     have node || need node
     have npm || need node
-    have openssl || need openssl # the TLS tests make their own authority
+    have openssl || need openssl # the TLS tests make their own authority, and so does the control plane
 fi
-[ -n "$missing" ] || exit 0
+# Ubuntu has Debian's signing keys in a package of their own.
+if builds_kubernetes && have apt-get && [ ! -r /usr/share/keyrings/debian-archive-keyring.gpg ]; then need debian-keys; fi
+[ -n "$missing" ] || end
 
 # --- Which packages are they here? -------------------------------------------------------------------------
 # apt is the one that the project tries; the others are best effort.
@@ -61,6 +82,7 @@ for thing in $missing; do
     apt-git) names="git" ;;
     apt-python) names="python3 python3-venv" ;;
     apt-node) names="nodejs npm" ;;
+    apt-debian-keys) names="debian-archive-keyring" ;;
 
     *-sandbox) names="bubblewrap" ;;
     *-git) names="git" ;;
@@ -87,9 +109,10 @@ packages=${packages# }
 # --- Who may install them? ---------------------------------------------------------------------------------
 
 if [ "$(id -u)" -ne 0 ]; then
-    self=$(cd "$(dirname "$0")" && pwd)/$(basename "$0")
+    self=$here/$(basename "$0")
     if have sudo && sudo -n true 2>/dev/null; then
-        exec sudo -n sh "$self" "$purpose"
+        sudo -n sh "$self" "$purpose" || exit
+        end
     fi
     root="sudo"
     have sudo || root="as root:"
@@ -150,3 +173,6 @@ pacman) pacman -Sy --needed --noconfirm $packages </dev/null >"$log" 2>&1 || fai
 apk) apk add --no-progress $packages </dev/null >"$log" 2>&1 || failed ;;
 esac
 say "done"
+finish
+trap - EXIT
+end
