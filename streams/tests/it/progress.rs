@@ -190,6 +190,28 @@ async fn who_waits_for_redis_to_take_it_is_told_when_the_message_is_lost_meanwhi
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_redis_to_take_it_is_told_when_the_grace_period_is_over() {
+    let rig = Rig::new();
+    rig.publish(["a".to_owned()]).await;
+    rig.admin()
+        .ensure_groups(&[("jobs", "workers")])
+        .await
+        .expect("a group");
+    let _: () = rig.ask(&["CONFIG", "SET", "maxmemory", "1"]).await;
+    let (log, release) = (Log::default(), Arc::new(Notify::new()));
+    let short = ConsumerConfig {
+        // A tenth of it is what handlers have to hear that it is over, on a busy machine too.
+        grace: Duration::from_secs(3),
+        ..config()
+    };
+    let worker = rig.start(short, speaker(&log, &release));
+    until("it is in hand", || async { rig.pending().await == 1 }).await;
+    worker.stop().await;
+    assert_eq!(log.all(), ["lost"]);
+    assert_eq!(rig.len("results").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_full_memory_delays_it_and_leaves_nothing_half_done() {
     let rig = Rig::new();
     rig.publish(["a".to_owned()]).await;

@@ -8,8 +8,8 @@
 //! There is no clock. A worker that takes no step is frozen, a lease may run out at any moment, a reply may take for
 //! ever: whatever holds here holds for every length of a lease, a pause or a delay.
 //!
-//! Left out: retries and dead letters (other effects of the same commit), the deduplication window, the cluster's
-//! commit in two parts, and whatever Redis itself loses.
+//! Left out: retries and dead letters (other effects of the same commit), the deduplication window, the two parts that a commit
+//! and a word along the way have in a cluster, and whatever Redis itself loses.
 
 mod redis;
 mod rules;

@@ -8,6 +8,10 @@ const NOBODY: u8 = u8::MAX;
 
 /// One stream, its group, and what the scripts keep beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "half of them only remember what must never have been"
+)]
 pub struct Redis {
     /// Whether the group is there.
     pub(crate) group: bool,
@@ -24,6 +28,11 @@ pub struct Redis {
     repeats: bool,
     /// Somebody's commit changed an entry that was another's.
     pub(crate) intruded: bool,
+    /// How often the word was said that is said once, whichever entry it is said for; more than twice is twice. From the first on its mark
+    /// is there.
+    pub(crate) words: u8,
+    /// The word was said for an entry that another consumer had, or nobody any more.
+    pub(crate) spoke_for_another: bool,
 }
 
 /// The answer to a commit.
@@ -51,6 +60,8 @@ impl Redis {
             effects: [0; MOST_ENTRIES],
             repeats: false,
             intruded: false,
+            words: 0,
+            spoke_for_another: false,
         }
     }
 
@@ -137,6 +148,19 @@ impl Redis {
             trusted,
             committed: mine,
         }
+    }
+
+    /// progress.lua.
+    pub(crate) fn say(&mut self, consumer: Consumer, entry: usize, rules: Rules) {
+        let owns = self.owned(consumer) & (1 << entry) != 0;
+        if rules.words_ask_for_the_owner && !owns {
+            return;
+        }
+        if rules.words_are_marked && self.words > 0 {
+            return;
+        }
+        self.words = (self.words + 1).min(2);
+        self.spoke_for_another |= !owns;
     }
 
     /// The second step of a commit that is made in two.

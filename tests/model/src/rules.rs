@@ -30,6 +30,10 @@ pub struct Rules {
     pub nothing_pending_undoes: bool,
     /// A message's key is marked when it takes effect, and looked for before.
     pub marks: bool,
+    /// What a handler says along the way is said only while its consumer owns the entry.
+    pub words_ask_for_the_owner: bool,
+    /// What a handler says along the way is marked, and looked for before.
+    pub words_are_marked: bool,
 }
 
 /// How a commit's effect and its acknowledgement belong together.
@@ -58,6 +62,8 @@ impl Default for Rules {
             found_is_not_trusted: true,
             nothing_pending_undoes: true,
             marks: true,
+            words_ask_for_the_owner: true,
+            words_are_marked: true,
         }
     }
 }

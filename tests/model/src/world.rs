@@ -23,6 +23,8 @@ pub struct Scenario {
     pub losses: u8,
     /// Whether a request can arrive after its sender has given it up.
     pub late: bool,
+    /// Whether handlers say something along the way: all of them the same, which shall be said once.
+    pub words: bool,
 }
 
 /// The worker that is modelled in full.
@@ -38,6 +40,8 @@ pub struct World {
     cuts: u8,
     kills: u8,
     losses: u8,
+    /// The entry for which a word is on its way. It may arrive at any time, whatever became of its sender, or never.
+    word: Option<usize>,
 }
 
 /// What happens.
@@ -60,6 +64,12 @@ pub enum Step {
     Finishes,
     /// The reply to a commit arrives.
     Releases,
+    /// A handler says the word.
+    Says { entry: usize },
+    /// The word arrives.
+    WordArrives,
+    /// The word is lost on its way.
+    WordIsLost,
     /// A connection breaks; the commit on it will still arrive, or has been carried out, or is lost.
     IsCut { late: bool },
     /// The reading connection breaks.
@@ -74,6 +84,8 @@ pub enum Step {
     FleetTakes { entries: Entries },
     /// One of the fleet commits these.
     FleetCommits { entries: Entries },
+    /// One of the fleet says the word.
+    FleetSays { entry: usize },
     /// The group is lost.
     GroupIsLost,
     /// Somebody creates it again, from here.
@@ -101,6 +113,7 @@ impl Model for Scenario {
             cuts: self.cuts,
             kills: self.kills,
             losses: self.losses,
+            word: None,
         }
     }
 
@@ -119,6 +132,7 @@ impl Model for Scenario {
             self.fault_steps(world, &mut step);
         }
         self.late_step(world, &mut step);
+        self.word_steps(world, &mut step);
         self.fleet_steps(world, &mut step);
         self.group_steps(world, &mut step);
     }
@@ -133,6 +147,12 @@ impl Model for Scenario {
         let of_entry = |entry: usize| keys[entry].map_or(effects[entry], of_key);
         if world.redis.intruded {
             return Some("a commit changed an entry that another consumer had taken over");
+        }
+        if world.redis.spoke_for_another {
+            return Some("something was said for a message that was no longer the speaker's");
+        }
+        if world.redis.words > 1 {
+            return Some("something that is said once was said twice");
         }
         if (0..self.keys.len()).any(|entry| of_entry(entry) > 1) {
             return Some("two effects of one message");
@@ -304,6 +324,30 @@ impl Scenario {
                 let keys = self.keys();
                 let answer = world.redis.commit(ME, request, keys, self.rules);
                 world.redis.finish(answer, keys, self.rules);
+            });
+        }
+    }
+
+    /// Nobody waits for the word here, as if every handler ended at the same moment: that includes those that wait.
+    fn word_steps(&self, world: &World, add: &mut Add<'_>) {
+        if !self.words {
+            return;
+        }
+        let me = &world.worker;
+        if let Some(entry) = world.word {
+            add(Step::WordArrives, &|world| {
+                world.word = None;
+                world.redis.say(ME, entry, self.rules);
+            });
+            add(Step::WordIsLost, &|world| world.word = None);
+        } else if me.alive {
+            for entry in each(me.held) {
+                add(Step::Says { entry }, &|world| world.word = Some(entry));
+            }
+        }
+        for entry in each(world.redis.owned(FLEET)) {
+            add(Step::FleetSays { entry }, &|world| {
+                world.redis.say(FLEET, entry, self.rules);
             });
         }
     }

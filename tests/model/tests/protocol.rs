@@ -12,6 +12,8 @@ const MIXED: &[Option<u8>] = &[Some(0), None];
 
 const INTRUDES: &str = "a commit changed an entry that another consumer had taken over";
 const DOUBLES: &str = "two effects of one message";
+const SPEAKS: &str = "something was said for a message that was no longer the speaker's";
+const REPEATS: &str = "something that is said once was said twice";
 const LOSES: &str = "acknowledged without its effect";
 
 /// No fault, but every delay.
@@ -23,6 +25,15 @@ fn quiet(keys: &'static [Option<u8>]) -> Scenario {
         kills: 0,
         losses: 0,
         late: false,
+        words: false,
+    }
+}
+
+/// Handlers say something along the way, the same for all messages, and it may arrive at any time later.
+fn speaking(scenario: Scenario) -> Scenario {
+    Scenario {
+        words: true,
+        ..scenario
     }
 }
 
@@ -92,6 +103,32 @@ fn a_worker_may_be_killed_at_any_moment_and_start_again_under_its_name() {
 #[test]
 fn a_group_may_be_lost_at_any_moment_and_made_anew_from_any_cursor_saved_before() {
     holds(loss(TWICE), 1_000_000);
+}
+
+#[test]
+fn a_word_along_the_way_is_said_once_and_by_an_owner_however_late_it_comes_and_whoever_is_killed() {
+    for keys in [TWICE, WITHOUT_KEYS] {
+        holds(speaking(quiet(keys)), 150_000);
+        holds(speaking(kill(keys)), 500_000);
+    }
+}
+
+#[test]
+fn a_word_that_asks_for_no_owner_is_said_by_one_who_was_frozen() {
+    let rules = Rules {
+        words_ask_for_the_owner: false,
+        ..Rules::default()
+    };
+    assert_eq!(breaks(speaking(quiet(WITHOUT_KEYS)), rules).fault, SPEAKS);
+}
+
+#[test]
+fn a_word_without_a_mark_is_said_again_by_whoever_takes_over() {
+    let rules = Rules {
+        words_are_marked: false,
+        ..Rules::default()
+    };
+    assert_eq!(breaks(speaking(quiet(WITHOUT_KEYS)), rules).fault, REPEATS);
 }
 
 #[test]
