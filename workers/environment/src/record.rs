@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::ResourceExt as _;
 
-use crate::identity::{annotation, label};
+use crate::identity::Owner;
+use crate::names::{MAESTRO, annotation, label};
 use crate::verdict::moment;
 
 /// An environment, as its namespace tells of it.
@@ -36,10 +37,10 @@ pub(crate) struct Record {
 
 impl Record {
     /// What stands on a namespace, if it bears this owner's mark.
-    pub(crate) fn of(namespace: &Namespace, owner: &str) -> Option<Self> {
+    pub(crate) fn of(namespace: &Namespace, owner: &Owner) -> Option<Self> {
         let labels = namespace.labels();
         let bears = |key: &str, value: &str| labels.get(key).is_some_and(|found| found == value);
-        if !bears(label::MANAGED_BY, label::MANAGER) || !bears(label::OWNER, owner) {
+        if !bears(label::MANAGED_BY, MAESTRO) || !bears(label::OWNER, owner.as_str()) {
             return None;
         }
         let annotations = namespace.annotations();
@@ -48,8 +49,8 @@ impl Record {
             namespace: namespace.name_any(),
             uid: namespace.uid().unwrap_or_default(),
             version: namespace.resource_version().unwrap_or_default(),
-            id: text(annotation::ENVIRONMENT_ID),
-            source: text(annotation::REQUEST_SOURCE),
+            id: text(annotation::ID),
+            source: text(annotation::SOURCE),
             spec_hash: text(annotation::SPEC_HASH),
             expires_at: text(annotation::EXPIRES_AT).and_then(|text| text.parse().ok()),
             created_at: namespace

@@ -31,15 +31,15 @@ impl Cleanup {
         ending: &Ending<'_>,
         context: &Context,
     ) -> Result<Outcome, Outcome> {
-        let name = self.settings.owner.namespace_of(ending.environment);
+        let name = self.namespace_of(ending.environment);
         for _ in 0..ATTEMPTS {
             let Some(found) = self.cluster.namespace(&name).await? else {
                 return self.is_gone(ending, &name, context).await;
             };
-            let Some(record) = Record::of(&found, self.settings.owner.name()) else {
+            let Some(record) = Record::of(&found, &self.settings.owner) else {
                 return Ok(Outcome::refuse(format!(
                     "the namespace {name} is not one of ours: it does not bear the owner label of `{}`",
-                    self.settings.owner.name()
+                    self.settings.owner
                 )));
             };
             if ending.uid.is_some_and(|uid| uid != record.uid) {

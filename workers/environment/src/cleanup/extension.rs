@@ -7,7 +7,8 @@ use serde_json::json;
 
 use super::{Cleanup, rfc3339, version};
 use crate::cluster::Refusal;
-use crate::identity::{annotation, short_hash};
+use crate::identity::digits;
+use crate::names::annotation;
 use crate::record::Record;
 
 /// How often a namespace is read again because it changed between reading and writing.
@@ -23,7 +24,7 @@ impl Cleanup {
         asked: (&str, &str),
         context: &Context,
     ) -> Result<Outcome, Outcome> {
-        let name = self.settings.owner.namespace_of(&request.environment);
+        let name = self.namespace_of(&request.environment);
         let answer = |granted, expires_at: Option<Timestamp>, detail: Option<String>| {
             let told = EnvironmentExtended {
                 environment: request.environment.clone(),
@@ -36,12 +37,12 @@ impl Cleanup {
             Ok(Outcome::Done(vec![Reply::new(told)]))
         };
         // What this message has done, a second delivery of it finds.
-        let mark = short_hash(&[asked.0, asked.1]);
+        let mark = digits(&["extension", asked.0, asked.1]);
         for _ in 0..ATTEMPTS {
             let found = self.cluster.namespace(&name).await?;
             let record = found
                 .as_ref()
-                .and_then(|found| Record::of(found, self.settings.owner.name()));
+                .and_then(|found| Record::of(found, &self.settings.owner));
             let (Some(found), Some(record)) = (found, record) else {
                 let detail = "there is no such environment, or no longer".to_owned();
                 return answer(false, None, Some(detail));

@@ -17,13 +17,15 @@ use maestro_protocol::environment::{CleanupInbound, CleanupRequested, DeletionCa
 use maestro_worker::{Context, Outcome, Worker};
 
 use crate::cluster::Cluster;
-use crate::identity::Owner;
+use crate::identity::{Identity, Owner, Prefix};
 
 /// How the cleanup worker goes about it.
 #[derive(Debug, Clone)]
 pub struct CleanupSettings {
     /// Whose environments it ends.
     pub owner: Owner,
+    /// What the names of their namespaces begin with.
+    pub prefix: Prefix,
     /// The longest that an environment may live, extensions included.
     pub max_ttl: SignedDuration,
     /// How long a namespace may take to go before it is reported what holds it.
@@ -43,6 +45,11 @@ impl Cleanup {
     /// A worker on this cluster.
     pub fn new(cluster: Cluster, settings: CleanupSettings) -> Self {
         Self { cluster, settings }
+    }
+
+    /// The namespace of the environment with this id.
+    fn namespace_of(&self, environment: &str) -> String {
+        Identity::new(&self.settings.owner, None, environment).namespace(&self.settings.prefix)
     }
 
     async fn requested(

@@ -44,7 +44,7 @@ impl Cleanup {
             };
             for namespace in &page.items {
                 seen += 1;
-                let Some(record) = Record::of(namespace, self.settings.owner.name()) else {
+                let Some(record) = Record::of(namespace, &self.settings.owner) else {
                     continue;
                 };
                 if self.sweep_one(which, &record, is_dry, context).await? {

@@ -8,10 +8,11 @@ use kube::Api;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::ObjectList;
 use kube::runtime::watcher;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::error::{ApiError, Refusal};
 use super::watching::fault;
+use super::objects::typed;
 use super::{Cluster, MANAGER, call, call_within};
 
 /// The most namespaces that one answer holds.
@@ -55,7 +56,8 @@ impl Cluster {
 
     /// Makes the namespace, unless there is one of its name. Never touches one that is there: applying onto it would merge into
     /// a stranger's.
-    pub(crate) async fn claim(&self, wanted: &Namespace) -> Result<Claim, ApiError> {
+    pub(crate) async fn claim(&self, wanted: &Value) -> Result<Claim, ApiError> {
+        let wanted: Namespace = typed(wanted)?;
         let name = wanted.metadata.name.clone().unwrap_or_default();
         let parameters = PostParams {
             field_manager: Some(MANAGER.to_owned()),
@@ -65,7 +67,7 @@ impl Cluster {
         let api = self.namespaces();
         // Twice, should it vanish between the two.
         for _ in 0..2 {
-            match call(doing.clone(), api.create(&parameters, wanted)).await {
+            match call(doing.clone(), api.create(&parameters, &wanted)).await {
                 Ok(made) => return Ok(Claim::Made(Box::new(made))),
                 Err(error) if error.refusal() == Some(Refusal::Exists) => {}
                 Err(error) => return Err(error),
@@ -110,7 +112,7 @@ impl Cluster {
     pub(crate) async fn annotate(
         &self,
         read: &Namespace,
-        annotations: serde_json::Value,
+        annotations: Value,
     ) -> Result<Namespace, ApiError> {
         let metadata = &read.metadata;
         let name = metadata.name.as_deref().unwrap_or_default();

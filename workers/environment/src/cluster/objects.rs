@@ -1,10 +1,10 @@
 //! Objects inside a namespace: applied by server-side apply, and the Secret, which is made once.
 
-use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::core::{DynamicObject, GroupVersionKind};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::error::{ApiError, Refusal};
@@ -36,8 +36,9 @@ impl Cluster {
     pub(crate) async fn secret(
         &self,
         namespace: &str,
-        wanted: &Secret,
+        wanted: &Value,
     ) -> Result<Option<Secret>, ApiError> {
+        let wanted: Secret = typed(wanted)?;
         let name = wanted.metadata.name.clone().unwrap_or_default();
         let api: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
         let parameters = PostParams {
@@ -45,7 +46,7 @@ impl Cluster {
             ..PostParams::default()
         };
         let doing = format!("create Secret/{name}");
-        match call(doing, api.create(&parameters, wanted)).await {
+        match call(doing, api.create(&parameters, &wanted)).await {
             Ok(_) => Ok(None),
             Err(error) if error.refusal() == Some(Refusal::Exists) => {
                 let doing = format!("read Secret/{name}");
@@ -54,10 +55,13 @@ impl Cluster {
             Err(error) => Err(error),
         }
     }
+}
 
-    /// The Job of this name.
-    pub(crate) async fn job(&self, namespace: &str, name: &str) -> Result<Option<Job>, ApiError> {
-        let api: Api<Job> = Api::namespaced(self.client.clone(), namespace);
-        call(format!("read Job/{name}"), api.get_opt(name)).await
-    }
+/// A manifest as the type that it is of.
+pub(super) fn typed<K: DeserializeOwned>(manifest: &Value) -> Result<K, ApiError> {
+    K::deserialize(manifest).map_err(|error| ApiError::Refused {
+        doing: "read a manifest".to_owned(),
+        refusal: Refusal::Invalid,
+        message: error.to_string(),
+    })
 }

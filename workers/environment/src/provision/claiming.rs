@@ -8,6 +8,7 @@ use maestro_worker::Outcome;
 
 use super::{Stop, Work};
 use crate::cluster::Claim;
+use crate::identity::spec_hash;
 use crate::plan::Plan;
 use crate::record::Record;
 use crate::verdict::{Fault, Reason};
@@ -27,12 +28,12 @@ impl Work<'_> {
     pub(super) async fn claim(&self, plan: &Plan) -> Result<Claimed, Stop> {
         let cluster = &self.worker.cluster;
         loop {
-            let (claim, is_found) = match cluster.claim(&plan.namespace).await? {
+            let (claim, is_found) = match cluster.claim(&plan.namespace.manifest).await? {
                 Claim::Made(made) => (made, false),
                 Claim::Found(found) => (found, true),
             };
-            let owner = self.worker.settings.stack.owner.name();
-            let name = &self.identity.namespace;
+            let owner = &self.worker.settings.stack.owner;
+            let name = self.namespace;
             let Some(record) = Record::of(&claim, owner) else {
                 let detail = format!(
                     "the namespace {name} belongs to somebody else: it does not bear the owner label of `{owner}`"
@@ -44,7 +45,7 @@ impl Work<'_> {
                 continue;
             }
             if is_found {
-                self.check_that_it_is_ours(&record, plan)?;
+                self.check_that_it_is_ours(&record)?;
             }
             return Ok(Claimed {
                 uid: record.uid,
@@ -53,10 +54,10 @@ impl Work<'_> {
         }
     }
 
-    fn check_that_it_is_ours(&self, record: &Record, plan: &Plan) -> Result<(), Stop> {
+    fn check_that_it_is_ours(&self, record: &Record) -> Result<(), Stop> {
         let is_same = record.id.as_deref() == Some(self.identity.id.as_str())
-            && record.source.as_deref().unwrap_or_default() == self.identity.source;
-        if is_same && record.spec_hash.as_deref() == Some(plan.spec_hash.as_str()) {
+            && record.source == self.identity.source;
+        if is_same && record.spec_hash == spec_hash(self.request).ok() {
             return Ok(());
         }
         let detail = format!(

@@ -63,7 +63,7 @@ impl Work<'_> {
     pub(super) async fn log_of(&self, fault: &Fault) -> Option<String> {
         let (pod, previous) = fault.log.as_ref()?;
         let follower = Follower {
-            namespace: &self.identity.namespace,
+            namespace: self.namespace,
             pod,
             container: fault.container.as_deref()?,
         };
@@ -72,7 +72,7 @@ impl Work<'_> {
             .cluster
             .last_lines(follower, LINES, *previous)
             .await?;
-        Some(crate::testing::harmless(&text))
+        Some(crate::testing::plain(&text))
     }
 
     fn failure(&self, fault: &Fault, log: Option<String>) -> EnvironmentStatus {

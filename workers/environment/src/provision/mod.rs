@@ -21,7 +21,8 @@ use maestro_worker::{Context, Outcome, Worker};
 use crate::cleanup::stopped;
 use crate::cluster::{ApiError, Cluster, Refusal};
 use crate::identity::Identity;
-use crate::plan::{self, Credentials, Plan};
+use crate::credentials::{Credentials, NoRandomness};
+use crate::plan::{self, Plan};
 use crate::settings::Settings;
 use crate::templates::Templates;
 use crate::verdict::{Fault, Patience, Reason};
@@ -82,14 +83,16 @@ impl Worker for Provision {
     const NAME: &'static str = "provision";
 
     async fn handle(&self, message: Decoded<EnvironmentRequested>, context: Context) -> Outcome {
-        let id = message.envelope.id.clone().unwrap_or_default();
-        let source = message.envelope.source.clone().unwrap_or_default();
-        let identity = Identity::new(&self.settings.stack.owner, &source, &id);
+        let id = message.envelope.id.as_deref().unwrap_or_default();
+        let source = message.envelope.source.as_deref();
+        let stack = &self.settings.stack;
+        let identity = Identity::new(&stack.owner, source, id);
+        let namespace = identity.namespace(&stack.prefix);
         let work = Work {
             worker: self,
             request: &message.payload,
-            members: &message.members,
             identity: &identity,
+            namespace: &namespace,
             context: &context,
         };
         tokio::select! {
@@ -103,8 +106,9 @@ impl Worker for Provision {
 struct Work<'a> {
     worker: &'a Provision,
     request: &'a EnvironmentRequested,
-    members: &'a serde_json::Map<String, serde_json::Value>,
     identity: &'a Identity,
+    /// Its namespace.
+    namespace: &'a str,
     context: &'a Context,
 }
 
@@ -143,7 +147,7 @@ impl From<ApiError> for Stop {
 
 impl Work<'_> {
     async fn run(&self) -> Result<Outcome, Outcome> {
-        let plan = match self.plan(&Credentials::generate()) {
+        let plan = match self.plan(&Credentials::generate().map_err(no_randomness)?) {
             Ok(plan) => plan,
             Err(unfit) => return Ok(self.refused(&unfit)),
         };
@@ -173,5 +177,12 @@ impl Work<'_> {
             credentials,
             self.context.now(),
         )
+    }
+}
+
+/// The operating system's fault, and nobody's message's.
+fn no_randomness(error: NoRandomness) -> Outcome {
+    Outcome::Retry {
+        reason: error.to_string(),
     }
 }

@@ -11,13 +11,17 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::claiming::Claimed;
-use super::{Rights, Stop, Work};
+use super::{Rights, Stop, Work, no_randomness};
 use crate::cluster::{ApiError, Changes};
-use crate::plan::{Credentials, Plan};
-use crate::verdict::{Fault, Observed, Reason, Verdict, judge};
+use crate::credentials::Credentials;
+use crate::plan::{AwaitedKind, Object, Plan};
+use crate::verdict::{Fault, Observed, Pods, Reason, Verdict, Workload, judge};
 
 /// How long a right that was just given may take to be known to every API server.
 const RIGHTS: Duration = Duration::from_secs(10);
+
+/// The templates of what an application needs.
+const BACKING: [&str; 4] = ["postgresql", "mysql", "mongodb", "redis"];
 
 /// What is watched, and what has been seen of it.
 pub(super) struct Watching {
@@ -31,53 +35,58 @@ impl Work<'_> {
     pub(super) async fn bring_up(&self, plan: Plan, claimed: &Claimed) -> Result<Outcome, Stop> {
         let status = self.living(claimed, Phase::Provisioning);
         self.say("provisioning", status).await?;
-        let namespace = &self.identity.namespace;
         if let Some(rights) = &self.worker.settings.rights {
-            self.apply(&binding(rights)).await?;
+            self.apply_manifest(&binding(rights)).await?;
         }
         self.apply_all(&plan.guards).await?;
-        let plan = self.with_secret(plan).await?;
+        let plan = self.configured(plan).await?;
         self.apply_all(&plan.workloads).await?;
         let mut watching = Watching {
-            changes: self.worker.cluster.changes(namespace),
+            changes: self.worker.cluster.changes(self.namespace),
             observed: Observed::default(),
             checked: None,
         };
         self.until_ready(&plan, claimed, &mut watching).await?;
         self.say("ready", self.ready(&plan, claimed)).await?;
-        match (&plan.job, &self.request.test) {
+        match (&plan.tests, &self.request.test) {
             (Some(job), Some(test)) => self.test(job, test, claimed, watching).await,
             _ => Ok(Outcome::Done(Vec::new())),
         }
     }
 
-    /// The Secret is made once. One that is there was handed out already: what is made of it must be the same again.
-    async fn with_secret(&self, plan: Plan) -> Result<Plan, Stop> {
-        let namespace = &self.identity.namespace;
+    /// What the pods read. The Secret is made once: one that is there was handed out already, and what is made of it must be the
+    /// same again.
+    async fn configured(&self, plan: Plan) -> Result<Plan, Stop> {
+        let is_secret = |object: &&Object| {
+            object.kind == "Secret" && plan.secret.as_deref() == Some(object.name.as_str())
+        };
         let cluster = &self.worker.cluster;
-        let Some(secret) = &plan.secret else {
-            return Ok(plan);
-        };
-        let made = patiently(self, || cluster.secret(namespace, secret)).await?;
-        let Some(found) = made else {
-            return Ok(plan);
-        };
-        let credentials = Credentials::read(&found).ok_or_else(|| {
-            let name = found.metadata.name.clone().unwrap_or_default();
-            let detail = format!("Secret/{name} was there already, and has no credentials in it");
-            Fault::new(Reason::NameTaken, detail)
-        })?;
-        self.plan(&credentials)
-            .map_err(|unfit| Fault::new(Reason::Invalid, unfit.to_string()).into())
+        let mut resumed = None;
+        if let Some(secret) = plan.configuration.iter().find(is_secret) {
+            let manifest = &secret.manifest;
+            let made = patiently(self, || cluster.secret(self.namespace, manifest)).await?;
+            if let Some(found) = made {
+                let data = found.data.unwrap_or_default();
+                let credentials = Credentials::resumed(&data).map_err(|error| Stop::Outcome(no_randomness(error)))?;
+                let again = self.plan(&credentials);
+                resumed = Some(again.map_err(|unfit| Fault::new(Reason::Invalid, unfit.to_string()))?);
+            }
+        }
+        let rest = plan.configuration.iter().filter(|object| !is_secret(object));
+        try_join_all(rest.map(|object| self.apply(object))).await?;
+        Ok(resumed.unwrap_or(plan))
     }
 
-    pub(super) async fn apply(&self, object: &Value) -> Result<(), Stop> {
-        let cluster = &self.worker.cluster;
-        let namespace = &self.identity.namespace;
-        patiently(self, || cluster.apply(namespace, object)).await
+    pub(super) async fn apply(&self, object: &Object) -> Result<(), Stop> {
+        self.apply_manifest(&object.manifest).await
     }
 
-    async fn apply_all(&self, objects: &[Value]) -> Result<(), Stop> {
+    async fn apply_manifest(&self, manifest: &Value) -> Result<(), Stop> {
+        let cluster = &self.worker.cluster;
+        patiently(self, || cluster.apply(self.namespace, manifest)).await
+    }
+
+    async fn apply_all(&self, objects: &[Object]) -> Result<(), Stop> {
         try_join_all(objects.iter().map(|object| self.apply(object))).await?;
         Ok(())
     }
@@ -88,12 +97,13 @@ impl Work<'_> {
         claimed: &Claimed,
         watching: &mut Watching,
     ) -> Result<(), Stop> {
+        let workloads = workloads(plan);
         let deadline = Instant::now() + self.worker.settings.ready_timeout;
         loop {
             let now = self.context.now();
             let verdict = judge(
                 &watching.observed,
-                &plan.readiness,
+                &workloads,
                 self.worker.patience(),
                 now,
             );
@@ -152,8 +162,7 @@ impl Work<'_> {
             return Ok(());
         }
         watching.checked = Some(Instant::now());
-        let name = &self.identity.namespace;
-        let found = self.worker.cluster.namespace(name).await?;
+        let found = self.worker.cluster.namespace(self.namespace).await?;
         let stays = found.is_some_and(|found| {
             found.metadata.deletion_timestamp.is_none()
                 && found.metadata.uid.as_deref() == Some(claimed.uid.as_str())
@@ -164,6 +173,36 @@ impl Work<'_> {
         let detail = "it was taken away before it was done";
         Err(Fault::new(Reason::Deleted, detail).into())
     }
+}
+
+/// What has to be up, and how its pods are told.
+fn workloads(plan: &Plan) -> Vec<Workload> {
+    let object = |kind: &str, name: &str| {
+        let mut all = plan.workloads.iter();
+        all.find(|object| object.kind == kind && object.name == name)
+    };
+    let workload = |awaited: &crate::plan::Awaited| {
+        let (kind, pods) = match awaited.kind {
+            AwaitedKind::Deployment => ("Deployment", None),
+            AwaitedKind::StatefulSet => ("StatefulSet", None),
+            AwaitedKind::Job => ("Job", Some(Pods::OfJob(awaited.name.clone()))),
+            AwaitedKind::Pod => ("Pod", Some(Pods::Named(awaited.name.clone()))),
+        };
+        let object = object(kind, &awaited.name)?;
+        let labels = object.manifest.pointer("/spec/selector/matchLabels");
+        let labelled = || {
+            let labels = labels?.as_object()?.iter();
+            let labels = labels.map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
+            labels.collect::<Option<_>>().map(Pods::Labelled)
+        };
+        Some(Workload {
+            name: awaited.name.clone(),
+            pods: pods.or_else(labelled)?,
+            wanted: awaited.pods,
+            is_backing: BACKING.contains(&object.template.as_str()),
+        })
+    };
+    plan.awaited.iter().filter_map(workload).collect()
 }
 
 /// The instant of a time by this worker's clock.

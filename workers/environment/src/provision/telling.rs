@@ -21,7 +21,7 @@ impl Work<'_> {
     pub(super) fn status(&self, phase: Phase) -> EnvironmentStatus {
         EnvironmentStatus {
             environment: self.identity.id.clone(),
-            namespace: self.identity.namespace.clone(),
+            namespace: self.namespace.to_owned(),
             phase,
             reason: None,
             detail: None,
@@ -45,10 +45,7 @@ impl Work<'_> {
         let endpoints = Some(plan.endpoints.clone()).filter(|all| !all.is_empty());
         EnvironmentStatus {
             endpoints,
-            secret: plan
-                .secret
-                .as_ref()
-                .and_then(|secret| secret.metadata.name.clone()),
+            secret: plan.secret.clone(),
             ..self.living(claimed, Phase::Ready)
         }
     }

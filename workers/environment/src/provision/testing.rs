@@ -1,6 +1,7 @@
 //! The tests run: their Job is made, its log followed from the first line, and what came of it told in one step.
 
-use futures_util::StreamExt as _;
+use std::time::Duration;
+
 use maestro_protocol::environment::{DeletionCause, EnvironmentStatus, Phase, TestJob, TestOutcome};
 use maestro_worker::{Outcome, Reply};
 use serde_json::Value;
@@ -10,13 +11,13 @@ use tokio_util::sync::CancellationToken;
 use super::claiming::Claimed;
 use super::raising::{Watching, instant};
 use super::{Stop, Work};
-use crate::cleanup::version;
 use crate::cluster::Follower;
-use crate::testing::{LogCapture, Tested};
+use crate::plan::Object;
+use crate::testing::{Ending, Limits, LogCapture, TestRun, Tested};
 use crate::verdict::{Ended, Fault, Progress, judge_test};
 
 /// How long a change may be awaited at a time where nothing else says when to look again.
-const LONG: std::time::Duration = std::time::Duration::from_secs(3600);
+const LONG: Duration = Duration::from_secs(3600);
 
 /// What became of the test Job.
 enum End {
@@ -28,16 +29,16 @@ enum End {
 impl Work<'_> {
     pub(super) async fn test(
         &self,
-        job: &Value,
+        job: &Object,
         test: &TestJob,
         claimed: &Claimed,
         mut watching: Watching,
     ) -> Result<Outcome, Stop> {
         self.apply(job).await?;
         self.say("testing", self.living(claimed, Phase::Testing)).await?;
-        let name = text(job, "/metadata/name");
-        let container = text(job, "/spec/template/spec/containers/0/name");
-        let namespace = &self.identity.namespace;
+        let name = job.name.clone();
+        let container = text(&job.manifest, "/spec/template/spec/containers/0/name");
+        let namespace = self.namespace;
         let jobs = self.worker.cluster.job_changes(namespace, &name);
         let pods = std::mem::replace(
             &mut watching.changes,
@@ -53,7 +54,7 @@ impl Work<'_> {
             Progress::Broken(fault) => (None, Some(End::Broken(fault))),
             Progress::Waiting(_) => (None, None),
         };
-        let mut capture = LogCapture::default();
+        let mut capture = LogCapture::new(Limits::default());
         let ended = CancellationToken::new();
         if end.is_some() {
             ended.cancel();
@@ -67,7 +68,7 @@ impl Work<'_> {
             };
             let cluster = &self.worker.cluster;
             cluster
-                .follow(follower, &ended, |chunk| capture.feed(chunk))
+                .follow(follower, &ended, |chunk| capture.push(chunk))
                 .await;
         };
         let watching = async {
@@ -85,7 +86,79 @@ impl Work<'_> {
             })
         };
         let (end, ()) = tokio::join!(watching, following);
-        Ok(self.tested(end?, capture, test, claimed).await)
+        Ok(self.tested(end?, capture, test, claimed))
+    }
+
+    /// What is told of tests that have ended, and what becomes of their environment: all in one step.
+    fn tested(
+        &self,
+        end: End,
+        capture: LogCapture,
+        test: &TestJob,
+        claimed: &Claimed,
+    ) -> Outcome {
+        let (ending, duration) = match end {
+            End::Ended(ended) => (
+                Ending {
+                    exit_code: Some(ended.exit_code),
+                    reason: ended.reason,
+                    message: ended.message,
+                },
+                ended
+                    .finished_at
+                    .zip(ended.started_at)
+                    .map(|(end, start)| end.duration_since(start).unsigned_abs()),
+            ),
+            End::TimedOut(message) => (
+                Ending {
+                    exit_code: None,
+                    reason: Some("DeadlineExceeded".to_owned()),
+                    message: Some(message),
+                },
+                Some(Duration::from_secs(
+                    test.timeout_s.unwrap_or(crate::testing::DEFAULT_TIMEOUT_S).into(),
+                )),
+            ),
+            End::Broken(fault) => (
+                Ending {
+                    exit_code: None,
+                    reason: Some(fault.reason.word().to_owned()),
+                    message: Some(fault.detail.clone()),
+                },
+                None,
+            ),
+        };
+        let run = TestRun {
+            environment: &self.identity.id,
+            namespace: self.namespace,
+            project: self.request.project.as_ref(),
+            test,
+            ending,
+            duration: duration.unwrap_or_default(),
+            worker_version: Some(env!("CARGO_PKG_VERSION")),
+        };
+        let Tested { tested, errors } = Tested::of(&run, capture.finish());
+        let has_passed = tested.outcome == TestOutcome::Passed;
+        let status = EnvironmentStatus {
+            reason: Some(word(tested.outcome).to_owned()),
+            detail: tested.reason.clone(),
+            ..self.living(claimed, Phase::Tested)
+        };
+        let mut replies = vec![self.reply(status)];
+        replies.push(Reply::new(tested).subject(self.identity.id.clone()));
+        for error in errors {
+            let about = error.test.as_ref().map(|test| test.id.clone());
+            let reply = Reply::new(error);
+            replies.push(match about {
+                Some(test) => reply.subject(test),
+                None => reply,
+            });
+        }
+        let stays = !has_passed && self.request.keep_on_failure == Some(true);
+        if !stays {
+            replies.push(self.end(claimed, DeletionCause::Finished));
+        }
+        Outcome::Done(replies)
     }
 
     /// Until the tests run, or have ended.
@@ -124,4 +197,14 @@ impl Work<'_> {
 fn text(value: &Value, pointer: &str) -> String {
     let text = value.pointer(pointer).and_then(Value::as_str);
     text.unwrap_or_default().to_owned()
+}
+
+/// How tests ended, as a reason in a status.
+const fn word(outcome: TestOutcome) -> &'static str {
+    match outcome {
+        TestOutcome::Passed => "Passed",
+        TestOutcome::Failed => "Failed",
+        TestOutcome::TimedOut => "TimedOut",
+        TestOutcome::Broken => "Broken",
+    }
 }

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{ContainerState, Pod};
 use kube::ResourceExt as _;
 
 use super::fault::{Fault, Reason};
-use super::pod::{Standing, because, containers, named, standing};
+use super::pod::{Standing, because, containers, is_of_job, lost, standing};
 use super::{Observed, Patience, creation, moment};
 
 /// How the tests' container ended.
@@ -44,11 +44,7 @@ pub(crate) fn judge_test(
     patience: Patience,
     now: Timestamp,
 ) -> Progress {
-    let pods = observed.pods().filter(|pod| {
-        pod.owner_references()
-            .iter()
-            .any(|owner| owner.kind == "Job" && owner.name == name)
-    });
+    let pods = observed.pods().filter(|pod| is_of_job(pod, name));
     // backoffLimit 0 makes one pod; should there be another, the newest counts.
     let newest = pods.max_by_key(|pod| pod.metadata.creation_timestamp.as_ref().map(moment));
     let leaving = newest.is_some_and(|pod| pod.metadata.deletion_timestamp.is_some());
@@ -106,41 +102,6 @@ fn of_pod(pod: &Pod, container: &str, patience: Patience, now: Timestamp) -> Pro
         Standing::Underway(until) => Progress::Waiting(until),
         Standing::Ready(_) => Progress::Waiting(None),
     }
-}
-
-/// A pod that failed as a whole, before or without its container.
-fn lost(pod: &Pod) -> Option<Fault> {
-    let status = pod.status.as_ref()?;
-    if status.phase.as_deref() != Some("Failed") {
-        return None;
-    }
-    let failed = containers(pod).find_map(|status| {
-        let ended = status.state.as_ref()?.terminated.as_ref()?;
-        (ended.exit_code != 0).then(|| (status.name.clone(), ended))
-    });
-    if let Some((name, ended)) = failed {
-        let how = super::pod::how(ended);
-        let detail = format!("the container `{name}`, which runs before the tests, failed{how}");
-        let mut fault = Fault::new(Reason::ContainerConfig, detail)
-            .object(named(pod))
-            .message(ended.message.as_deref());
-        fault.exit_code = Some(ended.exit_code);
-        fault.container = Some(name);
-        fault.log = Some((pod.name_any(), false));
-        return Some(fault);
-    }
-    let message = status.message.as_deref();
-    let why = status.reason.as_deref().unwrap_or("Failed");
-    let detail = format!(
-        "{} was ended from outside ({why}){}",
-        named(pod),
-        because(message)
-    );
-    Some(
-        Fault::new(Reason::Evicted, detail)
-            .object(named(pod))
-            .message(message),
-    )
 }
 
 fn condition<'a>(observed: &'a Observed, kind: &str) -> Option<&'a JobCondition> {

@@ -15,7 +15,7 @@ mod tests;
 pub(crate) use fault::{Fault, Reason};
 pub(crate) use job::{Ended, Progress, judge_test};
 pub(crate) use observed::Observed;
-pub(crate) use workload::{Verdict, Workload, judge};
+pub(crate) use workload::{Pods, Verdict, Workload, judge};
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;

@@ -82,19 +82,6 @@ impl Observed {
         self.pods.objects.values()
     }
 
-    /// The pods with these labels.
-    pub(crate) fn pods_with<'a>(
-        &'a self,
-        labels: &'a BTreeMap<String, String>,
-    ) -> impl Iterator<Item = &'a Pod> {
-        self.pods().filter(move |pod| {
-            let carried = pod.labels();
-            labels
-                .iter()
-                .all(|(key, value)| carried.get(key) == Some(value))
-        })
-    }
-
     /// The warnings about objects.
     pub(crate) fn warnings(&self) -> impl Iterator<Item = &Warning> {
         self.warnings.objects.values()

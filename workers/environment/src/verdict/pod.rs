@@ -52,6 +52,67 @@ pub(super) fn standing(
     }
 }
 
+/// Judges the pod of a Job that has to succeed before the environment is ready.
+pub(super) fn ended(
+    pod: &Pod,
+    patience: Patience,
+    served_since: Option<Timestamp>,
+    now: Timestamp,
+) -> Standing {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    match phase {
+        Some("Succeeded") => Standing::Ready(now),
+        Some("Failed") => match lost(pod) {
+            Some(fault) => Standing::Faulty(Box::new(fault)),
+            None => Standing::Underway(None),
+        },
+        _ => match standing(pod, patience, served_since, now) {
+            Standing::Ready(_) => Standing::Underway(None),
+            other => other,
+        },
+    }
+}
+
+/// Whether a Job of this name made the pod.
+pub(super) fn is_of_job(pod: &Pod, name: &str) -> bool {
+    let mut owners = pod.owner_references().iter();
+    owners.any(|owner| owner.kind == "Job" && owner.name == name)
+}
+
+/// Why a pod failed as a whole, if it did.
+pub(super) fn lost(pod: &Pod) -> Option<Fault> {
+    let status = pod.status.as_ref()?;
+    if status.phase.as_deref() != Some("Failed") {
+        return None;
+    }
+    let failed = containers(pod).find_map(|status| {
+        let ended = status.state.as_ref()?.terminated.as_ref()?;
+        (ended.exit_code != 0).then(|| (status.name.clone(), ended))
+    });
+    if let Some((name, ended)) = failed {
+        let detail = format!("the container `{name}` of {} failed{}", named(pod), how(ended));
+        let mut fault = Fault::new(Reason::ContainerConfig, detail)
+            .object(named(pod))
+            .message(ended.message.as_deref());
+        fault.exit_code = Some(ended.exit_code);
+        fault.container = Some(name);
+        fault.log = Some((pod.name_any(), false));
+        return Some(fault);
+    }
+    let message = status.message.as_deref();
+    let why = status.reason.as_deref().unwrap_or("Failed");
+    let detail = format!(
+        "{} was ended from outside ({why}){}",
+        named(pod),
+        because(message)
+    );
+    Some(
+        Fault::new(Reason::Evicted, detail)
+            .object(named(pod))
+            .message(message),
+    )
+}
+
 /// `Pod/name`.
 pub(super) fn named(pod: &Pod) -> String {
     format!("Pod/{}", pod.name_any())

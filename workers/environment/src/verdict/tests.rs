@@ -22,8 +22,8 @@ fn time(seconds: i64) -> String {
 fn workload(name: &str, pods: u32, is_backing: bool) -> Workload {
     Workload {
         name: name.to_owned(),
-        selector: BTreeMap::from([("app".to_owned(), name.to_owned())]),
-        pods,
+        pods: Pods::Labelled(BTreeMap::from([("app".to_owned(), name.to_owned())])),
+        wanted: pods,
         is_backing,
     }
 }

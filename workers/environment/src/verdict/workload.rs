@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
 
 use super::fault::Fault;
-use super::pod::{Standing, because, named, standing};
+use super::pod::{Standing, because, ended, is_of_job, named, standing};
 use super::{Observed, Patience, creation};
 
 /// What is to be up.
@@ -17,11 +17,34 @@ pub(crate) struct Workload {
     /// Its name, for example `app`.
     pub(crate) name: String,
     /// How its pods are told.
-    pub(crate) selector: BTreeMap<String, String>,
-    /// How many of them have to be ready.
-    pub(crate) pods: u32,
+    pub(crate) pods: Pods,
+    /// How many of them have to be ready; of a Job, to have succeeded.
+    pub(crate) wanted: u32,
     /// Whether others need it: they may end and be started again until it is up.
     pub(crate) is_backing: bool,
+}
+
+/// How the pods of a workload are told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Pods {
+    /// By their labels.
+    Labelled(BTreeMap<String, String>),
+    /// By the Job that made them.
+    OfJob(String),
+    /// It is a pod, of this name.
+    Named(String),
+}
+
+impl Pods {
+    fn are(&self, pod: &Pod) -> bool {
+        match self {
+            Self::Labelled(labels) => labels
+                .iter()
+                .all(|(key, value)| pod.labels().get(key) == Some(value)),
+            Self::OfJob(name) => is_of_job(pod, name),
+            Self::Named(name) => pod.name_any() == *name,
+        }
+    }
 }
 
 /// What has been seen means this.
@@ -69,7 +92,11 @@ pub(crate) fn judge(
         let mut ready = 0;
         let mut waits_for: Option<&Pod> = None;
         for pod in living(observed, workload) {
-            match standing(pod, patience, needs, now) {
+            let standing = match workload.pods {
+                Pods::OfJob(_) => ended(pod, patience, needs, now),
+                Pods::Labelled(_) | Pods::Named(_) => standing(pod, patience, needs, now),
+            };
+            match standing {
                 Standing::Ready(since) => {
                     ready += 1;
                     if workload.is_backing {
@@ -83,7 +110,7 @@ pub(crate) fn judge(
                 Standing::Faulty(fault) => return Verdict::Failed(fault),
             }
         }
-        if ready < workload.pods {
+        if ready < workload.wanted {
             if workload.is_backing {
                 served_since = None;
             }
@@ -93,7 +120,7 @@ pub(crate) fn judge(
                 lacking,
                 "{separator}`{}`: {ready} of {} pods ready{}",
                 workload.name,
-                workload.pods,
+                workload.wanted,
                 waits_for
                     .map(|pod| trouble(observed, pod))
                     .unwrap_or_default()
@@ -114,8 +141,8 @@ pub(crate) fn judge(
 
 fn living<'a>(observed: &'a Observed, workload: &'a Workload) -> impl Iterator<Item = &'a Pod> {
     observed
-        .pods_with(&workload.selector)
-        .filter(|pod| pod.metadata.deletion_timestamp.is_none())
+        .pods()
+        .filter(|pod| workload.pods.are(pod) && pod.metadata.deletion_timestamp.is_none())
 }
 
 fn earliest(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {

@@ -1,0 +1,199 @@
+//! What cannot come up fails at once, with its cause, and leaves nothing.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
+use kube::api::ListParams;
+use maestro_environment_tests::{Site, Told, phases};
+use maestro_test_cluster::{Play, shared_played};
+use maestro_tests::Worker;
+use serde_json::{Value, json};
+
+/// From the status that shows it to the verdict. Times of pods are whole seconds.
+const AT_ONCE: SignedDuration = SignedDuration::from_secs(2);
+
+fn app(image: &str) -> Value {
+    json!({ "app": { "image": image } })
+}
+
+/// The failure that was told, after nothing was left of the environment.
+fn failure(site: &Site, id: &str, workers: &[&Worker]) -> Told {
+    let told = site.await_deleted(id, workers);
+    let phases = phases(&told);
+    assert_eq!(
+        phases,
+        ["accepted", "provisioning", "failed", "deleting", "deleted"],
+        "{told:?}"
+    );
+    assert_eq!(told.last().expect("told").data["cause"], "failed");
+    told[2].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_way_to_fail_is_told_at_once_with_the_container_its_message_and_its_log() {
+    let Some((plane, kubelet)) = shared_played().await else {
+        return;
+    };
+    let pull = "rpc error: code = NotFound desc = registry.example/none:1: not found";
+    kubelet.play("registry.example/none:1", Play::image_pull_fails(pull));
+    let crash = Play::crash_loops(3, 2).printing("reading /etc/app.conf\nno such file\n");
+    kubelet.play("registry.example/crash:1", crash);
+    let lacking = "secret \"absent\" not found";
+    kubelet.play("registry.example/config:1", Play::config_error(lacking));
+    let site = Site::on(plane).await;
+    let (provision, cleanup) = (site.provision(&[]), site.cleanup(&[]));
+    let workers = [&provision, &cleanup];
+    for (id, reason, message) in [
+        ("none", "ImagePull", Some(pull)),
+        ("crash", "CrashLoop", None),
+        ("config", "ContainerConfig", Some(lacking)),
+    ] {
+        site.request(id, &app(&format!("registry.example/{id}:1")));
+        let told = failure(&site, id, &workers);
+        assert_eq!(told.data["reason"], reason, "{told:?}");
+        let failure = &told.data["failure"];
+        assert_eq!(failure["container"], "app");
+        assert!(
+            failure["object"].as_str().expect("an object").starts_with("Pod/app-"),
+            "{failure}"
+        );
+        if let Some(message) = message {
+            assert!(
+                told.data["detail"].as_str().expect("a sentence").contains(message),
+                "{told:?}"
+            );
+        }
+        if id == "crash" {
+            assert_eq!(failure["exit_code"], 3);
+            let log = failure["log"].as_str().expect("a log");
+            assert!(log.contains("no such file"), "{log}");
+        }
+    }
+    assert!(site.namespaces().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_is_told_within_a_second_of_the_status_that_shows_it() {
+    let Some((plane, kubelet)) = shared_played().await else {
+        return;
+    };
+    let site = Site::on(plane).await;
+    let provision = site.provision(&[]);
+    kubelet.play("registry.example/late:1", Play::never_ready());
+    let mut spec = app("registry.example/late:1");
+    spec["keep_on_failure"] = json!(true);
+    site.request("late", &spec);
+    site.await_phase("late", "provisioning", &[&provision]);
+    let namespace = site.namespace().await;
+    let pods: Api<Pod> = Api::namespaced(site.client.clone(), &namespace);
+    let ours = ListParams::default();
+    // The pod is there and runs before it comes to grief.
+    maestro_test_cluster::until(
+        &Api::<k8s_openapi::api::apps::v1::Deployment>::namespaced(site.client.clone(), &namespace),
+        "app",
+        |app| {
+            app.status
+                .as_ref()
+                .is_some_and(|status| status.unavailable_replicas == Some(1))
+        },
+    )
+    .await;
+    let name = pods.list(&ours).await.expect("pods").items.remove(0).metadata.name;
+    let name = name.expect("a name");
+    kubelet.play(
+        "registry.example/late:1",
+        Play::config_error("configmap \"x\" not found"),
+    );
+    let shown = async {
+        maestro_test_cluster::until(&pods, &name, |pod| {
+            format!("{:?}", pod.status).contains("CreateContainerConfigError")
+        })
+        .await;
+        Timestamp::now()
+    };
+    let shown = shown.await;
+    let told = site.await_phase("late", "failed", &[&provision]);
+    let failed = told.last().expect("told");
+    let took = failed.time.duration_since(shown);
+    assert!(took < AT_ONCE, "{took:?}");
+    // It was asked to stay for inspection.
+    assert_eq!(site.namespaces().await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_node_can_take_fails_after_its_grace_and_what_is_too_slow_at_its_deadline() {
+    let Some((plane, kubelet)) = shared_played().await else {
+        return;
+    };
+    kubelet.play("registry.example/slow:1", Play::never_ready());
+    let site = Site::on(plane).await;
+    let arguments = ["--unschedulable-grace", "2s", "--ready-timeout", "6s"];
+    let (provision, cleanup) = (site.provision(&arguments), site.cleanup(&[]));
+    let workers = [&provision, &cleanup];
+    let mut huge = app("shop:1");
+    huge["app"]["resources"] = json!({ "cpu": "5000" });
+    huge["quota"] = json!({ "cpu": "10000" });
+    site.request("huge", &huge);
+    site.request("slow", &app("registry.example/slow:1"));
+    let told = failure(&site, "huge", &workers);
+    assert_eq!(told.data["reason"], "Unschedulable");
+    let detail = told.data["detail"].as_str().expect("a sentence");
+    assert!(detail.contains("Insufficient cpu"), "{detail}");
+    let told = failure(&site, "slow", &workers);
+    assert_eq!(told.data["reason"], "Deadline");
+    let detail = told.data["detail"].as_str().expect("a sentence");
+    assert!(detail.starts_with("not all was ready within 6 s: `app`: 0 of 1 pods ready"), "{detail}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tests_that_take_too_long_or_cannot_begin_are_told_apart() {
+    let Some((plane, kubelet)) = shared_played().await else {
+        return;
+    };
+    kubelet.play("tests:endless", Play::runs().printing("still at it\n"));
+    kubelet.play("tests:none", Play::image_pull_fails("manifest unknown"));
+    let site = Site::on(plane).await;
+    let (provision, cleanup) = (site.provision(&[]), site.cleanup(&[]));
+    let outcome = |id: &str, image: &str, timeout: u32| {
+        let spec = json!({ "test": { "image": image, "command": ["run"], "timeout_s": timeout } });
+        site.request(id, &spec);
+        let told = site.await_deleted(id, &[&provision, &cleanup]);
+        let tested = told
+            .into_iter()
+            .find(|told| told.kind == "maestro.environment.tested.v1");
+        tested.expect("tested").data
+    };
+    let endless = outcome("endless", "tests:endless", 2);
+    assert_eq!(endless["outcome"], "timed_out", "{endless}");
+    let head = endless["log"]["head"].as_str().expect("a log");
+    assert!(head.contains("still at it"), "{endless}");
+    let none = outcome("none", "tests:none", 60);
+    assert_eq!(none["outcome"], "broken", "{none}");
+    let reason = none["reason"].as_str().expect("a sentence");
+    assert!(reason.contains("manifest unknown"), "{none}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_namespace_that_does_not_go_is_reported_with_what_holds_it_and_still_goes_in_the_end() {
+    let Some((plane, kubelet)) = shared_played().await else {
+        return;
+    };
+    let site = Site::on(plane).await;
+    let provision = site.provision(&[]);
+    site.request("held", &app("registry.example/held:1"));
+    site.await_phase("held", "ready", &[&provision]);
+    kubelet.play("registry.example/held:1", Play::runs().refusing_to_end());
+    let cleanup = site.cleanup(&["--terminating-patience", "2s"]);
+    let down = json!({ "environment": "held" });
+    site.publish("k8s:cleanup", "maestro.environment.cleanup.requested.v1", "d", &down);
+    let told = site.await_told("held", &[&cleanup], |told| told.data["reason"] == "Stuck");
+    let stuck = told.last().expect("told").data["detail"].to_string();
+    assert!(stuck.contains("pods"), "{stuck}");
+    kubelet.play("registry.example/held:1", Play::runs());
+    let told = site.await_deleted("held", &[&cleanup]);
+    assert_eq!(told.last().expect("told").data["cause"], "requested");
+    assert!(site.namespaces().await.is_empty());
+    let _ = Duration::ZERO;
+}
