@@ -1,22 +1,24 @@
 //! The id by which a runner finds a test again.
 
-use std::path::Path;
-
 use maestro_protocol::project::Framework;
 
-use super::report::Case;
-use super::{javascript, pytest, unittest};
+use crate::case::Case;
+use crate::files::Files;
+use crate::{javascript, pytest, unittest};
 
-/// The runner's own id of a case; `directory` is where the tests were run.
-pub(crate) fn id(case: &Case, framework: Framework, directory: &Path) -> String {
+/// The runner's own id of a case; empty where the case has no name at all.
+pub(crate) fn id(case: &Case, framework: Option<Framework>, files: &dyn Files) -> String {
+    if case.classname.is_empty() && case.name.is_empty() {
+        return String::new();
+    }
     match framework {
-        Framework::Pytest => pytest::node_id(case, directory),
-        Framework::Unittest => unittest::dotted_name(case),
-        Framework::Jest | Framework::Vitest | Framework::NodeTest => {
-            javascript::titled(case, framework)
+        Some(Framework::Pytest) => pytest::node_id(case, files),
+        Some(Framework::Unittest) => unittest::dotted_name(case),
+        Some(runner @ (Framework::Jest | Framework::Vitest | Framework::NodeTest)) => {
+            javascript::titled(case, runner)
         }
-        // As nextest prints it: the binary's id, then the test's path.
-        Framework::Cargo if case.classname.is_empty() => case.name.clone(),
-        Framework::Cargo => format!("{} {}", case.classname, case.name),
+        // As nextest prints it: the binary's id, then the test's path. What is unknown is named in the same way.
+        Some(Framework::Cargo) | None if case.classname.is_empty() => case.name.clone(),
+        Some(Framework::Cargo) | None => format!("{} {}", case.classname, case.name),
     }
 }

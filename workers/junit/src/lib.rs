@@ -1,13 +1,25 @@
-//! JUnit reports: what failed, in which runner's words, and the id by which that runner finds the test again.
+//! Reads JUnit reports: how many tests ended how, and what failed, by the name with which its runner finds it
+//! again. The runners are pytest, unittest (`unittest-xml-reporting`), jest, vitest, Node's own and nextest.
 //!
-//! JUnit XML has no standard, so every writer's habits are met here: [`report`] reads the XML of any of
-//! them within fixed bounds, [`identity`] turns a case into its runner's own test id, and [`message`]
-//! makes the message that is published.
+//! JUnit XML has no standard, so every writer's habits are met here. [`read`] takes the XML of any of them within
+//! [`Limits`] and gives a [`Report`]; [`Report::failures`] gives each [`Failure`] in the words of its runner. The
+//! code's [`Files`] help where a report leaves something out; without them, see [`Unseen`].
 
-pub(crate) mod identity;
+mod case;
+mod failure;
+mod files;
+mod identity;
 mod javascript;
-pub(crate) mod message;
+mod limits;
 mod pytest;
-pub(crate) mod report;
-pub(crate) mod runner;
+mod report;
+mod runner;
 mod unittest;
+mod xml;
+
+pub use failure::Failure;
+pub use files::{Directory, Files, Unseen};
+pub use limits::Limits;
+pub use report::Report;
+pub use runner::name as framework_name;
+pub use xml::{Unreadable, read};

@@ -7,39 +7,41 @@
 
 use std::path::Path;
 
-use super::report::Case;
+use crate::case::Case;
+use crate::files::Files;
 
-/// The node id of a case, relative to `directory`.
-pub(super) fn node_id(case: &Case, directory: &Path) -> String {
+/// The node id of a case, relative to where the tests were run.
+pub(crate) fn node_id(case: &Case, files: &dyn Files) -> String {
     if case.classname.is_empty() {
-        return collected(&case.name, directory);
+        return collected(case, files);
     }
-    let (file, classes) = match case
+    let dotted = &case.classname;
+    let (file, classes) = case
         .file
         .as_deref()
-        .and_then(|file| by_file(file, &case.classname))
-    {
-        Some(split) => split,
-        None => by_disk(&case.classname, directory).unwrap_or_else(|| by_form(&case.classname)),
-    };
-    let mut id = file;
-    for part in classes
-        .iter()
-        .map(String::as_str)
-        .chain([case.name.as_str()])
-    {
-        id.push_str("::");
-        id.push_str(part);
-    }
-    id
+        .and_then(|file| by_file(file, dotted))
+        .or_else(|| by_disk(dotted, files))
+        .or_else(|| by_traceback(&case.problem.text, dotted))
+        .or_else(|| by_doctest(dotted, &case.name))
+        .unwrap_or_else(|| by_convention(dotted));
+    node(&file, &classes, Some(&case.name))
+}
+
+fn node(file: &str, classes: &[String], name: Option<&str>) -> String {
+    [file]
+        .into_iter()
+        .chain(classes.iter().map(String::as_str))
+        .chain(name)
+        .collect::<Vec<_>>()
+        .join("::")
 }
 
 /// Where collection failed there is no class, and the name is the whole dotted path: the id is the file's.
-fn collected(name: &str, directory: &Path) -> String {
-    match by_disk(name, directory) {
-        Some((file, classes)) if classes.is_empty() => file,
-        Some((file, classes)) => format!("{file}::{}", classes.join("::")),
-        None if name.contains('/') => name.to_owned(),
+fn collected(case: &Case, files: &dyn Files) -> String {
+    let name = &case.name;
+    match by_disk(name, files).or_else(|| by_traceback(&case.problem.text, name)) {
+        Some((file, classes)) => node(&file, &classes, None),
+        None if name.contains('/') => name.clone(),
         None => format!("{}.py", name.replace('.', "/")),
     }
 }
@@ -56,17 +58,17 @@ fn by_file(file: &str, classname: &str) -> Option<(String, Vec<String>)> {
     Some((file.to_owned(), classes))
 }
 
-/// The longest beginning of the dotted path that is a file below the directory.
-fn by_disk(dotted: &str, directory: &Path) -> Option<(String, Vec<String>)> {
+/// The longest beginning of the dotted path that is a file.
+fn by_disk(dotted: &str, files: &dyn Files) -> Option<(String, Vec<String>)> {
     let parts: Vec<&str> = dotted.split('.').collect();
     // A name from a report must not lead out of the project.
     if parts.len() > 64 || dotted.contains(['/', '\\', '\0']) {
         return None;
     }
-    descend(&parts, directory, "")
+    descend(&parts, files, "")
 }
 
-fn descend(parts: &[&str], directory: &Path, below: &str) -> Option<(String, Vec<String>)> {
+fn descend(parts: &[&str], files: &dyn Files, below: &str) -> Option<(String, Vec<String>)> {
     // A directory's own name may hold dots (`v1.2/test_x.py`), so every run of parts is tried.
     for taken in 1..=parts.len() {
         let joined = parts[..taken].join(".");
@@ -76,40 +78,66 @@ fn descend(parts: &[&str], directory: &Path, below: &str) -> Option<(String, Vec
         let path = format!("{below}{joined}");
         let rest = &parts[taken..];
         if !rest.is_empty()
-            && directory.join(&path).is_dir()
-            && let Some(found) = descend(rest, directory, &format!("{path}/"))
+            && files.is_directory(&path)
+            && let Some(found) = descend(rest, files, &format!("{path}/"))
         {
             return Some(found);
         }
         for file in [format!("{path}.py"), path] {
-            if directory.join(&file).is_file() {
-                return Some((file, rest.iter().map(|part| (*part).to_owned()).collect()));
+            if files.is_file(&file) {
+                return Some((file, owned(rest)));
             }
         }
     }
     None
 }
 
-/// Without the files: classes start with a capital letter, modules do not.
-fn by_form(dotted: &str) -> (String, Vec<String>) {
+/// A file that the traceback names, if it fits the dotted path: pytest writes its places as `tests/test_x.py:3: `.
+fn by_traceback(text: &str, dotted: &str) -> Option<(String, Vec<String>)> {
+    text.lines()
+        .rev()
+        .filter_map(place)
+        .find_map(|(file, _)| by_file(file, dotted))
+}
+
+/// A text with examples in it is a test of its own name: `doc/guide.rst::guide.rst`.
+fn by_doctest(dotted: &str, name: &str) -> Option<(String, Vec<String>)> {
+    let path = Path::new(name);
+    let is_text = path.extension().is_some_and(|end| end != "py") && !name.contains('/');
+    match dotted.strip_suffix(name)? {
+        _ if !is_text => None,
+        "" => Some((name.to_owned(), Vec::new())),
+        below => {
+            let below = below.strip_suffix('.')?;
+            Some((format!("{}/{name}", below.replace('.', "/")), Vec::new()))
+        }
+    }
+}
+
+/// Without the files: what pytest would look for tests in by itself is the file, and what comes after it are classes.
+/// Where nothing is named so, the classes are those parts at the end that start with a capital letter.
+fn by_convention(dotted: &str) -> (String, Vec<String>) {
     let parts: Vec<&str> = dotted.split('.').collect();
-    let is_class = |part: &&str| part.starts_with(|c: char| c.is_uppercase());
-    let modules = parts
+    // https://docs.pytest.org/en/stable/reference/reference.html#confval-python_files
+    let is_test_file = |part: &&str| part.starts_with("test_") || part.ends_with("_test");
+    let is_module = |part: &&str| !part.starts_with(char::is_uppercase);
+    let last = parts
         .iter()
-        .position(is_class)
-        .unwrap_or(parts.len())
-        .max(1);
+        .rposition(is_test_file)
+        .or_else(|| parts.iter().rposition(is_module))
+        .unwrap_or(0);
     (
-        format!("{}.py", parts[..modules].join("/")),
-        parts[modules..]
-            .iter()
-            .map(|part| (*part).to_owned())
-            .collect(),
+        format!("{}.py", parts[..=last].join("/")),
+        owned(&parts[last + 1..]),
     )
 }
 
+fn owned(parts: &[&str]) -> Vec<String> {
+    parts.iter().map(|part| (*part).to_owned()).collect()
+}
+
 /// The last lines that pytest marks with `E`: the exception itself. Collection failures carry no other message.
-pub(super) fn exception_of(text: &str) -> Option<String> {
+pub(crate) fn exception_of(text: &str) -> Option<String> {
     let marked: Vec<&str> = text
         .lines()
         .skip_while(|line| !line.starts_with("E  "))
@@ -135,19 +163,24 @@ fn looks_like_exception(line: &str) -> bool {
 }
 
 /// The last `path:line: ` of pytest's own notation that lies inside the project.
-pub(super) fn place_in(text: &str) -> Option<(String, u32)> {
-    text.lines().rev().find_map(|line| {
-        let mut parts = line.splitn(3, ':');
-        let (path, number) = (parts.next()?, parts.next()?.parse::<u32>().ok()?);
-        parts.next()?;
-        if number == 0 {
-            return None;
-        }
-        let own = Path::new(path).extension().is_some_and(|end| end == "py")
-            && !path.starts_with(['/', ' ', 'E'])
-            && !path.contains("..");
-        own.then(|| (path.to_owned(), number))
-    })
+pub(crate) fn place_in(text: &str) -> Option<(String, u32)> {
+    text.lines()
+        .rev()
+        .find_map(place)
+        .map(|(path, line)| (path.to_owned(), line))
+}
+
+fn place(line: &str) -> Option<(&str, u32)> {
+    let mut parts = line.splitn(3, ':');
+    let (path, number) = (parts.next()?, parts.next()?.parse::<u32>().ok()?);
+    parts.next()?;
+    if number == 0 {
+        return None;
+    }
+    let own = Path::new(path).extension().is_some_and(|end| end == "py")
+        && !path.starts_with(['/', ' ', 'E'])
+        && !path.contains("..");
+    own.then_some((path, number))
 }
 
 #[cfg(test)]
@@ -155,6 +188,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::files::{Directory, Unseen};
 
     fn project(files: &[&str]) -> tempfile::TempDir {
         let directory = tempfile::tempdir().unwrap();
@@ -166,14 +200,14 @@ mod tests {
         directory
     }
 
-    fn id(classname: &str, name: &str, file: Option<&str>, directory: &Path) -> String {
+    fn id(classname: &str, name: &str, file: Option<&str>, files: &dyn Files) -> String {
         let case = Case {
             classname: classname.into(),
             name: name.into(),
             file: file.map(str::to_owned),
             ..Case::default()
         };
-        node_id(&case, directory)
+        node_id(&case, files)
     }
 
     #[test]
@@ -184,7 +218,7 @@ mod tests {
             "lower/test_z.py",
             "doc/guide.rst",
         ]);
-        let at = project.path();
+        let at = &Directory(project.path());
         assert_eq!(
             id("tests.test_x.TestC", "test_y", None, at),
             "tests/test_x.py::TestC::test_y"
@@ -213,35 +247,86 @@ mod tests {
 
     #[test]
     fn the_file_attribute_is_believed_where_it_fits_the_class() {
-        let nowhere = Path::new("/nonexistent");
-        assert_eq!(id("a.b.c", "t", Some("a/b.py"), nowhere), "a/b.py::c::t");
-        assert_eq!(id("a.b", "t", Some("a/b.py"), nowhere), "a/b.py::t");
+        assert_eq!(id("a.b.c", "t", Some("a/b.py"), &Unseen), "a/b.py::c::t");
+        assert_eq!(id("a.b", "t", Some("a/b.py"), &Unseen), "a/b.py::t");
         assert_eq!(
-            id("base.Case", "t", Some("a/b.py"), nowhere),
+            id("base.Case", "t", Some("a/b.py"), &Unseen),
             "base.py::Case::t"
         );
     }
 
     #[test]
-    fn without_the_files_the_form_of_the_names_decides() {
-        let nowhere = Path::new("/nonexistent");
+    fn without_the_files_the_names_that_pytest_looks_for_decide() {
         assert_eq!(
-            id("tests.test_x.TestC", "test_y", None, nowhere),
+            id("tests.test_x.TestC", "test_y", None, &Unseen),
             "tests/test_x.py::TestC::test_y"
         );
-        assert_eq!(id("TestC", "test_y", None, nowhere), "TestC.py::test_y");
+        assert_eq!(id("TestC", "test_y", None, &Unseen), "TestC.py::test_y");
+    }
+
+    #[test]
+    fn what_is_named_as_pytest_looks_for_tests_is_the_file_whatever_its_directories_are_called() {
+        let id = |classname: &str, name: &str| id(classname, name, None, &Unseen);
+        for (classname, name, expected) in [
+            ("tests.test_x", "t", "tests/test_x.py::t"),
+            ("Tests.test_x.TestC", "t", "Tests/test_x.py::TestC::t"),
+            ("test_unit.x_test.A.B", "t", "test_unit/x_test.py::A::B::t"),
+            ("a.test_x.lower_case", "t", "a/test_x.py::lower_case::t"),
+            ("shop.tests.CartTest", "t", "shop/tests.py::CartTest::t"),
+            ("Shop.tests.CartTest", "t", "Shop/tests.py::CartTest::t"),
+            (
+                "src.shop.cart",
+                "shop.cart.f",
+                "src/shop/cart.py::shop.cart.f",
+            ),
+            ("doc.guide.rst", "guide.rst", "doc/guide.rst::guide.rst"),
+            ("README.md", "README.md", "README.md::README.md"),
+        ] {
+            assert_eq!(id(classname, name), expected);
+        }
+    }
+
+    #[test]
+    fn without_the_files_a_traceback_that_fits_names_the_file() {
+        let failing = |classname: &str, name: &str, text: &str| {
+            let mut case = Case {
+                classname: classname.into(),
+                name: name.into(),
+                ..Case::default()
+            };
+            case.problem.text = text.into();
+            node_id(&case, &Unseen)
+        };
+        let text = "v1.2/checks.py:3: in helper\nsrc/shop.py:9: ValueError";
+        assert_eq!(
+            failing("v1.2.checks.lower", "t", text),
+            "v1.2/checks.py::lower::t"
+        );
+        assert_eq!(
+            failing("", "v1.2.checks", text),
+            "v1.2/checks.py",
+            "collection failed"
+        );
+        assert_eq!(
+            failing("tests.test_x", "t", text),
+            "tests/test_x.py::t",
+            "no file of the traceback fits"
+        );
     }
 
     #[test]
     fn a_collection_failure_is_the_failure_of_its_file() {
         let project = project(&["tests/test_func.py"]);
         assert_eq!(
-            id("", "tests.test_func", None, project.path()),
+            id("", "tests.test_func", None, &Directory(project.path())),
             "tests/test_func.py"
         );
-        assert_eq!(id("", "tests.gone", None, project.path()), "tests/gone.py");
         assert_eq!(
-            id("", "../../etc/passwd", None, project.path()),
+            id("", "tests.gone", None, &Directory(project.path())),
+            "tests/gone.py"
+        );
+        assert_eq!(
+            id("", "../../etc/passwd", None, &Directory(project.path())),
             "../../etc/passwd"
         );
     }
