@@ -10,6 +10,9 @@ use std::path::Path;
 use crate::case::Case;
 use crate::files::Files;
 
+/// The most bytes of a path that is taken from a traceback.
+const MAX_PATH: usize = 4096;
+
 /// The node id of a case, relative to where the tests were run.
 pub(crate) fn node_id(case: &Case, files: &dyn Files) -> String {
     if case.classname.is_empty() {
@@ -179,7 +182,9 @@ fn place(line: &str) -> Option<(&str, u32)> {
     }
     let own = Path::new(path).extension().is_some_and(|end| end == "py")
         && !path.starts_with(['/', ' ', 'E'])
-        && !path.contains("..");
+        && !path.contains("..")
+        && path.len() <= MAX_PATH
+        && !path.contains(char::is_control);
     own.then_some((path, number))
 }
 
