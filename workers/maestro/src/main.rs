@@ -10,7 +10,6 @@ mod exit;
 mod fault;
 mod fleet;
 mod hex;
-mod junit;
 mod logging;
 mod lookup;
 mod message;

@@ -4,15 +4,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use globset::{GlobBuilder, GlobMatcher};
+use maestro_junit::{Directory, Limits};
 use maestro_protocol::Message;
 
 use super::Publish;
+use super::identified::identified;
 use super::project::Located;
 use super::send::Sender;
 use crate::exit::Exit;
 use crate::fault::{Fault, Outcome};
-use crate::junit::message::{Setting, messages};
-use crate::junit::{report, runner};
 use crate::message::Draft;
 
 /// The most files that a pattern may stand for.
@@ -51,35 +51,35 @@ pub(super) async fn publish(
 }
 
 /// How many tests a report has, and a message for each that failed.
-fn one(command: &Publish, file: &Path, located: &Located) -> Result<(usize, Vec<Draft>), Fault> {
+fn one(command: &Publish, file: &Path, located: &Located) -> Result<(u64, Vec<Draft>), Fault> {
+    let limits = Limits::default();
     let size = fs::metadata(file)
         .map_err(|error| Fault::io(file, "be read", &error))?
         .len();
-    if size > report::MAX_BYTES {
+    if size > limits.bytes as u64 {
         return Err(Fault::data(format!(
             "`{}` has {size} bytes, but a report has at most {}",
             file.display(),
-            report::MAX_BYTES
+            limits.bytes
         )));
     }
     let bytes = fs::read(file).map_err(|error| Fault::io(file, "be read", &error))?;
-    let text = std::str::from_utf8(&bytes).map_err(|error| {
-        Fault::data(format!(
-            "`{}`: expected UTF-8, but found something else at byte {}",
-            file.display(),
-            error.valid_up_to()
-        ))
-    })?;
-    let text = text.trim_start_matches('\u{feff}');
-    let report = report::read(text)
+    let report = maestro_junit::read(&bytes, &limits)
         .map_err(|error| Fault::data(format!("`{}`: {error}", file.display())))?;
-    if report.failing.is_empty() {
-        return Ok((report.cases, Vec::new()));
+    if report.left_out() > 0 {
+        return Err(Fault::data(format!(
+            "`{}`: more than {} failing tests in one report",
+            file.display(),
+            limits.failures
+        )));
+    }
+    if report.failing() == 0 {
+        return Ok((report.tests(), Vec::new()));
     }
     let framework = command
         .project
         .framework
-        .or_else(|| runner::of(&report))
+        .or_else(|| report.framework())
         .ok_or_else(|| {
             Fault::data(format!(
                 "`{}` does not tell which runner wrote it",
@@ -87,27 +87,23 @@ fn one(command: &Publish, file: &Path, located: &Located) -> Result<(usize, Vec<
             ))
             .next("say it with --framework (pytest, unittest, node-test, jest, vitest or cargo)")
         })?;
-    let setting = Setting {
-        project: &located.project,
-        runtime: located.runtime.as_ref(),
-        framework,
-        directory: &located.directory,
-    };
-    let drafts = messages(&report, &bytes, command.project.run.as_deref(), &setting)
+    let files = Directory(&located.directory);
+    let errors = report
+        .failures(Some(framework), &files)
+        .map(|failure| failure.into_error(located.project.clone(), located.runtime.clone(), None));
+    let drafts = identified(errors, &bytes, command.project.run.as_deref())
         .into_iter()
-        .map(|reported| {
-            let subject = reported
-                .error
+        .map(|(id, error)| {
+            let subject = error
                 .test
                 .as_ref()
                 .map(|test| test.id.clone())
                 .filter(|id| !id.is_empty() && id.len() <= MAX_SUBJECT);
-            let message = Message::from(reported.error);
-            let mut fields = command.attributes.fields(
-                message.type_name(),
-                Some(&reported.id),
-                subject.as_deref(),
-            );
+            let message = Message::from(error);
+            let mut fields =
+                command
+                    .attributes
+                    .fields(message.type_name(), Some(&id), subject.as_deref());
             let data = serde_json::to_string(&message).map_err(|error| {
                 Fault::data(format!(
                     "`{}` cannot be written as JSON: {error}",
@@ -122,7 +118,7 @@ fn one(command: &Publish, file: &Path, located: &Located) -> Result<(usize, Vec<
             Ok(Draft { stream, fields })
         })
         .collect::<Result<_, Fault>>()?;
-    Ok((report.cases, drafts))
+    Ok((report.tests(), drafts))
 }
 
 /// The files that paths and patterns stand for, each once, in order.

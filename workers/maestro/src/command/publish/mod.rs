@@ -1,6 +1,7 @@
 //! `maestro publish`: from reports, JSON and JSON Lines to messages on a stream.
 
 mod attributes;
+mod identified;
 mod junit;
 mod lane;
 mod lines;

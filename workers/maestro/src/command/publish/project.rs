@@ -5,10 +5,10 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use maestro_junit::framework_name;
 use maestro_protocol::project::{Framework, Project, Runtime};
 
 use crate::fault::Fault;
-use crate::junit::runner;
 
 /// The project of a report.
 #[derive(Debug, Clone, Default, Args)]
@@ -166,8 +166,8 @@ fn framework(name: &str) -> Result<Framework, String> {
         Framework::Cargo,
     ];
     ALL.into_iter()
-        .find(|framework| runner::name(*framework) == name)
-        .ok_or_else(|| format!("expected one of {}", ALL.map(runner::name).join(", ")))
+        .find(|framework| framework_name(*framework) == name)
+        .ok_or_else(|| format!("expected one of {}", ALL.map(framework_name).join(", ")))
 }
 
 fn variable(pair: &str) -> Result<(String, String), String> {

@@ -1,9 +1,9 @@
 //! unittest's dotted names, from the reports of `unittest-xml-reporting`.
 
-use super::report::Case;
+use crate::case::Case;
 
 /// The dotted name of a case: what `python -m unittest` takes.
-pub(super) fn dotted_name(case: &Case) -> String {
+pub(crate) fn dotted_name(case: &Case) -> String {
     // A module that could not be imported is reported as `unittest.loader._FailedTest`, named after the module.
     if case.classname == "unittest.loader._FailedTest" {
         return case.name.clone();
@@ -27,7 +27,7 @@ fn joined(class: &str, name: &str) -> String {
 }
 
 /// The exception, from the last line of the traceback that is not indented.
-pub(super) fn exception_of(text: &str) -> Option<String> {
+pub(crate) fn exception_of(text: &str) -> Option<String> {
     text.lines()
         .rev()
         .find(|line| {

@@ -2,14 +2,14 @@
 
 use maestro_protocol::project::Framework;
 
-use super::report::Case;
+use crate::case::Case;
 
 /// `file::title`, or the title alone where the report does not name the file.
-pub(super) fn titled(case: &Case, framework: Framework) -> String {
+pub(crate) fn titled(case: &Case, framework: Framework) -> String {
     let file = match framework {
         // vitest puts the file where others put the class.
         Framework::Vitest => Some(case.classname.as_str()).filter(|name| name.contains('.')),
-        _ => case.file.as_deref().or(case.suite_file.as_deref()),
+        _ => case.file.as_deref().or_else(|| case.suite_file()),
     };
     let title = match framework {
         // jest-junit writes the full title into both by default, and the describe block into the class if told so.
@@ -20,10 +20,9 @@ pub(super) fn titled(case: &Case, framework: Framework) -> String {
         }
         // Node nests its suites, and a title is unique only within them.
         Framework::NodeTest => case
-            .suites
-            .iter()
-            .chain([&case.name])
-            .map(String::as_str)
+            .suites()
+            .into_iter()
+            .chain([case.name.as_str()])
             .collect::<Vec<_>>()
             .join(" > "),
         _ => case.name.clone(),

@@ -1,110 +1,108 @@
-//! The message that a failing case becomes.
-
-use std::collections::HashMap;
-use std::path::Path;
+//! A test that failed, in the words of its runner.
 
 use maestro_protocol::error::{ErrorKind, ErrorReported};
 use maestro_protocol::project::{Framework, Project, Runtime, Test};
-use sha2::{Digest, Sha256};
 
-use super::report::{Case, Report};
-use crate::hex::hex;
-
-use super::{identity, pytest, unittest};
+use crate::case::Case;
+use crate::files::Files;
+use crate::limits::cut;
+use crate::{identity, pytest, unittest};
 
 /// The most bytes of an error's own text; its whole text is in the stack trace.
 const MAX_MESSAGE: usize = 8 * 1024;
+/// The most characters of an id, which is the most that a message may have; a longer one is cut, and its runner does not
+/// find it again.
+const MAX_ID: usize = 4096;
 
-/// What all failures of one report have in common.
-#[derive(Debug)]
-pub(crate) struct Setting<'a> {
-    pub(crate) project: &'a Project,
-    pub(crate) runtime: Option<&'a Runtime>,
-    pub(crate) framework: Framework,
-    /// Where the tests were run, to look up files.
-    pub(crate) directory: &'a Path,
+/// One failing test.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Failure {
+    /// The runner's own id of it, as it takes it on its command line; empty where the report names nothing.
+    pub id: String,
+    /// The runner; without it, the id is only for people.
+    pub framework: Option<Framework>,
+    /// `import_error` where a module could not be imported to look for tests, else `test_failure`.
+    pub kind: ErrorKind,
+    /// The error's own text, at most 8 KiB.
+    pub message: String,
+    /// The traceback, at most [`crate::Limits::text`] and a few bytes.
+    pub stack_trace: Option<String>,
+    /// The file of the project that the error points at, where the traceback says so (pytest).
+    pub file: Option<String>,
+    /// The line in `file`, counted from 1.
+    pub line: Option<u32>,
+    /// How long the test ran, in milliseconds.
+    pub duration_ms: Option<f64>,
 }
 
-/// One message, and the id under which it is published.
-#[derive(Debug)]
-pub(crate) struct Reported {
-    pub(crate) id: String,
-    pub(crate) error: ErrorReported,
-}
-
-/// The messages of a report.
-///
-/// A message's id is a hash of the report's bytes, the run that the producer names, the message, and how
-/// often this same message stood before it in the report: publishing a report again says the same again, and the fleet
-/// does not handle it twice.
-pub(crate) fn messages(
-    report: &Report,
-    bytes: &[u8],
-    run: Option<&str>,
-    setting: &Setting<'_>,
-) -> Vec<Reported> {
-    let report_hash = Sha256::digest(bytes);
-    let mut seen: HashMap<Vec<u8>, u32> = HashMap::new();
-    report
-        .failing
-        .iter()
-        .map(|case| {
-            let error = message(case, setting);
-            let mut hash = Sha256::new();
-            hash.update(report_hash);
-            hash.update([u8::from(run.is_some())]);
-            hash.update(run.unwrap_or_default());
-            hash.update([0]);
-            hash.update(serde_json::to_vec(&error).unwrap_or_default());
-            let repeat = seen.entry(hash.clone().finalize().to_vec()).or_default();
-            hash.update(repeat.to_be_bytes());
-            *repeat += 1;
-            Reported {
-                id: hex(&hash.finalize()[..16]),
-                error,
-            }
-        })
-        .collect()
-}
-
-fn message(case: &Case, setting: &Setting<'_>) -> ErrorReported {
-    let problem = &case.problem;
-    let text = says_why(case, setting.framework);
-    let place = match setting.framework {
-        Framework::Pytest => pytest::place_in(&problem.text),
-        _ => None,
-    };
-    ErrorReported {
-        project: setting.project.clone(),
-        kind: kind(case, &text),
-        message: cut(&text, MAX_MESSAGE).to_owned(),
-        severity: None,
-        stack_trace: Some(problem.text.clone()).filter(|text| !text.trim().is_empty()),
-        line: place.as_ref().map(|(_, line)| *line),
-        file: place.map(|(file, _)| file),
-        test: Some(Test {
-            id: identity::id(case, setting.framework, setting.directory),
-            framework: setting.framework,
+impl Failure {
+    pub(crate) fn of(case: &Case, framework: Option<Framework>, files: &dyn Files) -> Self {
+        let problem = &case.problem;
+        let text = says_why(case, framework);
+        let place = match framework {
+            Some(Framework::Pytest) => pytest::place_in(&problem.text),
+            _ => None,
+        };
+        Self {
+            id: identity::id(case, framework, files)
+                // The one character that no name of the protocol may have.
+                .replace('\0', "\u{fffd}")
+                .chars()
+                .take(MAX_ID)
+                .collect(),
+            framework,
+            kind: kind(case, &text),
+            message: cut(&text, MAX_MESSAGE).to_owned(),
+            stack_trace: Some(problem.text.clone()).filter(|text| !text.trim().is_empty()),
+            line: place.as_ref().map(|(_, line)| *line),
+            file: place.map(|(file, _)| file),
             duration_ms: case.seconds.map(|seconds| (seconds * 1e6).round() / 1e3),
-        }),
-        runtime: setting.runtime.cloned(),
-        environment: None,
+        }
+    }
+
+    /// The message that reports it; without a test where the report does not name it or its runner is not known.
+    pub fn into_error(
+        self,
+        project: Project,
+        runtime: Option<Runtime>,
+        environment: Option<String>,
+    ) -> ErrorReported {
+        let test = self
+            .framework
+            .filter(|_| !self.id.is_empty())
+            .map(|framework| Test {
+                id: self.id,
+                framework,
+                duration_ms: self.duration_ms,
+            });
+        ErrorReported {
+            project,
+            kind: self.kind,
+            message: self.message,
+            severity: None,
+            stack_trace: self.stack_trace,
+            file: self.file,
+            line: self.line,
+            test,
+            runtime,
+            environment,
+        }
     }
 }
 
 /// The error's own text: the message, unless that only says in which phase it was.
-fn says_why(case: &Case, framework: Framework) -> String {
+fn says_why(case: &Case, framework: Option<Framework>) -> String {
     let problem = &case.problem;
     let message = problem.message.trim();
     let vague = message.is_empty() || message == "collection failure";
     let from_text = || match framework {
-        Framework::Pytest => pytest::exception_of(&problem.text),
-        Framework::Unittest => unittest::exception_of(&problem.text),
+        Some(Framework::Pytest) => pytest::exception_of(&problem.text),
+        Some(Framework::Unittest) => unittest::exception_of(&problem.text),
         _ => None,
     };
     if !vague {
         // unittest-xml-reporting keeps the exception's class apart from its message.
-        let class_apart = framework == Framework::Unittest
+        let class_apart = framework == Some(Framework::Unittest)
             && !problem.class.is_empty()
             && !message.starts_with(problem.class.as_str());
         return if class_apart {
@@ -138,48 +136,24 @@ fn kind(case: &Case, message: &str) -> ErrorKind {
     }
 }
 
-fn cut(text: &str, most: usize) -> &str {
-    &text[..text.floor_char_boundary(most)]
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::{report, runner};
     use super::*;
+    use crate::files::Unseen;
 
-    fn project() -> Project {
-        Project {
-            repository: "https://example.org/x.git".into(),
-            revision: None,
-            directory: None,
-        }
-    }
-
-    fn read(xml: &str, run: Option<&str>) -> Vec<Reported> {
-        let report = report::read(xml).unwrap();
-        let framework = runner::of(&report).expect("the runner shows");
-        let project = project();
-        let setting = Setting {
-            project: &project,
-            runtime: None,
-            framework,
-            directory: Path::new("/nonexistent"),
-        };
-        messages(&report, xml.as_bytes(), run, &setting)
+    fn read(xml: &str) -> Vec<Failure> {
+        let report = crate::read(xml.as_bytes(), &crate::Limits::default()).unwrap();
+        let framework = report.framework().expect("the runner shows");
+        report.failures(Some(framework), &Unseen).collect()
     }
 
     /// Framework, test id, kind and message of every failure.
     fn told(xml: &str) -> Vec<(Framework, String, ErrorKind, String)> {
-        read(xml, None)
+        read(xml)
             .into_iter()
-            .map(|reported| {
-                let test = reported.error.test.expect("a test");
-                (
-                    test.framework,
-                    test.id,
-                    reported.error.kind,
-                    reported.error.message,
-                )
+            .map(|failure| {
+                let framework = failure.framework.expect("a runner");
+                (framework, failure.id, failure.kind, failure.message)
             })
             .collect()
     }
@@ -304,19 +278,38 @@ mod tests {
     }
 
     #[test]
-    fn the_same_report_gives_the_same_ids_and_another_run_gives_others() {
-        let ids = |xml: &str, run| read(xml, run).into_iter().map(|r| r.id).collect::<Vec<_>>();
-        let xml = include_str!("fixtures/pytest.xml");
-        assert_eq!(ids(xml, None), ids(xml, None));
-        assert_ne!(ids(xml, None), ids(xml, Some("7")));
-        assert_ne!(ids(xml, Some("")), ids(xml, None));
-        let later = xml.replace("2026-07-01", "2026-07-02");
-        assert_ne!(ids(xml, None), ids(&later, None));
-        let twice = xml.replace("</testsuite>", "<testcase name='a' classname='b'><failure/></testcase><testcase name='a' classname='b'><failure/></testcase></testsuite>");
-        let mut all = ids(&twice, None);
-        let count = all.len();
-        all.sort();
-        all.dedup();
-        assert_eq!(all.len(), count);
+    fn a_test_without_a_name_or_of_an_unknown_runner_is_reported_as_no_test() {
+        let project = Project {
+            repository: "https://example.org/x.git".into(),
+            revision: None,
+            directory: None,
+        };
+        let errors = |xml: &str, framework| -> Vec<_> {
+            crate::read(xml.as_bytes(), &crate::Limits::default())
+                .unwrap()
+                .failures(framework, &Unseen)
+                .map(|failure| {
+                    let id = failure.id.clone();
+                    let error = failure.into_error(project.clone(), None, Some("e1".into()));
+                    (id, error.test.is_some(), error.environment)
+                })
+                .collect()
+        };
+        let xml = "<testsuite><testcase><failure/></testcase><testcase classname='c' name='a\u{0}b'><failure/></testcase></testsuite>";
+        let env = Some("e1".to_owned());
+        assert_eq!(
+            errors(xml, None),
+            [
+                (String::new(), false, env.clone()),
+                ("c a\u{fffd}b".to_owned(), false, env.clone())
+            ]
+        );
+        assert_eq!(
+            errors(xml, Some(Framework::Cargo)),
+            [
+                (String::new(), false, env.clone()),
+                ("c a\u{fffd}b".to_owned(), true, env)
+            ]
+        );
     }
 }

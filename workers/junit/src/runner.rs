@@ -2,27 +2,21 @@
 
 use maestro_protocol::project::Framework;
 
-use super::report::{Case, Report};
+use crate::case::Case;
 
-/// The runner, told by the names that it gives its suites, else by the files that its tests stand in.
-pub(crate) fn of(report: &Report) -> Option<Framework> {
-    let names = || report.names.iter().map(String::as_str);
-    if names().any(|name| name == "pytest" || name == "pytest tests") {
-        return Some(Framework::Pytest);
+/// The runner, told by the name that it gives its root or a suite.
+pub(crate) fn of_suite(name: &str) -> Option<Framework> {
+    match name {
+        "pytest" | "pytest tests" => Some(Framework::Pytest),
+        "nextest-run" | "nextest" => Some(Framework::Cargo),
+        "jest tests" => Some(Framework::Jest),
+        "vitest tests" => Some(Framework::Vitest),
+        _ => None,
     }
-    if names().any(|name| name == "nextest-run" || name == "nextest") {
-        return Some(Framework::Cargo);
-    }
-    if names().any(|name| name == "jest tests") {
-        return Some(Framework::Jest);
-    }
-    if names().any(|name| name == "vitest tests") {
-        return Some(Framework::Vitest);
-    }
-    report.failing.iter().find_map(of_case)
 }
 
-fn of_case(case: &Case) -> Option<Framework> {
+/// The runner, told by what a failing case looks like.
+pub(crate) fn of_case(case: &Case) -> Option<Framework> {
     let extension = |path: &str| {
         path.rsplit_once('.')
             .map(|(_, extension)| extension.to_owned())
@@ -39,7 +33,7 @@ fn of_case(case: &Case) -> Option<Framework> {
     {
         return Some(Framework::Unittest);
     }
-    match extension(case.file.as_deref().or(case.suite_file.as_deref())?)?.as_str() {
+    match extension(case.file.as_deref().or_else(|| case.suite_file())?)?.as_str() {
         "py" => Some(Framework::Pytest),
         "rs" => Some(Framework::Cargo),
         _ => None,
@@ -47,7 +41,7 @@ fn of_case(case: &Case) -> Option<Framework> {
 }
 
 /// A runner's name as the wire says it.
-pub(crate) const fn name(framework: Framework) -> &'static str {
+pub const fn name(framework: Framework) -> &'static str {
     match framework {
         Framework::Pytest => "pytest",
         Framework::Unittest => "unittest",
