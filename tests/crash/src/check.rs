@@ -6,7 +6,7 @@ use anyhow::Context as _;
 
 use crate::ground::Excuse;
 use crate::load::{Fate, Job, Kind};
-use crate::names::{EFFECTS, HOP};
+use crate::names::{EFFECTS, HOP, WORD};
 use crate::place::Eye;
 use crate::producer::Batch;
 
@@ -40,11 +40,14 @@ pub(crate) struct Verdict {
 struct Found {
     effects: u32,
     dead: u32,
+    /// Said along the way.
+    words: u32,
 }
 
 const BOTH: Found = Found {
     effects: 1,
     dead: 1,
+    words: 0,
 };
 
 /// What stands in Redis, by id.
@@ -93,7 +96,10 @@ impl Findings {
                 let get = |name: &str| fields.iter().find(|(field, _)| field == name);
                 let (_, id) = get("of").with_context(|| format!("an entry of {key} without id"))?;
                 let found = self.of.entry(id.clone()).or_default();
-                if are_effects {
+                let is_word = get("id").is_some_and(|(_, id)| id.rsplit('/').next() == Some(WORD));
+                if are_effects && is_word {
+                    found.words += 1;
+                } else if are_effects {
                     found.effects += 1;
                 } else {
                     found.dead += 1;
@@ -145,8 +151,8 @@ impl Findings {
                 }
                 if let Some(complaint) = complaint {
                     let text = format!(
-                        "{id} ({} effects, {} dead letters)",
-                        found.effects, found.dead
+                        "{id} ({} effects, {} dead letters, {} words)",
+                        found.effects, found.dead, found.words
                     );
                     wrong.entry(complaint).or_default().push(text);
                 }
@@ -176,6 +182,11 @@ impl Findings {
 
 /// What is wrong with what was found of a message.
 fn judge(job: Job, found: Found) -> Option<&'static str> {
+    match (found.words, job.speaks()) {
+        (0, true) if found.effects > 0 => return Some("lost"),
+        (0 | 1, true) | (0, false) => {}
+        _ => return Some("doubled"),
+    }
     match (job.fate(), found.effects, found.dead) {
         (_, 0, 0) => Some("lost"),
         (Fate::Effect, 1, 0) | (_, 0, 1) => None,
@@ -213,8 +224,12 @@ mod tests {
         let of = of
             .iter()
             .map(|(id, effects, dead)| {
-                let (effects, dead) = (*effects, *dead);
-                ((*id).to_owned(), Found { effects, dead })
+                let found = Found {
+                    effects: *effects,
+                    dead: *dead,
+                    words: 0,
+                };
+                ((*id).to_owned(), found)
             })
             .collect();
         Findings {
@@ -251,6 +266,23 @@ mod tests {
         ] {
             assert!(all.contains(sign), "{sign:?} in {all}");
         }
+    }
+
+    #[test]
+    fn a_word_is_missed_beside_an_effect_and_doubled_if_it_is_said_twice() {
+        let judged = |kind, effects, words| {
+            let found = Found {
+                effects,
+                dead: 0,
+                words,
+            };
+            judge(job(kind, 1), found)
+        };
+        assert_eq!(judged(Kind::Slow, 1, 1), None);
+        assert_eq!(judged(Kind::Slow, 1, 0), Some("lost"));
+        assert_eq!(judged(Kind::Slow, 1, 2), Some("doubled"));
+        assert_eq!(judged(Kind::Slow, 0, 1), Some("lost"));
+        assert_eq!(judged(Kind::Fast, 1, 1), Some("doubled"));
     }
 
     #[test]

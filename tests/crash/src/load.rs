@@ -107,6 +107,11 @@ impl Job {
         self.kind == Kind::Fast && self.n.is_multiple_of(8)
     }
 
+    /// Whether its handler says a word along the way, in each of its deliveries, which is to be said once.
+    pub(crate) fn speaks(self) -> bool {
+        matches!(self.kind, Kind::Slow | Kind::Long | Kind::Retry)
+    }
+
     /// What must become of it.
     pub(crate) fn fate(self) -> Fate {
         match self.kind {

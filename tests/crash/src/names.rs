@@ -12,6 +12,8 @@ pub(crate) const GROUP: &str = "workers";
 pub(crate) const HOP: &str = "hop";
 /// Where every effect is appended.
 pub(crate) const EFFECTS: &str = "effects";
+/// The last part of the id of what a handler says along the way; it stands among the effects.
+pub(crate) const WORD: &str = "word";
 /// The lease of every scenario, short, so that many a message is taken over.
 pub(crate) const LEASE: Duration = Duration::from_millis(600);
 /// So many deliveries that faults alone never use them up.

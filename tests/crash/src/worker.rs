@@ -15,7 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
 use crate::load::{Fate, Job, Kind};
-use crate::names::{self, EFFECTS, HOP};
+use crate::names::{self, EFFECTS, HOP, WORD};
 
 /// What a worker process is told.
 #[derive(Debug, Clone, Args)]
@@ -91,9 +91,13 @@ fn text<'a>(entry: &'a Entry, field: &str) -> &'a str {
 impl Act {
     /// One message that names the published one, with an id that follows from its cause.
     fn effect(&self, stream: &str, delivery: &Delivery) -> Outgoing {
+        self.message(stream, delivery, "0")
+    }
+
+    fn message(&self, stream: &str, delivery: &Delivery, part: &str) -> Outgoing {
         let entry = &delivery.entry;
         Outgoing::new(stream)
-            .field("id", format!("{}/0", text(entry, "id")))
+            .field("id", format!("{}/{part}", text(entry, "id")))
             .field("of", text(entry, "of").to_owned())
             .field("by", self.name.as_bytes().to_vec())
             .field("deliveries", delivery.deliveries.to_string())
@@ -107,6 +111,16 @@ impl Act {
 
     async fn act(&self, job: Job, delivery: &Delivery) -> Outcome {
         let (fate, first) = (job.fate(), delivery.deliveries <= 1);
+        if job.speaks() {
+            let word = self.message(EFFECTS, delivery, WORD);
+            let said = delivery.publish(&job.to_string(), vec![word]).await;
+            if let Err(error) = said {
+                return Outcome::Retry {
+                    reason: error.to_string(),
+                    after: None,
+                };
+            }
+        }
         match job.kind {
             Kind::Retry if delivery.deliveries <= job.retries() => {
                 return Outcome::Retry {
