@@ -18,6 +18,6 @@ tests/test_cart.py:11: AssertionError</failure></testcase>
 /// What was printed, and this report.
 pub fn log(printed: &str, report: &str) -> Vec<u8> {
     let mut log = printed.as_bytes().to_vec();
-    write(&mut log, Nonce::random(), report.as_bytes()).expect("a block");
+    write(report.as_bytes(), Nonce::random(), &mut log).expect("a block");
     log
 }

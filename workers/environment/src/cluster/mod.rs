@@ -19,7 +19,7 @@ use kube::Client;
 pub use access::{Access, ConnectError};
 pub use error::{ApiError, Refusal};
 pub(crate) use logs::Follower;
-pub(crate) use namespaces::{Claim, Deletion};
+pub(crate) use namespaces::{Claim, Deletion, Meant};
 pub(crate) use watching::{Change, Changes};
 
 use kinds::Kinds;

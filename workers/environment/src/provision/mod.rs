@@ -126,9 +126,9 @@ impl From<Fault> for Stop {
     }
 }
 
-impl From<maestro_worker::Unsaid> for Stop {
-    fn from(unsaid: maestro_worker::Unsaid) -> Self {
-        Self::Outcome(unsaid.into())
+impl From<Outcome> for Stop {
+    fn from(outcome: Outcome) -> Self {
+        Self::Outcome(outcome)
     }
 }
 

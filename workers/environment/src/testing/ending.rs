@@ -33,7 +33,7 @@ pub(super) enum Meaning<'a> {
 }
 
 /// The seconds that a test may run where the request does not say.
-pub(super) const DEFAULT_TIMEOUT_S: u32 = 600;
+pub(crate) const DEFAULT_TIMEOUT_S: u32 = 600;
 
 impl Ending {
     pub(super) fn meaning(&self) -> Meaning<'_> {

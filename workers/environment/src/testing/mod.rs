@@ -37,6 +37,8 @@ mod tested;
 mod unpack;
 
 pub use capture::{Captured, Limits, LogCapture};
+pub(crate) use ending::DEFAULT_TIMEOUT_S;
 pub use ending::Ending;
+pub(crate) use plain::plain;
 pub use tested::{TestRun, Tested};
 pub use unpack::ReportError;

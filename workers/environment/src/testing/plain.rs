@@ -5,7 +5,7 @@
 //! becomes U+FFFD as well: it can make a text read differently from what it is.
 
 /// The text, made plain.
-pub(super) fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let mut plain = Plain::new();
     let mut out = String::with_capacity(text.len());
     plain.push(text.as_bytes(), &mut out);

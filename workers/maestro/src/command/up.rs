@@ -29,7 +29,8 @@ const WATCH: Duration = Duration::from_secs(2);
 Examples:
   maestro up
   maestro up --root ~/src --heal-concurrency 2
-  maestro up --redis-url redis://localhost       # no Redis of its own")]
+  maestro up --redis-url redis://localhost       # no Redis of its own
+  maestro up --kubeconfig ~/.kube/config         # environments as well")]
 pub(crate) struct Up {
     #[command(flatten)]
     pub(crate) flags: WorkerFlags,
@@ -75,10 +76,11 @@ async fn fleet(
     let admin = connection::admin(session)?;
     prepare(&admin, session).await?;
     let mut crew = Crew::new(shutdown.clone());
-    for kind in Kind::LOCAL {
-        crew.start(kind, &session.settings, &endpoint)?;
+    let kinds = Kind::fleet(&session.settings);
+    for kind in &kinds {
+        crew.start(*kind, &session.settings, &endpoint).await?;
     }
-    greet(session, &endpoint, embedded.is_some())?;
+    greet(session, &endpoint, embedded.is_some(), &kinds)?;
     let mut finished = std::pin::pin!(crew.finished());
     loop {
         tokio::select! {
@@ -90,7 +92,7 @@ async fn fleet(
 
 /// The groups exist before the first message counts.
 async fn prepare(admin: &Admin, session: &Session) -> Result<(), Fault> {
-    let groups: Vec<_> = Kind::LOCAL
+    let groups: Vec<_> = Kind::fleet(&session.settings)
         .into_iter()
         .map(Kind::stream)
         .filter_map(|stream: Stream| Some((stream.name(), stream.group()?)))
@@ -120,7 +122,16 @@ async fn revive(embedded: &mut Option<Embedded>) -> Result<(), Fault> {
     Ok(())
 }
 
-fn greet(session: &Session, endpoint: &Endpoint, own: bool) -> Result<(), Fault> {
+fn greet(
+    session: &Session,
+    endpoint: &Endpoint,
+    own: bool,
+    kinds: &[Kind],
+) -> Result<(), Fault> {
+    let names: Vec<_> = kinds
+        .iter()
+        .filter_map(|kind| kind.stream().group())
+        .collect();
     let output = session.output;
     let whose = if own {
         "a Redis of its own"
@@ -129,8 +140,9 @@ fn greet(session: &Session, endpoint: &Endpoint, own: bool) -> Result<(), Fault>
     };
     let strong = |text: &str| output.paint(Tone::Strong, text);
     output.line(format!(
-        "{} triage and heal, on {whose} at {endpoint}",
-        strong("The fleet is up:")
+        "{} {}, on {whose} at {endpoint}",
+        strong("The fleet is up:"),
+        names.join(", ")
     ))?;
     let named = if own {
         String::new()

@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::config::flags::WorkerFlags;
 use crate::exit::Exit;
-use crate::fault::{Fault, Outcome};
+use crate::fault::Outcome;
 use crate::fleet::workers::{Crew, Kind};
 use crate::fleet::{connection, signals};
 use crate::session::Session;
@@ -17,6 +17,7 @@ use crate::session::Session;
 Examples:
   maestro worker triage --redis-url redis://redis.example.org
   maestro worker heal --root /srv/checkouts --concurrency 4 --lease 1m
+  maestro worker provision --kubeconfig ~/.kube/config --owner ci
   MAESTRO_REDIS_URL=rediss://… maestro worker heal --config fleet.yaml --log-format json")]
 pub(crate) struct Worker {
     /// Which
@@ -37,17 +38,12 @@ impl Worker {
         if let Some(concurrency) = self.concurrency {
             settings.triage_concurrency.value = concurrency;
             settings.heal_concurrency.value = concurrency;
+            settings.environments.provision_concurrency.value = concurrency;
+            settings.environments.cleanup_concurrency.value = concurrency;
         }
         let mut crew = Crew::new(signals::shutdown()?);
-        // What needs a cluster says so without asking where Redis is.
-        let endpoint = match (connection::endpoint(&session), self.kind) {
-            (Ok(endpoint), _) => endpoint,
-            (Err(fault), Kind::Triage | Kind::Heal) => return Err(fault),
-            (Err(_), _) => "redis://localhost"
-                .parse()
-                .map_err(|error| Fault::usage(format!("{error}")))?,
-        };
-        crew.start(self.kind, &settings, &endpoint)?;
+        let endpoint = connection::endpoint(&session)?;
+        crew.start(self.kind, &settings, &endpoint).await?;
         crew.finished().await?;
         Ok(Exit::Success)
     }

@@ -5,8 +5,10 @@
 
 pub(crate) mod connection;
 pub(crate) mod embedded;
+mod environments;
 mod heal;
 pub(crate) mod home;
 pub(crate) mod runtime;
 pub(crate) mod signals;
+mod tick;
 pub(crate) mod workers;

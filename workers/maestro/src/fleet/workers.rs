@@ -8,8 +8,8 @@ use maestro_worker::{Typed, Worker};
 use tokio::task::JoinSet;
 
 use super::connection;
+use super::tick::Tick;
 use crate::config::{Rate, Settings};
-use crate::exit::Exit;
 use crate::fault::Fault;
 
 /// The kinds of worker that there are.
@@ -28,6 +28,16 @@ pub(crate) enum Kind {
 impl Kind {
     /// What works without a cluster.
     pub(crate) const LOCAL: [Self; 2] = [Self::Triage, Self::Heal];
+
+    /// What a whole fleet has: all of them, if a cluster is named.
+    pub(crate) fn fleet(settings: &Settings) -> Vec<Self> {
+        let environments = &settings.environments;
+        let has_cluster =
+            environments.kubeconfig.value.is_some() || environments.context.value.is_some();
+        let cluster = [Self::Provision, Self::Cleanup];
+        let cluster = cluster.into_iter().filter(|_| has_cluster);
+        Self::LOCAL.into_iter().chain(cluster).collect()
+    }
 
     /// The stream that it reads.
     pub(crate) const fn stream(self) -> Stream {
@@ -57,7 +67,7 @@ impl Crew {
     }
 
     /// Starts one kind of worker, with as many messages at a time as its setting says.
-    pub(crate) fn start(
+    pub(crate) async fn start(
         &mut self,
         kind: Kind,
         settings: &Settings,
@@ -75,11 +85,23 @@ impl Crew {
                 let pace = (settings.heal_concurrency.value, settings.heal_rate_limit.value);
                 self.run(kind, worker, pace, settings, endpoint)
             }
-            Kind::Provision | Kind::Cleanup => Err(Fault::new(
-                Exit::NeedsCluster,
-                format!("the {} worker needs a Kubernetes cluster, and this build cannot talk to one yet", kind.stream().group().unwrap_or_default()),
-            )
-            .next("`maestro worker triage` and `maestro worker heal` work without one")),
+            Kind::Provision => {
+                let worker = super::environments::provision(settings).await?;
+                let environments = &settings.environments;
+                let pace = (environments.provision_concurrency.value, environments.provision_rate_limit.value);
+                self.run(kind, worker, pace, settings, endpoint)
+            }
+            Kind::Cleanup => {
+                let worker = super::environments::cleanup(settings).await?;
+                let tick = Tick::new(settings, endpoint)?;
+                let shutdown = self.shutdown.clone();
+                self.running.spawn(async move {
+                    tick.run(shutdown).await;
+                    Ok(())
+                });
+                let pace = (settings.environments.cleanup_concurrency.value, Rate::default());
+                self.run(kind, worker, pace, settings, endpoint)
+            }
         }
     }
 
