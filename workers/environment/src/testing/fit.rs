@@ -99,10 +99,10 @@ mod tests {
         fit(&mut many);
         assert_eq!(many.failures.as_ref().map(Vec::len), Some(50));
 
-        let mut long = tested(8, whole);
-        fit(&mut long);
-        assert!(size(&long) <= MAX_PAYLOAD);
-        let log = long.log.unwrap();
+        let mut few = tested(8, whole);
+        fit(&mut few);
+        assert!(size(&few) <= MAX_PAYLOAD);
+        let log = few.log.unwrap();
         let tail = log.tail.unwrap();
         let kept = log.head.len() + tail.len();
         assert!(kept > lines.len() / 4);

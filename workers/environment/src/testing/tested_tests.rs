@@ -295,10 +295,11 @@ proptest! {
         repeat in 1..200_usize,
     ) {
         let escaped = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
-        let report: String = cases.iter().map(|(classname, name, message, body)| format!(
+        let cases_as_xml: Vec<String> = cases.iter().map(|(classname, name, message, body)| format!(
             "<testcase classname=\"{}\" name=\"{}\"><failure message=\"{}\">{}</failure></testcase>",
             escaped(classname), escaped(name), escaped(message), escaped(body),
         )).collect();
+        let report = cases_as_xml.concat();
         let captured = Captured {
             log: Log { head: log.0.repeat(repeat), omitted_bytes: Some(1), tail: Some(log.1.repeat(repeat)) },
             report: Ok(format!("<testsuite>{report}</testsuite>").into_bytes()),
