@@ -165,7 +165,12 @@ rm "$work/bin/openapi-gen"
 # --- Build --------------------------------------------------------------------------------------------------
 
 commands="./cmd/kube-apiserver ./cmd/kube-controller-manager ./cmd/kube-scheduler ./cmd/kubemark"
-stamp=k8s.io/kubernetes/vendor/k8s.io/component-base/version
+# As hack/lib/version.sh: the programs tell their release from one of these packages, and the API server's /version from the other.
+stamps=
+for package in client-go/pkg component-base; do
+    stamp=k8s.io/kubernetes/vendor/k8s.io/$package/version
+    stamps="$stamps -X $stamp.gitVersion=v$version -X $stamp.gitMajor=1 -X $stamp.gitMinor=20"
+done
 # shellcheck disable=SC2086 # the commands are words
 total=$($go list -deps $commands 2>>"$log" | wc -l) || failed "reading the source"
 say "building Kubernetes $version, once; 5 to 12 minutes on two cores"
@@ -188,7 +193,7 @@ show() {
 # shellcheck disable=SC2086 # the commands are words
 {
     nice $go build -v -trimpath -o "$work/bin/" \
-        -ldflags "-s -w -X $stamp.gitVersion=v$version -X $stamp.gitMajor=1 -X $stamp.gitMinor=20" \
+        -ldflags "-s -w$stamps" \
         $commands 2>&1 && : >"$work/ok"
 } | show
 [ -e "$work/ok" ] || failed "building Kubernetes $version"

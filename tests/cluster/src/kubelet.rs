@@ -53,24 +53,19 @@ impl Kubelet {
     ) -> Result<Self, Error> {
         let playbook = Playbook::default();
         let (changed, scripts) = watch::channel(0);
-        let (seen, looks) = watch::channel(());
         let pods: Api<Pod> = Api::all(client.clone());
         let here = watcher::Config::default().fields(&format!("spec.nodeName={}", node::NAME));
         let controller = Controller::new(pods, here)
             .trigger_backoff(Steady)
             .reconcile_all_on(each(scripts));
-        let knowledge = Knowledge {
-            playbook: playbook.clone(),
-            pods: controller.store(),
-            looks,
-        };
-        let (server, port) = logs::serve(workplace, knowledge).await?;
+        let knowledge = Knowledge::new(playbook.clone());
+        let (server, port) = logs::serve(workplace, knowledge.clone()).await?;
         node::register(client.clone(), version, port).await?;
         let context = Arc::new(Context {
             events: Events::new(client.clone()),
             client,
             playbook: playbook.clone(),
-            seen,
+            knowledge,
             addresses: AtomicU32::new(1),
         });
         let playing = controller
@@ -127,14 +122,12 @@ struct Context {
     client: Client,
     playbook: Playbook,
     events: Events,
-    /// Told of every pod that was looked at.
-    seen: watch::Sender<()>,
+    knowledge: Knowledge,
     addresses: AtomicU32,
 }
 
 /// One step of one pod. What it writes comes back as the next event, and so the next step is made.
 async fn reconcile(pod: Arc<Pod>, context: Arc<Context>) -> Result<Action, kube::Error> {
-    context.seen.send_replace(());
     let namespace = pod.namespace().unwrap_or_default();
     let name = pod.name_any();
     let pods: Api<Pod> = Api::namespaced(context.client.clone(), &namespace);
@@ -147,6 +140,7 @@ async fn reconcile(pod: Arc<Pod>, context: Arc<Context>) -> Result<Action, kube:
                 }),
                 ..DeleteParams::default().grace_period(0)
             };
+            context.knowledge.set(&namespace, &name, None);
             settled(pods.delete(&name, &params).await.map(drop))?;
         }
         return Ok(Action::await_change());
@@ -160,8 +154,12 @@ async fn reconcile(pod: Arc<Pod>, context: Arc<Context>) -> Result<Action, kube:
         format!("10.{b}.{c}.{d}")
     };
     let Some(status) = pod::next(&pod, play, address, &Time(Timestamp::now())) else {
+        context.knowledge.set(&namespace, &name, pod.status.clone());
         return Ok(Action::await_change());
     };
+    let was = context
+        .knowledge
+        .set(&namespace, &name, Some(status.clone()));
     // The version makes a step that was made from an old state fail; the newer state is on its way here.
     let patch = json!({
         "metadata": { "resourceVersion": pod.resource_version(), "uid": pod.uid() },
@@ -170,8 +168,9 @@ async fn reconcile(pod: Arc<Pod>, context: Arc<Context>) -> Result<Action, kube:
     let written = pods
         .patch_status(&name, &PatchParams::default(), &Patch::Merge(patch))
         .await;
-    if let Ok(written) = &written {
-        context.events.tell(&pod, written).await;
+    match &written {
+        Ok(written) => context.events.tell(&pod, written).await,
+        Err(_) => drop(context.knowledge.set(&namespace, &name, was)),
     }
     settled(written.map(drop))?;
     Ok(Action::await_change())

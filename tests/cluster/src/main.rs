@@ -1,6 +1,5 @@
-//! Holds a control plane until it is killed, for whoever wants to look at one: it prints what a shell needs.
-//!
-//!     eval "$(cargo run --package maestro-test-cluster -- played | head -n 1)"; kubectl get nodes
+//! Holds a control plane until it is killed, for whoever wants to look at one with kubectl. Its first line is for another terminal:
+//! `export KUBECONFIG='…'`.
 
 use std::io::Write as _;
 use std::process::ExitCode;

@@ -63,7 +63,7 @@ impl ControlPlane {
         Ok(Self {
             own: None,
             node: Node::Foreign,
-            version: Version::served(&info.major, &info.minor)?,
+            version: Version::read(&info.git_version)?,
             kubeconfig,
             workplace: Workplace::make()?,
         })

@@ -49,7 +49,7 @@ impl Programs {
             })?;
         let kubemark = directory.join("kubemark");
         Ok(Self {
-            version: Version::printed(&String::from_utf8_lossy(&output.stdout))?,
+            version: Version::read(&String::from_utf8_lossy(&output.stdout))?,
             etcd: directory.join("etcd"),
             api_server,
             controller_manager: directory.join("kube-controller-manager"),

@@ -44,8 +44,6 @@ async fn prove(client: Client, node: Node) -> Result<(), Error> {
             "automountServiceAccountToken": false,
             "terminationGracePeriodSeconds": 0,
             "containers": [{ "name": "proof", "image": "registry.invalid/proof" }],
-            // The node may not have told yet that it is ready.
-            "tolerations": [{ "operator": "Exists" }],
         }
     }))
     .map_err(|error| Error::api("describe the first pod")(kube::Error::SerdeError(error)))?;

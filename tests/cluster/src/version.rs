@@ -17,8 +17,8 @@ impl Version {
         Self { major, minor }
     }
 
-    /// From `Kubernetes v1.20.2`, as the programs print it with `--version`.
-    pub(crate) fn printed(text: &str) -> Result<Self, Error> {
+    /// From `Kubernetes v1.20.2`, as the programs print it with `--version`, or `v1.33.1-eks-1234`, as `GET /version` has it.
+    pub(crate) fn read(text: &str) -> Result<Self, Error> {
         let version = text
             .split_whitespace()
             .find_map(|word| word.strip_prefix('v'));
@@ -28,13 +28,6 @@ impl Version {
             parts.next().unwrap_or_default(),
         )
         .ok_or_else(|| Error::Version { text: text.into() })
-    }
-
-    /// From the two members that `GET /version` answers with; some providers' minor is `33+`.
-    pub(crate) fn served(major: &str, minor: &str) -> Result<Self, Error> {
-        Self::parts(major, minor.trim_end_matches('+')).ok_or_else(|| Error::Version {
-            text: format!("{major}.{minor}"),
-        })
     }
 
     fn parts(major: &str, minor: &str) -> Option<Self> {
@@ -54,15 +47,15 @@ mod tests {
 
     #[test]
     fn versions_are_read_as_programs_print_and_servers_serve_them() {
-        let old = Version::printed("Kubernetes v1.20.2\n").unwrap();
+        let old = Version::read("Kubernetes v1.20.2\n").unwrap();
         assert_eq!(old, Version::new(1, 20));
-        let new = Version::printed("Kubernetes v1.37.0-rc.1+abc").unwrap();
+        let new = Version::read("Kubernetes v1.37.0-rc.1+abc").unwrap();
         assert_eq!(new, Version::new(1, 37));
         assert!(old < new);
         assert_eq!(
-            Version::served("1", "33+").unwrap().to_string(),
-            "1.33".to_owned()
+            Version::read("v1.33.1-eks-1234").unwrap().to_string(),
+            "1.33"
         );
-        assert!(Version::printed("flag provided but not defined").is_err());
+        assert!(Version::read("flag provided but not defined").is_err());
     }
 }

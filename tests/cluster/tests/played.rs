@@ -2,11 +2,13 @@
 
 use std::fmt::Debug;
 
+use futures_util::TryStreamExt as _;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Event, Namespace, Pod, ResourceQuota};
 use kube::api::{DeleteParams, ListParams, LogParams, PostParams};
 use kube::core::{NamespaceResourceScope, Resource};
+use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, Client, ResourceExt as _};
 use maestro_test_cluster::{Kubelet, Play, TestNamespace, shared_played, until, until_gone};
 use serde::de::DeserializeOwned;
@@ -147,22 +149,13 @@ async fn an_image_that_cannot_be_pulled_is_seen_with_its_message_and_its_events(
     assert_eq!(phase(&pod), "Pending");
     assert_eq!(condition(&pod, "Ready"), Some("False"));
     assert_eq!(condition(&pod, "PodScheduled"), Some("True"));
-    let events = stage.api::<Event>();
-    let all = loop {
-        // The event follows the state; a list in between may come too early.
-        let all = events.list(&ListParams::default()).await.unwrap();
-        if all
-            .iter()
-            .any(|event| event.reason.as_deref() == Some("BackOff"))
-        {
-            break all;
-        }
-        tokio::task::yield_now().await;
-    };
-    assert!(all.iter().any(|event| {
-        event.message.as_deref() == Some("Failed to pull image \"app:gone\": manifest unknown")
-            && event.involved_object.name.as_deref() == Some("p")
+    let events = watcher(stage.api::<Event>(), watcher::Config::default()).applied_objects();
+    let mut told = Box::pin(events.try_filter(|event| {
+        let message = "Failed to pull image \"app:gone\": manifest unknown";
+        let name = event.involved_object.name.as_deref();
+        std::future::ready(event.message.as_deref() == Some(message) && name == Some("p"))
     }));
+    told.try_next().await.unwrap().unwrap();
     // The image is there now: the same pod goes on.
     stage.play("app:gone", Play::runs());
     stage

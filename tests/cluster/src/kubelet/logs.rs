@@ -1,5 +1,6 @@
 //! The kubelet's server, which the API server asks for logs: `GET /containerLogs/{namespace}/{pod}/{container}`.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
 use std::net::Ipv4Addr;
@@ -13,8 +14,7 @@ use hyper::body::{Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
-use kube::runtime::reflector::{ObjectRef, Store};
+use k8s_openapi::api::core::v1::{ContainerStatus, PodStatus};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -30,13 +30,11 @@ use crate::workplace::Workplace;
 
 type Body = UnsyncBoxBody<Bytes, Infallible>;
 
-/// What the kubelet knows of its pods.
-#[derive(Clone)]
+/// What the kubelet knows of its pods, before anybody reads it in the API.
+#[derive(Debug, Clone)]
 pub(super) struct Knowledge {
-    pub(super) playbook: Playbook,
-    pub(super) pods: Store<Pod>,
-    /// Changes with every look at a pod.
-    pub(super) looks: watch::Receiver<()>,
+    playbook: Playbook,
+    pods: watch::Sender<HashMap<(String, String), PodStatus>>,
 }
 
 /// Listens on a free port of 127.0.0.1, which is returned.
@@ -92,6 +90,29 @@ fn tls(workplace: &Workplace) -> Result<ServerConfig, Error> {
 }
 
 impl Knowledge {
+    pub(super) fn new(playbook: Playbook) -> Self {
+        let pods = watch::Sender::new(HashMap::new());
+        Self { playbook, pods }
+    }
+
+    /// What is known of the pod from now on (`None`: it is gone); returns what was.
+    pub(super) fn set(
+        &self,
+        namespace: &str,
+        pod: &str,
+        status: Option<PodStatus>,
+    ) -> Option<PodStatus> {
+        let key = (namespace.to_owned(), pod.to_owned());
+        let mut was = None;
+        self.pods.send_modify(|pods| {
+            was = match status {
+                Some(status) => pods.insert(key, status),
+                None => pods.remove(&key),
+            };
+        });
+        was
+    }
+
     fn answer(&self, request: &Request<Incoming>) -> Response<Body> {
         let parts: Vec<&str> = request.uri().path().split('/').collect();
         let ["", "containerLogs", namespace, pod, container] = parts.as_slice() else {
@@ -101,8 +122,12 @@ impl Knowledge {
             );
         };
         let options = Options::read(request.uri().query().unwrap_or_default());
-        let at = ObjectRef::<Pod>::new(pod).within(namespace);
-        let status = self.pods.get(&at).and_then(|pod| find(&pod, container));
+        let at = ((*namespace).to_owned(), (*pod).to_owned());
+        let status = self
+            .pods
+            .borrow()
+            .get(&at)
+            .and_then(|pod| find(pod, container));
         let Some(status) = status else {
             return text(
                 StatusCode::NOT_FOUND,
@@ -122,32 +147,19 @@ impl Knowledge {
         if !options.follow || !is_running(&status) {
             return answer(StatusCode::OK, Full::new(log).boxed_unsync());
         }
-        let (knowledge, container) = (self.clone(), (*container).to_owned());
+        let (mut pods, container) = (self.pods.subscribe(), (*container).to_owned());
         let end = stream::once(async move {
-            knowledge.until_it_ends(&at, &container).await;
+            let runs = |status: ContainerStatus| is_running(&status);
+            let ended = pods.wait_for(|pods| {
+                let status = pods.get(&at).and_then(|pod| find(pod, &container));
+                !status.is_some_and(runs)
+            });
+            // An error means that the kubelet itself has ended.
+            drop(ended.await);
             Ok(Frame::data(Bytes::new()))
         });
         let whole = stream::iter([Ok(Frame::data(log))]).chain(end);
         answer(StatusCode::OK, StreamBody::new(whole).boxed_unsync())
-    }
-
-    async fn until_it_ends(mut self, at: &ObjectRef<Pod>, container: &str) {
-        loop {
-            self.looks.mark_unchanged();
-            let pod = self.pods.get(at).filter(|pod| !self.is_ending(pod));
-            let status = pod.and_then(|pod| find(&pod, container));
-            if status.is_none_or(|status| !is_running(&status)) {
-                return;
-            }
-            if self.looks.changed().await.is_err() {
-                return;
-            }
-        }
-    }
-
-    fn is_ending(&self, pod: &Pod) -> bool {
-        let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
-        pod.metadata.deletion_timestamp.is_some() && !self.playbook.refuses(namespace, pod)
     }
 }
 
@@ -194,8 +206,7 @@ impl Options {
     }
 }
 
-fn find(pod: &Pod, container: &str) -> Option<ContainerStatus> {
-    let status = pod.status.as_ref()?;
+fn find(status: &PodStatus, container: &str) -> Option<ContainerStatus> {
     let init = status.init_container_statuses.iter().flatten();
     let mut all = init.chain(status.container_statuses.iter().flatten());
     all.find(|status| status.name == container).cloned()
