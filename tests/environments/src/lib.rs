@@ -74,7 +74,12 @@ impl Site {
     /// # Panics
     /// When Redis does not take it.
     pub fn request(&self, id: &str, spec: &Value) {
-        self.publish("k8s:provision", "maestro.environment.requested.v1", id, spec);
+        self.publish(
+            "k8s:provision",
+            "maestro.environment.requested.v1",
+            id,
+            spec,
+        );
     }
 
     /// Publishes a message.

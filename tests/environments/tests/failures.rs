@@ -56,12 +56,18 @@ async fn each_way_to_fail_is_told_at_once_with_the_container_its_message_and_its
         let failure = &told.data["failure"];
         assert_eq!(failure["container"], "app");
         assert!(
-            failure["object"].as_str().expect("an object").starts_with("Pod/app-"),
+            failure["object"]
+                .as_str()
+                .expect("an object")
+                .starts_with("Pod/app-"),
             "{failure}"
         );
         if let Some(message) = message {
             assert!(
-                told.data["detail"].as_str().expect("a sentence").contains(message),
+                told.data["detail"]
+                    .as_str()
+                    .expect("a sentence")
+                    .contains(message),
                 "{told:?}"
             );
         }
@@ -100,7 +106,14 @@ async fn a_failure_is_told_within_a_second_of_the_status_that_shows_it() {
         },
     )
     .await;
-    let name = pods.list(&ours).await.expect("pods").items.remove(0).metadata.name;
+    let name = pods
+        .list(&ours)
+        .await
+        .expect("pods")
+        .items
+        .remove(0)
+        .metadata
+        .name;
     let name = name.expect("a name");
     kubelet.play(
         "registry.example/late:1",
@@ -144,7 +157,10 @@ async fn what_no_node_can_take_fails_after_its_grace_and_what_is_too_slow_at_its
     let told = failure(&site, "slow", &workers);
     assert_eq!(told.data["reason"], "Deadline");
     let detail = told.data["detail"].as_str().expect("a sentence");
-    assert!(detail.starts_with("not all was ready within 6 s: `app`: 0 of 1 pods ready"), "{detail}");
+    assert!(
+        detail.starts_with("not all was ready within 6 s: `app`: 0 of 1 pods ready"),
+        "{detail}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -187,7 +203,12 @@ async fn a_namespace_that_does_not_go_is_reported_with_what_holds_it_and_still_g
     kubelet.play("registry.example/held:1", Play::runs().refusing_to_end());
     let cleanup = site.cleanup(&["--terminating-patience", "2s"]);
     let down = json!({ "environment": "held" });
-    site.publish("k8s:cleanup", "maestro.environment.cleanup.requested.v1", "d", &down);
+    site.publish(
+        "k8s:cleanup",
+        "maestro.environment.cleanup.requested.v1",
+        "d",
+        &down,
+    );
     let told = site.await_told("held", &[&cleanup], |told| told.data["reason"] == "Stuck");
     let stuck = told.last().expect("told").data["detail"].to_string();
     assert!(stuck.contains("pods"), "{stuck}");

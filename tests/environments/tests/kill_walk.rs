@@ -82,7 +82,9 @@ async fn walk(plane: &maestro_test_cluster::ControlPlane, when: When, number: u6
     site.request("env", &spec());
     // A provision may be done before the call: then there was nobody to kill.
     let killed = tokio::task::spawn_blocking(move || {
-        let dead = asked.recv_timeout(std::time::Duration::from_secs(60)).ok()?;
+        let dead = asked
+            .recv_timeout(std::time::Duration::from_secs(60))
+            .ok()?;
         first.kill();
         let _ = dead.send(());
         Some(())
@@ -109,7 +111,10 @@ async fn walk(plane: &maestro_test_cluster::ControlPlane, when: When, number: u6
     check_that_nothing_can_leak(&site).await;
     one_of_each(&site, &namespaces[0], &context).await;
     Api::<Namespace>::all(site.client.clone())
-        .delete(&namespaces[0].name_any(), &kube::api::DeleteParams::default())
+        .delete(
+            &namespaces[0].name_any(),
+            &kube::api::DeleteParams::default(),
+        )
         .await
         .expect("it can be deleted");
 }

@@ -41,7 +41,12 @@ async fn one_message_becomes_a_stack_that_is_ready_and_stays_until_it_is_taken_d
     }
 
     let down = json!({ "environment": "shop-1" });
-    site.publish("k8s:cleanup", "maestro.environment.cleanup.requested.v1", "down-1", &down);
+    site.publish(
+        "k8s:cleanup",
+        "maestro.environment.cleanup.requested.v1",
+        "down-1",
+        &down,
+    );
     let told = site.await_deleted("shop-1", &[&cleanup]);
     assert_eq!(
         phases(&told),
@@ -71,7 +76,15 @@ async fn tests_run_in_their_environment_and_each_failure_becomes_an_error_to_hea
     let told = site.await_deleted("shop-2", &[&provision, &cleanup]);
     assert_eq!(
         phases(&told),
-        ["accepted", "provisioning", "ready", "testing", "tested", "deleting", "deleted"]
+        [
+            "accepted",
+            "provisioning",
+            "ready",
+            "testing",
+            "tested",
+            "deleting",
+            "deleted"
+        ]
     );
     let tested = told
         .iter()
@@ -90,10 +103,15 @@ async fn tests_run_in_their_environment_and_each_failure_becomes_an_error_to_hea
     );
     let head = tested.data["log"]["head"].as_str().expect("a log");
     assert!(head.contains("collecting"), "{head}");
-    assert!(!head.contains("testsuite"), "the report is no part of the log: {head}");
+    assert!(
+        !head.contains("testsuite"),
+        "the report is no part of the log: {head}"
+    );
     assert_eq!(told.last().expect("told").data["cause"], "finished");
 
-    let errors = site.fleet.await_entries("automation:errors", 1, &[&provision]);
+    let errors = site
+        .fleet
+        .await_entries("automation:errors", 1, &[&provision]);
     let error: serde_json::Value = serde_json::from_str(&errors[0]["data"]).expect("JSON");
     assert_eq!(error["environment"], "shop-2");
     assert_eq!(error["project"], project);
@@ -114,7 +132,12 @@ async fn an_environment_whose_time_is_over_goes_unless_it_was_extended() {
     site.request("longer", &spec);
     site.await_phase("longer", "ready", &[&provision]);
     let more = json!({ "environment": "longer", "by_s": 3600 });
-    site.publish("k8s:cleanup", "maestro.environment.extension.requested.v1", "more-1", &more);
+    site.publish(
+        "k8s:cleanup",
+        "maestro.environment.extension.requested.v1",
+        "more-1",
+        &more,
+    );
     let told = site.await_told("longer", &[&cleanup], |told| {
         told.kind == "maestro.environment.extended.v1"
     });

@@ -9,7 +9,9 @@ async fn environments_that_an_outage_interrupts_all_finish_and_spend_no_delivery
     if switched_off() {
         return;
     }
-    let plane = ControlPlane::start(Node::Played).await.expect("a control plane");
+    let plane = ControlPlane::start(Node::Played)
+        .await
+        .expect("a control plane");
     let site = Site::on(&plane).await;
     // A second failure would be the last.
     let provision = site.provision(&["--max-deliveries", "2", "--retry-cap", "2s"]);
@@ -35,7 +37,12 @@ async fn environments_that_an_outage_interrupts_all_finish_and_spend_no_delivery
     let cleanup = site.cleanup(&["--max-deliveries", "2", "--retry-cap", "2s"]);
     plane.stop_api_server().expect("it stops");
     let down = json!({ "environment": "before" });
-    site.publish("k8s:cleanup", "maestro.environment.cleanup.requested.v1", "d", &down);
+    site.publish(
+        "k8s:cleanup",
+        "maestro.environment.cleanup.requested.v1",
+        "d",
+        &down,
+    );
     site.fleet.wait_until("the circuit is open", |_| {
         cleanup.log().contains("a dependency is unavailable")
     });

@@ -23,15 +23,15 @@ async fn two_hundred_at_once_all_come_up_and_all_go_when_their_time_is_over() {
     let site = Site::through(plane, proxy.kubeconfig()).await;
     // A namespace of somebody else, and one that looks like ours but belongs to another fleet.
     let all: Api<Namespace> = Api::all(site.client.clone());
-    let strangers = [
-        ("stranger", None),
-        ("neighbour", Some("another-fleet")),
-    ];
+    let strangers = [("stranger", None), ("neighbour", Some("another-fleet"))];
     let mut made = Vec::new();
     for (name, owner) in strangers {
         let labels = owner.map(|owner: &str| {
             [
-                ("app.kubernetes.io/managed-by".to_owned(), "maestro".to_owned()),
+                (
+                    "app.kubernetes.io/managed-by".to_owned(),
+                    "maestro".to_owned(),
+                ),
                 ("maestro.dev/owner".to_owned(), owner.to_owned()),
             ]
             .into()
@@ -41,14 +41,24 @@ async fn two_hundred_at_once_all_come_up_and_all_go_when_their_time_is_over() {
                 generate_name: Some(format!("{name}-")),
                 labels,
                 annotations: Some(
-                    [("maestro.dev/expires-at".to_owned(), "2020-01-01T00:00:00Z".to_owned())].into(),
+                    [(
+                        "maestro.dev/expires-at".to_owned(),
+                        "2020-01-01T00:00:00Z".to_owned(),
+                    )]
+                    .into(),
                 ),
                 ..ObjectMeta::default()
             },
             ..Namespace::default()
         };
         let namespace = all.create(&PostParams::default(), &namespace).await;
-        made.push(namespace.expect("a namespace").metadata.name.expect("a name"));
+        made.push(
+            namespace
+                .expect("a namespace")
+                .metadata
+                .name
+                .expect("a name"),
+        );
     }
 
     let workers: Vec<_> = (0..REPLICAS)
@@ -84,17 +94,19 @@ async fn two_hundred_at_once_all_come_up_and_all_go_when_their_time_is_over() {
     let over = json!({ "metadata": { "annotations": { "maestro.dev/expires-at": "2020-01-01T00:00:00Z" } } });
     for namespace in site.namespaces().await {
         let name = namespace.metadata.name.expect("a name");
-        all.patch(&name, &kube::api::PatchParams::default(), &kube::api::Patch::Merge(&over))
-            .await
-            .expect("it can be annotated");
+        all.patch(
+            &name,
+            &kube::api::PatchParams::default(),
+            &kube::api::Patch::Merge(&over),
+        )
+        .await
+        .expect("it can be annotated");
     }
     let begun = Instant::now();
     let cleaners: Vec<_> = (0..REPLICAS).map(|_| site.cleanup(&[])).collect();
     let cleaners: Vec<_> = cleaners.iter().collect();
     // Deleting, deleted, and the event itself.
-    let entries = site
-        .fleet
-        .await_entries("k8s:results", 6 * MANY, &cleaners);
+    let entries = site.fleet.await_entries("k8s:results", 6 * MANY, &cleaners);
     let down = begun.elapsed();
     let mut deleted: Vec<_> = entries
         .iter()

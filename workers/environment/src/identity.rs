@@ -6,6 +6,7 @@ use std::str::FromStr;
 use maestro_protocol::environment::EnvironmentRequested;
 use sha2::{Digest, Sha256};
 
+use crate::names::{MAESTRO, label};
 use crate::syntax::{is_label_value, is_name};
 
 /// How many hexadecimal digits of SHA-256 tell environments apart: 96 bits.
@@ -75,6 +76,11 @@ impl Owner {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The label selector of everything that it made.
+    pub fn selector(&self) -> String {
+        format!("{}={MAESTRO},{}={self}", label::MANAGED_BY, label::OWNER)
+    }
 }
 
 impl Prefix {
@@ -98,7 +104,8 @@ impl fmt::Display for Prefix {
 
 /// Which environment: the message that asked for it, and the fleet that it asked.
 ///
-/// An id is unique only for its source, so both count.
+/// The id names the environment for whoever takes it down or lets it live longer, so a fleet has one of each id. A second
+/// producer that uses the same one is told so; its `source` is kept for that.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Identity {
     /// The fleet.
@@ -110,13 +117,18 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// [`HASH_DIGITS`] hexadecimal digits that stand for it. Two identities have different hashes but by chance.
+    /// The environment that the message with this source and id asks for.
+    pub fn new(owner: &Owner, source: Option<&str>, id: &str) -> Self {
+        Self {
+            owner: owner.clone(),
+            source: source.map(str::to_owned),
+            id: id.to_owned(),
+        }
+    }
+
+    /// [`HASH_DIGITS`] hexadecimal digits that stand for it. Two environments have different hashes but by chance.
     pub fn hash(&self) -> String {
-        let source: &[&str] = match &self.source {
-            None => &[],
-            Some(source) => &[source],
-        };
-        digits(&["environment", self.owner.as_str(), &self.id], source)
+        digits(&["environment", self.owner.as_str(), &self.id])
     }
 
     /// The name of its namespace.
@@ -125,21 +137,16 @@ impl Identity {
     }
 }
 
-/// [`HASH_DIGITS`] hexadecimal digits that stand for an id of whatever source.
-pub fn hash_of_id(owner: &Owner, id: &str) -> String {
-    digits(&["id", owner.as_str(), id], &[])
-}
-
 /// All 64 hexadecimal digits of the SHA-256 of what was asked for: equal requests have equal hashes.
 pub fn spec_hash(request: &EnvironmentRequested) -> Result<String, serde_json::Error> {
     let spec = serde_json::to_vec(request)?;
     Ok(hexadecimal(&Sha256::digest(spec)))
 }
 
-/// Each part goes in with its length before it, so that no two lists of parts look alike.
-fn digits(parts: &[&str], more: &[&str]) -> String {
+/// [`HASH_DIGITS`] digits for these texts. Each goes in with its length before it, so that no two lists look alike.
+pub(crate) fn digits(parts: &[&str]) -> String {
     let mut hash = Sha256::new();
-    for part in parts.iter().chain(more) {
+    for part in parts {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
     }

@@ -8,9 +8,6 @@ pub mod label {
     pub const OWNER: &str = "maestro.dev/owner";
     /// The environment that it belongs to: [`Identity::hash`](crate::identity::Identity::hash).
     pub const ENVIRONMENT: &str = "maestro.dev/environment";
-    /// The id alone, hashed: [`hash_of_id`](crate::identity::hash_of_id). A message that takes an environment away names
-    /// no source, so that this is what it is found by.
-    pub const ID: &str = "maestro.dev/id";
     /// The part of the environment that a pod belongs to, for example `database`.
     pub const NAME: &str = "app.kubernetes.io/name";
 }
@@ -25,8 +22,10 @@ pub mod annotation {
     pub const SPEC_HASH: &str = "maestro.dev/spec-hash";
     /// What was asked for, the payload as JSON.
     pub const SPEC: &str = "maestro.dev/spec";
-    /// When its time is over, RFC 3339. The only one that changes.
+    /// When its time is over, RFC 3339.
     pub const EXPIRES_AT: &str = "maestro.dev/expires-at";
+    /// The messages that let it live longer, in short, so that none does so twice.
+    pub const EXTENDED_BY: &str = "maestro.dev/extended-by";
     /// The version of the worker that made it.
     pub const CREATED_BY: &str = "maestro.dev/created-by";
 }

@@ -44,7 +44,12 @@ impl Record {
             return None;
         }
         let annotations = namespace.annotations();
-        let text = |key: &str| annotations.get(key).cloned().filter(|text| !text.is_empty());
+        let text = |key: &str| {
+            annotations
+                .get(key)
+                .cloned()
+                .filter(|text| !text.is_empty())
+        };
         Some(Self {
             namespace: namespace.name_any(),
             uid: namespace.uid().unwrap_or_default(),

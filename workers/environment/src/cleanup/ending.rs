@@ -3,9 +3,7 @@
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
-use maestro_protocol::environment::{
-    DeletionCause, EnvironmentDeleted, EnvironmentStatus, Phase,
-};
+use maestro_protocol::environment::{DeletionCause, EnvironmentDeleted, EnvironmentStatus, Phase};
 use maestro_worker::{Context, Outcome, Reply};
 
 use super::held::what_holds;
@@ -104,7 +102,11 @@ impl Cleanup {
             "the namespace {} is still going away after {seconds} s: {holds}",
             record.namespace
         );
-        tracing::warn!(namespace = record.namespace, holds, "a namespace does not go away");
+        tracing::warn!(
+            namespace = record.namespace,
+            holds,
+            "a namespace does not go away"
+        );
         let status = EnvironmentStatus {
             reason: Some("Stuck".to_owned()),
             detail: Some(detail.clone()),
@@ -203,12 +205,7 @@ fn status(environment: &str, record: &Record, phase: Phase) -> EnvironmentStatus
     }
 }
 
-fn deleted(
-    ending: &Ending<'_>,
-    record: &Record,
-    now: Timestamp,
-    dry_run: Option<bool>,
-) -> Reply {
+fn deleted(ending: &Ending<'_>, record: &Record, now: Timestamp, dry_run: Option<bool>) -> Reply {
     Reply::new(EnvironmentDeleted {
         environment: ending.environment.to_owned(),
         namespace: record.namespace.clone(),

@@ -69,7 +69,9 @@ impl Cleanup {
             return self.end(&meant, context).await;
         }
         if let Some(selector) = &request.selector {
-            return self.sweep(sweep::Which::Selected(selector), is_dry, context).await;
+            return self
+                .sweep(sweep::Which::Selected(selector), is_dry, context)
+                .await;
         }
         self.sweep(sweep::Which::Expired, is_dry, context).await
     }

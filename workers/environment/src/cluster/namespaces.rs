@@ -11,8 +11,8 @@ use kube::runtime::watcher;
 use serde_json::{Value, json};
 
 use super::error::{ApiError, Refusal};
-use super::watching::fault;
 use super::objects::typed;
+use super::watching::fault;
 use super::{Cluster, MANAGER, call, call_within};
 
 /// The most namespaces that one answer holds.

@@ -30,7 +30,7 @@ pub use usage::Usage;
 
 use crate::credentials::Credentials;
 use crate::databases;
-use crate::identity::{Identity, hash_of_id, spec_hash};
+use crate::identity::{Identity, spec_hash};
 use crate::names::{APP, CREDENTIALS, DATABASE, MAESTRO, REDIS, TEST, annotation, label};
 use crate::settings::Settings;
 use crate::shown;
@@ -233,7 +233,6 @@ fn owner_labels(identity: &Identity) -> BTreeMap<String, String> {
         (label::MANAGED_BY, MAESTRO.to_owned()),
         (label::OWNER, identity.owner.to_string()),
         (label::ENVIRONMENT, identity.hash()),
-        (label::ID, hash_of_id(&identity.owner, &identity.id)),
     ];
     labels
         .into_iter()

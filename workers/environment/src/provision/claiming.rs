@@ -63,7 +63,11 @@ impl Work<'_> {
         let detail = format!(
             "there is an environment `{}` already, which {}; the id of a request names one environment",
             self.identity.id,
-            if is_same { "asked for something else" } else { "another producer asked for" },
+            if is_same {
+                "asked for something else"
+            } else {
+                "another producer asked for"
+            },
         );
         Err(Fault::new(Reason::NameTaken, detail).into())
     }

@@ -20,8 +20,8 @@ use maestro_worker::{Context, Outcome, Worker};
 
 use crate::cleanup::stopped;
 use crate::cluster::{ApiError, Cluster, Refusal};
-use crate::identity::Identity;
 use crate::credentials::{Credentials, NoRandomness};
+use crate::identity::Identity;
 use crate::plan::{self, Plan};
 use crate::settings::Settings;
 use crate::templates::Templates;

@@ -67,12 +67,17 @@ impl Work<'_> {
             let made = patiently(self, || cluster.secret(self.namespace, manifest)).await?;
             if let Some(found) = made {
                 let data = found.data.unwrap_or_default();
-                let credentials = Credentials::resumed(&data).map_err(|error| Stop::Outcome(no_randomness(error)))?;
+                let credentials = Credentials::resumed(&data)
+                    .map_err(|error| Stop::Outcome(no_randomness(error)))?;
                 let again = self.plan(&credentials);
-                resumed = Some(again.map_err(|unfit| Fault::new(Reason::Invalid, unfit.to_string()))?);
+                resumed =
+                    Some(again.map_err(|unfit| Fault::new(Reason::Invalid, unfit.to_string()))?);
             }
         }
-        let rest = plan.configuration.iter().filter(|object| !is_secret(object));
+        let rest = plan
+            .configuration
+            .iter()
+            .filter(|object| !is_secret(object));
         try_join_all(rest.map(|object| self.apply(object))).await?;
         Ok(resumed.unwrap_or(plan))
     }
@@ -101,12 +106,7 @@ impl Work<'_> {
         let deadline = Instant::now() + self.worker.settings.ready_timeout;
         loop {
             let now = self.context.now();
-            let verdict = judge(
-                &watching.observed,
-                &workloads,
-                self.worker.patience(),
-                now,
-            );
+            let verdict = judge(&watching.observed, &workloads, self.worker.patience(), now);
             let (look_again, lacking) = match verdict {
                 Verdict::Ready => return Ok(()),
                 Verdict::Failed(fault) => {

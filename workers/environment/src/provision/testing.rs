@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use maestro_protocol::environment::{DeletionCause, EnvironmentStatus, Phase, TestJob, TestOutcome};
+use maestro_protocol::environment::{
+    DeletionCause, EnvironmentStatus, Phase, TestJob, TestOutcome,
+};
 use maestro_worker::{Outcome, Reply};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -35,7 +37,8 @@ impl Work<'_> {
         mut watching: Watching,
     ) -> Result<Outcome, Stop> {
         self.apply(job).await?;
-        self.say("testing", self.living(claimed, Phase::Testing)).await?;
+        self.say("testing", self.living(claimed, Phase::Testing))
+            .await?;
         let name = job.name.clone();
         let container = text(&job.manifest, "/spec/template/spec/containers/0/name");
         let namespace = self.namespace;
@@ -90,13 +93,7 @@ impl Work<'_> {
     }
 
     /// What is told of tests that have ended, and what becomes of their environment: all in one step.
-    fn tested(
-        &self,
-        end: End,
-        capture: LogCapture,
-        test: &TestJob,
-        claimed: &Claimed,
-    ) -> Outcome {
+    fn tested(&self, end: End, capture: LogCapture, test: &TestJob, claimed: &Claimed) -> Outcome {
         let (ending, duration) = match end {
             End::Ended(ended) => (
                 Ending {
@@ -116,7 +113,9 @@ impl Work<'_> {
                     message: Some(message),
                 },
                 Some(Duration::from_secs(
-                    test.timeout_s.unwrap_or(crate::testing::DEFAULT_TIMEOUT_S).into(),
+                    test.timeout_s
+                        .unwrap_or(crate::testing::DEFAULT_TIMEOUT_S)
+                        .into(),
                 )),
             ),
             End::Broken(fault) => (
@@ -187,7 +186,11 @@ impl Work<'_> {
                 |again| instant(self.context, again),
             );
             if watching.observed.knows_job() && watching.observed.job().is_none() {
-                return Err(Fault::new(crate::verdict::Reason::Deleted, "it was taken away while its tests ran").into());
+                return Err(Fault::new(
+                    crate::verdict::Reason::Deleted,
+                    "it was taken away while its tests ran",
+                )
+                .into());
             }
             self.next(claimed, watching, again).await?;
         }

@@ -19,8 +19,6 @@ pub(crate) enum Reason {
     Evicted,
     /// Not all was ready in time.
     Deadline,
-    /// Its time was over before it was up.
-    Expired,
     /// It was taken away meanwhile.
     Deleted,
     /// Its name belongs to somebody else.
@@ -41,7 +39,6 @@ impl Reason {
             Self::Unschedulable => "Unschedulable",
             Self::Evicted => "Evicted",
             Self::Deadline => "Deadline",
-            Self::Expired => "Expired",
             Self::Deleted => "Deleted",
             Self::NameTaken => "NameTaken",
             Self::Invalid => "Invalid",

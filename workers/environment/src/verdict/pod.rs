@@ -59,7 +59,10 @@ pub(super) fn ended(
     served_since: Option<Timestamp>,
     now: Timestamp,
 ) -> Standing {
-    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    let phase = pod
+        .status
+        .as_ref()
+        .and_then(|status| status.phase.as_deref());
     match phase {
         Some("Succeeded") => Standing::Ready(now),
         Some("Failed") => match lost(pod) {
@@ -90,7 +93,11 @@ pub(super) fn lost(pod: &Pod) -> Option<Fault> {
         (ended.exit_code != 0).then(|| (status.name.clone(), ended))
     });
     if let Some((name, ended)) = failed {
-        let detail = format!("the container `{name}` of {} failed{}", named(pod), how(ended));
+        let detail = format!(
+            "the container `{name}` of {} failed{}",
+            named(pod),
+            how(ended)
+        );
         let mut fault = Fault::new(Reason::ContainerConfig, detail)
             .object(named(pod))
             .message(ended.message.as_deref());

@@ -34,7 +34,11 @@ fn pod(name: &str, app: &str, status: Value) -> Value {
 
 fn ready(name: &str, app: &str, since: i64) -> Value {
     let condition = json!({ "type": "Ready", "status": "True", "lastTransitionTime": time(since) });
-    pod(name, app, json!({ "phase": "Running", "conditions": [condition] }))
+    pod(
+        name,
+        app,
+        json!({ "phase": "Running", "conditions": [condition] }),
+    )
 }
 
 fn waiting(name: &str, app: &str, reason: &str, message: &str) -> Value {
@@ -42,7 +46,11 @@ fn waiting(name: &str, app: &str, reason: &str, message: &str) -> Value {
         "name": app, "image": "registry.example/x:1", "imageID": "", "ready": false, "restartCount": 0,
         "state": { "waiting": { "reason": reason, "message": message } },
     });
-    pod(name, app, json!({ "phase": "Pending", "containerStatuses": [container] }))
+    pod(
+        name,
+        app,
+        json!({ "phase": "Pending", "containerStatuses": [container] }),
+    )
 }
 
 fn crashing(name: &str, app: &str, began: i64) -> Value {
@@ -51,7 +59,11 @@ fn crashing(name: &str, app: &str, began: i64) -> Value {
         "state": { "waiting": { "reason": "CrashLoopBackOff", "message": "back-off 10s" } },
         "lastState": { "terminated": { "exitCode": 3, "reason": "Error", "startedAt": time(began), "finishedAt": time(began + 1) } },
     });
-    pod(name, app, json!({ "phase": "Running", "containerStatuses": [container] }))
+    pod(
+        name,
+        app,
+        json!({ "phase": "Running", "containerStatuses": [container] }),
+    )
 }
 
 fn observed(pods: &[Value], warnings: &[Value]) -> Observed {
@@ -118,7 +130,11 @@ fn a_pod_that_is_going_away_counts_no_more() {
 fn an_image_that_cannot_be_pulled_fails_at_once_with_the_container_and_the_words_of_the_cluster() {
     let app = [workload("app", 1, false)];
     let said = "Back-off pulling image \"registry.example/x:1\"";
-    let fault = fault(verdict(&[waiting("p", "app", "ImagePullBackOff", said)], &[], &app));
+    let fault = fault(verdict(
+        &[waiting("p", "app", "ImagePullBackOff", said)],
+        &[],
+        &app,
+    ));
     assert_eq!(fault.reason, Reason::ImagePull);
     assert_eq!(fault.object.as_deref(), Some("Pod/p"));
     assert_eq!(fault.container.as_deref(), Some("app"));
@@ -143,7 +159,11 @@ fn a_first_failed_pull_is_final_only_if_the_registry_says_no() {
 
 #[test]
 fn a_container_that_cannot_be_made_as_described_fails_at_once() {
-    for reason in ["CreateContainerConfigError", "CreateContainerError", "RunContainerError"] {
+    for reason in [
+        "CreateContainerConfigError",
+        "CreateContainerError",
+        "RunContainerError",
+    ] {
         let broken = waiting("p", "app", reason, "secret \"x\" not found");
         let fault = fault(verdict(&[broken], &[], &[workload("app", 1, false)]));
         assert_eq!(fault.reason, Reason::ContainerConfig);
@@ -153,7 +173,10 @@ fn a_container_that_cannot_be_made_as_described_fails_at_once() {
 #[test]
 fn a_crash_counts_only_from_when_what_the_app_needs_was_up() {
     let both = [workload("database", 1, true), workload("app", 1, false)];
-    let early = [waiting("d", "database", "ContainerCreating", ""), crashing("a", "app", 5)];
+    let early = [
+        waiting("d", "database", "ContainerCreating", ""),
+        crashing("a", "app", 5),
+    ];
     assert!(matches!(
         verdict(&early, &[], &both),
         Verdict::Waiting { .. }
@@ -187,7 +210,11 @@ fn a_pod_without_a_node_is_given_time_and_then_fails_with_the_scheduler_s_words(
         "type": "PodScheduled", "status": "False", "reason": "Unschedulable",
         "message": "0/3 nodes are available: 3 Insufficient cpu.", "lastTransitionTime": time(50),
     });
-    let pending = pod("p", "app", json!({ "phase": "Pending", "conditions": [condition] }));
+    let pending = pod(
+        "p",
+        "app",
+        json!({ "phase": "Pending", "conditions": [condition] }),
+    );
     let app = [workload("app", 1, false)];
     let seen = observed(&[pending], &[]);
     match judge(&seen, &app, PATIENCE, at(109)) {
@@ -211,11 +238,15 @@ fn pods_that_may_not_be_made_fail_at_once_unless_it_passes() {
     };
     let object = Some("ReplicaSet/app-1".to_owned());
     assert_eq!(
-        reason("Error creating: pods \"app-1-x\" is forbidden: exceeded quota: quota, requested: pods=1, used: pods=1, limited: pods=1"),
+        reason(
+            "Error creating: pods \"app-1-x\" is forbidden: exceeded quota: quota, requested: pods=1, used: pods=1, limited: pods=1"
+        ),
         Some((Reason::QuotaExceeded, object.clone()))
     );
     assert_eq!(
-        reason("Error creating: pods \"app-1-x\" is forbidden: violates PodSecurity \"restricted:latest\": privileged"),
+        reason(
+            "Error creating: pods \"app-1-x\" is forbidden: violates PodSecurity \"restricted:latest\": privileged"
+        ),
         Some((Reason::Rejected, object))
     );
     for passing in [
@@ -232,7 +263,12 @@ fn what_is_lacking_is_told_with_the_newest_complaint_about_the_pod() {
     let mut old = warning("Pod", "p", "Unhealthy", "Readiness probe failed: old");
     old["metadata"]["name"] = json!("p.0");
     old["lastTimestamp"] = json!(time(1));
-    let mut new = warning("Pod", "p", "Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 500");
+    let mut new = warning(
+        "Pod",
+        "p",
+        "Unhealthy",
+        "Readiness probe failed: HTTP probe failed with statuscode: 500",
+    );
     new["lastTimestamp"] = json!(time(9));
     let running = pod("p", "app", json!({ "phase": "Running" }));
     match verdict(&[running], &[old, new], &[workload("app", 1, false)]) {
@@ -282,7 +318,10 @@ fn tests_have_ended_when_their_container_has_whether_or_not_the_job_knows_it() {
     };
     assert_eq!(ended.exit_code, 1);
     assert_eq!(ended.pod, "test-1");
-    assert_eq!((ended.started_at, ended.finished_at), (Some(at(1)), Some(at(9))));
+    assert_eq!(
+        (ended.started_at, ended.finished_at),
+        (Some(at(1)), Some(at(9)))
+    );
     let running = container(json!({ "running": { "startedAt": time(1) } }));
     assert_eq!(
         progress(&[test_pod(running)], job(json!([]))),
@@ -294,7 +333,8 @@ fn tests_have_ended_when_their_container_has_whether_or_not_the_job_knows_it() {
 fn tests_that_take_too_long_are_told_from_tests_that_were_killed() {
     let late = json!([{ "type": "Failed", "status": "True", "reason": "DeadlineExceeded",
         "message": "Job was active longer than specified deadline" }]);
-    let killed = json!({ "terminated": { "exitCode": 143, "startedAt": time(1), "finishedAt": time(9) }});
+    let killed =
+        json!({ "terminated": { "exitCode": 143, "startedAt": time(1), "finishedAt": time(9) }});
     let mut leaving = test_pod(container(killed));
     leaving["metadata"]["deletionTimestamp"] = json!(time(9));
     // Until the Job says why, a pod on its way out means nothing.

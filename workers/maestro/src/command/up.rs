@@ -122,12 +122,7 @@ async fn revive(embedded: &mut Option<Embedded>) -> Result<(), Fault> {
     Ok(())
 }
 
-fn greet(
-    session: &Session,
-    endpoint: &Endpoint,
-    own: bool,
-    kinds: &[Kind],
-) -> Result<(), Fault> {
+fn greet(session: &Session, endpoint: &Endpoint, own: bool, kinds: &[Kind]) -> Result<(), Fault> {
     let names: Vec<_> = kinds
         .iter()
         .filter_map(|kind| kind.stream().group())

@@ -25,8 +25,8 @@ pub(crate) async fn provision(settings: &Settings) -> Result<Provision, Fault> {
     let environments = &settings.environments;
     let stack = stack(environments)?;
     let directory = environments.templates.value.as_deref();
-    let templates = rehearsal::load(directory, &stack)
-        .map_err(|error| Fault::usage(error.to_string()))?;
+    let templates =
+        rehearsal::load(directory, &stack).map_err(|error| Fault::usage(error.to_string()))?;
     let cluster = cluster(environments).await?;
     let rights = match (
         &environments.bind_cluster_role.value,
@@ -110,12 +110,21 @@ async fn greet(cluster: Cluster) {
     match tokio::time::timeout(VERSION, cluster.version()).await {
         Ok(Ok(version)) => {
             tracing::info!(version, "the Kubernetes API answers");
-            let minor = version.split('.').nth(1).and_then(|minor| minor.parse().ok());
+            let minor = version
+                .split('.')
+                .nth(1)
+                .and_then(|minor| minor.parse().ok());
             if minor.is_some_and(|minor: u32| minor < 25) {
-                tracing::warn!(version, "this cluster has no Pod Security admission (1.25): what a replaced template makes is held to no profile by the cluster");
+                tracing::warn!(
+                    version,
+                    "this cluster has no Pod Security admission (1.25): what a replaced template makes is held to no profile by the cluster"
+                );
             }
             if minor.is_some_and(|minor: u32| minor < 30) {
-                tracing::warn!(version, "this cluster has no admission policies (1.30): the workers' own checks alone keep them to their namespaces");
+                tracing::warn!(
+                    version,
+                    "this cluster has no admission policies (1.30): the workers' own checks alone keep them to their namespaces"
+                );
             }
         }
         Ok(Err(error)) => tracing::warn!(%error, "the Kubernetes API does not answer yet"),

@@ -31,7 +31,11 @@ impl Tick {
             tally: Tally::new(endpoint, prefix.clone()).map_err(fault)?,
             publisher: Publisher::new(endpoint, prefix.clone()).map_err(fault)?,
             interval: settings.environments.sweep_interval.value.0,
-            replica: format!("{}-{}", std::process::id(), Timestamp::now().as_nanosecond()),
+            replica: format!(
+                "{}-{}",
+                std::process::id(),
+                Timestamp::now().as_nanosecond()
+            ),
         })
     }
 
@@ -66,7 +70,9 @@ impl Tick {
             return Ok(());
         }
         let now = Timestamp::now();
-        let interval = i128::try_from(self.interval.as_millis()).unwrap_or(1).max(1);
+        let interval = i128::try_from(self.interval.as_millis())
+            .unwrap_or(1)
+            .max(1);
         let number = i128::from(now.as_millisecond()) / interval;
         let envelope = Envelope {
             id: Some(format!("sweep-{interval}-{number}")),

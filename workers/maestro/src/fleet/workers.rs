@@ -75,20 +75,30 @@ impl Crew {
     ) -> Result<(), Fault> {
         match kind {
             Kind::Triage => {
-                let tally = Tally::new(endpoint, settings.prefix.value.clone()).map_err(|error| connection::fault(&error))?;
+                let tally = Tally::new(endpoint, settings.prefix.value.clone())
+                    .map_err(|error| connection::fault(&error))?;
                 let worker = Triage::new(tally).window(settings.triage_window.value.0);
-                let pace = (settings.triage_concurrency.value, settings.triage_rate_limit.value);
+                let pace = (
+                    settings.triage_concurrency.value,
+                    settings.triage_rate_limit.value,
+                );
                 self.run(kind, worker, pace, settings, endpoint)
             }
             Kind::Heal => {
                 let worker = super::heal::worker(settings)?;
-                let pace = (settings.heal_concurrency.value, settings.heal_rate_limit.value);
+                let pace = (
+                    settings.heal_concurrency.value,
+                    settings.heal_rate_limit.value,
+                );
                 self.run(kind, worker, pace, settings, endpoint)
             }
             Kind::Provision => {
                 let worker = super::environments::provision(settings).await?;
                 let environments = &settings.environments;
-                let pace = (environments.provision_concurrency.value, environments.provision_rate_limit.value);
+                let pace = (
+                    environments.provision_concurrency.value,
+                    environments.provision_rate_limit.value,
+                );
                 self.run(kind, worker, pace, settings, endpoint)
             }
             Kind::Cleanup => {
@@ -99,7 +109,10 @@ impl Crew {
                     tick.run(shutdown).await;
                     Ok(())
                 });
-                let pace = (settings.environments.cleanup_concurrency.value, Rate::default());
+                let pace = (
+                    settings.environments.cleanup_concurrency.value,
+                    Rate::default(),
+                );
                 self.run(kind, worker, pace, settings, endpoint)
             }
         }
