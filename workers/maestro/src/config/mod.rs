@@ -14,6 +14,7 @@ mod rate;
 mod settings;
 mod span;
 
+pub(crate) use file::sentence as yaml_sentence;
 pub(crate) use layers::Layers;
 pub(crate) use origin::{Origin, Shown};
 pub(crate) use rate::Rate;
