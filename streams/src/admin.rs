@@ -122,6 +122,33 @@ impl Admin {
         self.dead_range(stream, &start, "+", count).await
     }
 
+    /// At most `count` entries of a stream, or of its urgent lane, newest first, before the one with this id. Pass the last
+    /// one's id to get the next page. Reads without a group: nothing is delivered or acknowledged by it.
+    pub async fn newest(
+        &self,
+        stream: &str,
+        urgent: bool,
+        before: Option<EntryId>,
+        count: usize,
+    ) -> Result<Vec<Entry>, Error> {
+        let keys = Keys::new(&self.prefix, stream)?;
+        let keys = if urgent { keys.urgent() } else { keys };
+        let mut command = redis::cmd("XREVRANGE");
+        command.arg(keys.stream());
+        command.arg(before.map_or_else(|| "+".to_owned(), |id| format!("({id}")));
+        command.arg("-").arg("COUNT").arg(count);
+        let tried = "read the end of";
+        let reply = self.pool.command(&command).await?;
+        let reply = reply.map_err(Error::command(tried, keys.stream()))?;
+        let entries = reply::array(reply).ok_or_else(Error::answer(tried, keys.stream()))?;
+        let entries = entries
+            .into_iter()
+            .map(|value| reply::entry(value).and_then(Result::ok));
+        entries
+            .collect::<Option<Vec<_>>>()
+            .ok_or_else(Error::answer(tried, keys.stream()))
+    }
+
     /// One dead letter.
     pub async fn dead_letter(&self, stream: &str, id: EntryId) -> Result<DeadEntry, Error> {
         let text = id.to_string();

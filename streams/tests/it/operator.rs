@@ -84,6 +84,34 @@ async fn dead_letters_come_in_pages_and_can_be_dropped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stream_and_its_urgent_lane_are_read_from_their_end_in_pages() {
+    let rig = Rig::new();
+    let admin = rig.admin();
+    assert!(
+        admin
+            .newest("jobs", false, None, 2)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    let names = ["a", "b", "c"];
+    let jobs = names.map(job);
+    rig.publisher().publish(&jobs).await.unwrap();
+    let lane = job("u").urgent(true);
+    rig.publisher().publish(&[lane]).await.unwrap();
+    let ids = |page: &[maestro_streams::Entry]| {
+        let ids = page.iter().map(|entry| id(&entry.fields));
+        ids.collect::<Vec<_>>()
+    };
+    let page = admin.newest("jobs", false, None, 2).await.unwrap();
+    assert_eq!(ids(&page), ["c", "b"]);
+    let rest = admin.newest("jobs", false, Some(page[1].id), 2).await;
+    assert_eq!(ids(&rest.unwrap()), ["a"]);
+    let urgent = admin.newest("jobs", true, None, 2).await.unwrap();
+    assert_eq!(ids(&urgent), ["u"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_status_is_complete_even_where_redis_does_not_know_the_lag() {
     let rig = Rig::new();
     let admin = rig.admin();

@@ -11,6 +11,14 @@ pub(crate) enum Exit {
     No,
     /// A flag, a variable or the configuration file is wrong.
     Usage,
+    /// An environment cannot be brought up.
+    EnvironmentFailed,
+    /// The tests of an environment failed.
+    TestsFailed,
+    /// What was asked for is being worked on, but was not done in time.
+    TimedOut,
+    /// No worker answered.
+    Unanswered,
     /// The data given is wrong: a message, a report, a patch.
     Data,
     /// Redis, or another service that is needed, cannot be reached.
@@ -19,6 +27,8 @@ pub(crate) enum Exit {
     Io,
     /// The command needs a Kubernetes cluster, and there is none.
     NeedsCluster,
+    /// A signal ended the wait; what was asked for goes on.
+    Interrupted,
 }
 
 impl Exit {
@@ -27,10 +37,15 @@ impl Exit {
             Self::Success => 0,
             Self::No => 1,
             Self::Usage => 2,
+            Self::EnvironmentFailed => 3,
+            Self::TestsFailed => 4,
+            Self::TimedOut => 5,
+            Self::Unanswered => 6,
             Self::Data => 65,
             Self::Unavailable => 69,
             Self::Io => 74,
             Self::NeedsCluster => 78,
+            Self::Interrupted => 130,
         }
     }
 }
@@ -47,10 +62,15 @@ Exit codes:
    0  done
    1  the answer is no: not found, timed out, does not apply
    2  a flag, a variable or the configuration file is wrong
+   3  the environment could not be brought up
+   4  the tests of the environment failed
+   5  the environment was not there, or not gone, in time
+   6  no worker answered
   65  the data is wrong: a message, a report, a patch
   69  Redis or another service cannot be reached
   74  a file cannot be read or written
-  78  needs a Kubernetes cluster";
+  78  needs a Kubernetes cluster
+ 130  interrupted";
 
 #[cfg(test)]
 mod tests {
@@ -66,8 +86,13 @@ mod tests {
             Exit::Unavailable,
             Exit::Io,
             Exit::NeedsCluster,
+            Exit::EnvironmentFailed,
+            Exit::TestsFailed,
+            Exit::TimedOut,
+            Exit::Unanswered,
+            Exit::Interrupted,
         ] {
-            let start = format!("  {:>2}  ", exit.code());
+            let start = format!("{:>4}  ", exit.code());
             assert!(
                 TABLE.lines().any(|line| line.starts_with(&start)),
                 "{exit:?}"

@@ -27,7 +27,7 @@ pub(crate) struct Found {
 }
 
 impl Found {
-    fn new(stream: Arc<str>, entry: Entry) -> Self {
+    pub(crate) fn new(stream: Arc<str>, entry: Entry) -> Self {
         let fields = || {
             entry
                 .fields
@@ -86,15 +86,24 @@ impl Reader {
             .map(|one| (one.stream, one.length))
             .collect();
         Ok(Self {
-            tail: open(session, TailFrom::Beginning).await?,
+            tail: open(session, &STREAMS, TailFrom::Beginning).await?,
             left: Some(left),
         })
     }
 
     /// Every result after `from`, and those to come.
     pub(crate) async fn follow(session: &Session, from: TailFrom) -> Result<Self, Fault> {
+        Self::follow_on(session, &STREAMS, from).await
+    }
+
+    /// The same for some of the streams.
+    pub(crate) async fn follow_on(
+        session: &Session,
+        streams: &[Stream],
+        from: TailFrom,
+    ) -> Result<Self, Fault> {
         Ok(Self {
-            tail: open(session, from).await?,
+            tail: open(session, streams, from).await?,
             left: None,
         })
     }
@@ -119,16 +128,12 @@ impl Reader {
     }
 }
 
-async fn open(session: &Session, from: TailFrom) -> Result<Tail, Fault> {
+async fn open(session: &Session, streams: &[Stream], from: TailFrom) -> Result<Tail, Fault> {
+    let names: Vec<&str> = streams.iter().map(|stream| stream.name()).collect();
     let endpoint = connection::endpoint(session)?;
-    Tail::open(
-        &endpoint,
-        &session.settings.prefix.value,
-        &STREAMS.map(Stream::name),
-        from,
-    )
-    .await
-    .map_err(|error| connection::fault(&error))
+    Tail::open(&endpoint, &session.settings.prefix.value, &names, from)
+        .await
+        .map_err(|error| connection::fault(&error))
 }
 
 /// The id before every entry of that age.

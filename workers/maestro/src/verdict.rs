@@ -8,6 +8,8 @@ use maestro_protocol::error::{Decision, ErrorTriaged};
 use maestro_protocol::heal::{Counts, Evidence, HealCompleted, RuntimeChanges, Verdict};
 use maestro_protocol::project::Project;
 
+use crate::command::env::history::environment;
+use crate::command::env::words;
 use crate::output::{Output, Tone, duration, harmless};
 use crate::results::Found;
 
@@ -38,6 +40,10 @@ pub(crate) fn line(found: &Found) -> (Tone, String, String) {
             )
         }
         Ok(other) => {
+            if let Some((environment, told)) = environment(found).zip(words::told(other)) {
+                let text = format!("{environment}: {}", one_line(&told.text));
+                return (told.tone, told.word, text);
+            }
             let short = other.type_name().trim_start_matches("maestro.");
             let short = short.rsplit_once(".v").map_or(short, |(name, _)| name);
             let data = serde_json::to_string(other).unwrap_or_default();

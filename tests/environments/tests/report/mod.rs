@@ -3,7 +3,7 @@
 use maestro_entry::block::{Nonce, write};
 
 /// One test that passed and one that failed.
-pub const JUNIT: &str = r#"<?xml version="1.0" encoding="utf-8"?>
+pub(crate) const JUNIT: &str = r#"<?xml version="1.0" encoding="utf-8"?>
 <testsuites><testsuite name="pytest" errors="0" failures="1" skipped="0" tests="2" time="0.05">
 <testcase classname="tests.test_cart" name="test_empty" file="tests/test_cart.py" line="3" time="0.001"/>
 <testcase classname="tests.test_cart" name="test_total" file="tests/test_cart.py" line="9" time="0.002">
@@ -16,7 +16,7 @@ tests/test_cart.py:11: AssertionError</failure></testcase>
 "#;
 
 /// What was printed, and this report.
-pub fn log(printed: &str, report: &str) -> Vec<u8> {
+pub(crate) fn log(printed: &str, report: &str) -> Vec<u8> {
     let mut log = printed.as_bytes().to_vec();
     write(report.as_bytes(), Nonce::random(), &mut log).expect("a block");
     log

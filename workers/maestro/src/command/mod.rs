@@ -5,6 +5,7 @@ mod asyncapi;
 mod completions;
 mod config;
 mod dead;
+pub(crate) mod env;
 mod publish;
 mod schema;
 mod show;
@@ -32,6 +33,7 @@ pub(crate) enum Command {
     Apply(apply::Apply),
     Status(status::Status),
     Dead(dead::Dead),
+    Env(Box<env::Env>),
     Schema(schema::Schema),
     Asyncapi(asyncapi::Asyncapi),
     Config(Box<config::Config>),
@@ -81,6 +83,7 @@ impl Command {
             Self::Apply(apply) => runtime::of_one_command()?.block_on(apply.run(session)),
             Self::Status(status) => runtime::of_one_command()?.block_on(status.run(session)),
             Self::Dead(dead) => runtime::of_one_command()?.block_on(dead.run(session)),
+            Self::Env(env) => runtime::of_one_command()?.block_on(env.run(session)),
             Self::Schema(schema) => schema.run(&session),
             Self::Asyncapi(asyncapi) => asyncapi.run(&session),
             Self::Config(config) => config.run(&session),

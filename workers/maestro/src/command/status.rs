@@ -65,7 +65,7 @@ impl Status {
     }
 }
 
-fn print(session: &Session, table: &Table) -> Result<(), Fault> {
+pub(super) fn print(session: &Session, table: &Table) -> Result<(), Fault> {
     for (number, line) in table.lines().into_iter().enumerate() {
         let tone = if number == 0 {
             Tone::Faint
@@ -184,7 +184,7 @@ fn consumers(streams: &[StreamStatus]) -> Table {
 }
 
 /// Consumers whose last sign of life is younger than half a minute; they give one every five seconds.
-fn alive(group: &GroupStatus) -> usize {
+pub(super) fn alive(group: &GroupStatus) -> usize {
     let is_alive = |consumer: &&ConsumerStatus| {
         consumer
             .heartbeat

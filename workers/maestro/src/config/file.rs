@@ -156,7 +156,7 @@ impl File {
 }
 
 /// The parser's word without the place, which stands before it, and without its picture of the lines.
-fn sentence(error: &serde_saphyr::Error) -> String {
+pub(crate) fn sentence(error: &serde_saphyr::Error) -> String {
     use serde_saphyr::Error;
     match error.without_snippet() {
         Error::SerdeUnknownField {

@@ -16,6 +16,7 @@ mod settings;
 mod span;
 
 pub(crate) use environments::Environments;
+pub(crate) use file::sentence as yaml_sentence;
 pub(crate) use layers::Layers;
 pub(crate) use origin::{Origin, Shown};
 pub(crate) use rate::Rate;

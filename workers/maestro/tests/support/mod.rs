@@ -3,7 +3,8 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::Write as _;
+use std::io::{BufRead, BufReader, Write as _};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -114,6 +115,19 @@ impl Place {
         serde_json::from_str(&self.lines(arguments).join("\n")).unwrap()
     }
 
+    /// Asks the private Redis, as a producer or a worker that is not ours would; fails on an error. `RESP`:
+    /// <https://redis.io/docs/latest/develop/reference/protocol-spec/>
+    pub(crate) fn redis(&self, words: &[&str]) -> serde_json::Value {
+        let socket = self.redis.as_ref().unwrap().socket().unwrap();
+        let mut stream = BufReader::new(UnixStream::connect(socket).unwrap());
+        let mut request = format!("*{}\r\n", words.len());
+        for word in words {
+            let _ = write!(request, "${}\r\n{word}\r\n", word.len());
+        }
+        stream.get_mut().write_all(request.as_bytes()).unwrap();
+        reply(&mut stream)
+    }
+
     /// A command that goes on until it is told to stop; its output goes to `NAME.out` and `NAME.err`.
     pub(crate) fn start(&self, name: &str, arguments: &[&str]) -> Running {
         let file = |end: &str| fs::File::create(self.path().join(format!("{name}.{end}"))).unwrap();
@@ -125,6 +139,27 @@ impl Place {
             .spawn()
             .unwrap();
         Running { child }
+    }
+}
+
+fn reply(stream: &mut BufReader<UnixStream>) -> serde_json::Value {
+    let mut line = String::new();
+    stream.read_line(&mut line).unwrap();
+    let (kind, rest) = line.trim_end().split_at(1);
+    let length = || rest.parse::<usize>().ok();
+    match kind {
+        "+" => rest.into(),
+        ":" => rest.parse::<i64>().unwrap().into(),
+        "$" => {
+            let Some(length) = length() else {
+                return serde_json::Value::Null;
+            };
+            let mut bytes = vec![0; length + 2];
+            std::io::Read::read_exact(stream, &mut bytes).unwrap();
+            String::from_utf8_lossy(&bytes[..length]).into()
+        }
+        "*" => (0..length().unwrap_or(0)).map(|_| reply(stream)).collect(),
+        _ => panic!("{line}"),
     }
 }
 
@@ -161,6 +196,13 @@ impl Running {
                 .unwrap()
                 .success()
         );
+        eventually("the command ends", || self.child.try_wait().unwrap())
+            .code()
+            .unwrap_or(-1)
+    }
+
+    /// Waits for its end and returns the exit code.
+    pub(crate) fn end(mut self) -> i32 {
         eventually("the command ends", || self.child.try_wait().unwrap())
             .code()
             .unwrap_or(-1)

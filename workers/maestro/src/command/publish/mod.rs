@@ -18,6 +18,7 @@ use self::attributes::Attributes;
 use self::project::ProjectFlags;
 pub(crate) use self::project::working_copy;
 use self::send::Sender;
+pub(crate) use self::typed::bounded;
 use super::OutputFlag;
 use crate::fault::Outcome;
 use crate::session::Session;

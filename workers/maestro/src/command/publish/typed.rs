@@ -56,7 +56,7 @@ fn payload(data: &str) -> Result<String, Fault> {
 }
 
 /// No more than what is refused anyway is read.
-fn bounded(source: impl Read, name: &Path) -> Result<String, Fault> {
+pub(crate) fn bounded(source: impl Read, name: &Path) -> Result<String, Fault> {
     let mut bytes = Vec::new();
     source
         .take(4 * MAX_MESSAGE_BYTES as u64)
