@@ -41,7 +41,10 @@ pub(crate) fn line(found: &Found) -> (Tone, String, String) {
         }
         Ok(other) => {
             if let Some((environment, told)) = environment(found).zip(words::told(other)) {
-                let text = format!("{environment}: {}", one_line(&told.text));
+                let text = match one_line(&told.text) {
+                    text if text.is_empty() => environment.to_owned(),
+                    text => format!("{environment}: {text}"),
+                };
                 return (told.tone, told.word, text);
             }
             let short = other.type_name().trim_start_matches("maestro.");
