@@ -82,9 +82,7 @@ async fn walk(plane: &maestro_test_cluster::ControlPlane, when: When, number: u6
     site.request("env", &spec());
     // A provision may be done before the call: then there was nobody to kill.
     let killed = tokio::task::spawn_blocking(move || {
-        let dead = asked
-            .recv_timeout(std::time::Duration::from_secs(60))
-            .ok()?;
+        let dead = asked.recv_timeout(std::time::Duration::from_mins(1)).ok()?;
         first.kill();
         let _ = dead.send(());
         Some(())

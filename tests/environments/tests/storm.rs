@@ -21,46 +21,8 @@ async fn two_hundred_at_once_all_come_up_and_all_go_when_their_time_is_over() {
     };
     let proxy = ApiProxy::start(plane).await.expect("a proxy");
     let site = Site::through(plane, proxy.kubeconfig()).await;
-    // A namespace of somebody else, and one that looks like ours but belongs to another fleet.
     let all: Api<Namespace> = Api::all(site.client.clone());
-    let strangers = [("stranger", None), ("neighbour", Some("another-fleet"))];
-    let mut made = Vec::new();
-    for (name, owner) in strangers {
-        let labels = owner.map(|owner: &str| {
-            [
-                (
-                    "app.kubernetes.io/managed-by".to_owned(),
-                    "maestro".to_owned(),
-                ),
-                ("maestro.dev/owner".to_owned(), owner.to_owned()),
-            ]
-            .into()
-        });
-        let namespace = Namespace {
-            metadata: ObjectMeta {
-                generate_name: Some(format!("{name}-")),
-                labels,
-                annotations: Some(
-                    [(
-                        "maestro.dev/expires-at".to_owned(),
-                        "2020-01-01T00:00:00Z".to_owned(),
-                    )]
-                    .into(),
-                ),
-                ..ObjectMeta::default()
-            },
-            ..Namespace::default()
-        };
-        let namespace = all.create(&PostParams::default(), &namespace).await;
-        made.push(
-            namespace
-                .expect("a namespace")
-                .metadata
-                .name
-                .expect("a name"),
-        );
-    }
-
+    let made = strangers(&all).await;
     let workers: Vec<_> = (0..REPLICAS)
         .map(|_| site.provision(&["--provision-concurrency", "64"]))
         .collect();
@@ -123,11 +85,49 @@ async fn two_hundred_at_once_all_come_up_and_all_go_when_their_time_is_over() {
         drop(all.delete(&name, &kube::api::DeleteParams::default()).await);
     }
     println!(
-        "{MANY} environments by {REPLICAS} replicas: ready after {:.1} s ({:.1}/s), {} requests; gone after {:.1} s ({:.1}/s)",
-        up.as_secs_f64(),
-        MANY as f64 / up.as_secs_f64(),
+        "{MANY} environments by {REPLICAS} replicas: ready after {up:.1?} with {} requests, gone after {down:.1?}",
         proxy.requests().len(),
-        down.as_secs_f64(),
-        MANY as f64 / down.as_secs_f64(),
     );
+}
+
+/// A namespace of somebody else, and one that looks like ours but belongs to another fleet.
+async fn strangers(all: &Api<Namespace>) -> Vec<String> {
+    let strangers = [("stranger", None), ("neighbour", Some("another-fleet"))];
+    let mut made = Vec::new();
+    for (name, owner) in strangers {
+        let labels = owner.map(|owner: &str| {
+            [
+                (
+                    "app.kubernetes.io/managed-by".to_owned(),
+                    "maestro".to_owned(),
+                ),
+                ("maestro.dev/owner".to_owned(), owner.to_owned()),
+            ]
+            .into()
+        });
+        let namespace = Namespace {
+            metadata: ObjectMeta {
+                generate_name: Some(format!("{name}-")),
+                labels,
+                annotations: Some(
+                    [(
+                        "maestro.dev/expires-at".to_owned(),
+                        "2020-01-01T00:00:00Z".to_owned(),
+                    )]
+                    .into(),
+                ),
+                ..ObjectMeta::default()
+            },
+            ..Namespace::default()
+        };
+        let namespace = all.create(&PostParams::default(), &namespace).await;
+        made.push(
+            namespace
+                .expect("a namespace")
+                .metadata
+                .name
+                .expect("a name"),
+        );
+    }
+    made
 }

@@ -156,7 +156,7 @@ async fn what_is_said_stands_in_its_stream_before_the_worker_is_done() {
     assert_eq!(said, ["a/begun", "a/parts.0", "a/parts.1", "uid 7"]);
     rig.release.notify_one();
     assert_eq!(rig.ids(1).await, ["a/0"]);
-    rig.end(5).await;
+    Box::pin(rig.end(5)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -167,7 +167,7 @@ async fn a_message_that_comes_again_says_nothing_twice() {
     assert_eq!(said[..4], ["a/begun", "a/parts.0", "a/parts.1", "uid 7"]);
     assert_eq!(said[4], "a/0");
     assert_eq!(rig.said.load(Ordering::SeqCst), 2);
-    rig.end(5).await;
+    Box::pin(rig.end(5)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -178,7 +178,7 @@ async fn a_key_of_all_is_said_with_the_message_that_comes_upon_it_first() {
     rig.report("b", "fine").await;
     let said = rig.ids(4).await;
     assert_eq!(said, ["b/begun", "b/parts.0", "b/parts.1", "b/0"]);
-    rig.end(9).await;
+    Box::pin(rig.end(9)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -189,5 +189,5 @@ async fn a_refused_message_can_publish_a_result() {
     let admin = Admin::new(&rig.endpoint, "").expect("an admin");
     let letters = admin.dead_letters(Stream::Errors.name(), None, 10).await;
     assert_eq!(letters.expect("an answer")[0].detail(), "never");
-    rig.end(5).await;
+    Box::pin(rig.end(5)).await;
 }

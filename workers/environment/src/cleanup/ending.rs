@@ -86,7 +86,7 @@ impl Cleanup {
         let mut last: Option<Namespace> = None;
         loop {
             tokio::select! {
-                state = states.next() => match state {
+                next = states.next() => match next {
                     Some(Ok(Some(state))) if is(&state, record) => last = Some(state),
                     // Gone, or gone and its name in use again.
                     Some(Ok(_)) => return self.say_deleted(ending, record, context).await,
@@ -107,13 +107,13 @@ impl Cleanup {
             holds,
             "a namespace does not go away"
         );
-        let status = EnvironmentStatus {
+        let stuck = EnvironmentStatus {
             reason: Some("Stuck".to_owned()),
             detail: Some(detail.clone()),
             ..status(ending.environment, record, Phase::Deleting)
         };
         let key = format!("stuck {}", record.uid);
-        context.say_once(&key, Reply::new(status)).await?;
+        context.say_once(&key, Reply::new(stuck)).await?;
         Ok(Outcome::Retry { reason: detail })
     }
 
@@ -165,7 +165,7 @@ impl Cleanup {
                 detail: Some("there is no such environment, or no longer".to_owned()),
                 lived_s: None,
                 dry_run: ending.is_dry.then_some(true),
-                worker_version: version(),
+                worker_version: Some(version()),
             };
             return Ok(Outcome::Done(vec![Reply::new(told)]));
         };
@@ -201,7 +201,7 @@ fn status(environment: &str, record: &Record, phase: Phase) -> EnvironmentStatus
         endpoints: None,
         secret: None,
         expires_at: None,
-        worker_version: version(),
+        worker_version: Some(version()),
     }
 }
 
@@ -213,7 +213,7 @@ fn deleted(ending: &Ending<'_>, record: &Record, now: Timestamp, dry_run: Option
         detail: None,
         lived_s: record.lived_s(now),
         dry_run,
-        worker_version: version(),
+        worker_version: Some(version()),
     })
 }
 

@@ -32,7 +32,7 @@ impl Cleanup {
                 granted,
                 expires_at: expires_at.map(rfc3339),
                 detail,
-                worker_version: version(),
+                worker_version: Some(version()),
             };
             Ok(Outcome::Done(vec![Reply::new(told)]))
         };

@@ -108,8 +108,8 @@ pub(crate) fn stopped() -> Outcome {
 }
 
 /// How the version of the worker is told in results.
-pub(crate) fn version() -> Option<String> {
-    Some(env!("CARGO_PKG_VERSION").to_owned())
+pub(crate) fn version() -> String {
+    env!("CARGO_PKG_VERSION").to_owned()
 }
 
 /// A time as messages have it, to the second.

@@ -91,7 +91,7 @@ impl Cleanup {
                 detail: None,
                 lived_s: record.lived_s(now),
                 dry_run: Some(true),
-                worker_version: version(),
+                worker_version: Some(version()),
             };
             let key = format!("would-{}", record.uid);
             context.say(&key, Reply::new(told)).await?;
@@ -135,7 +135,7 @@ impl Cleanup {
             detail: Some("it bore the owner's mark but no environment's id".to_owned()),
             lived_s: record.lived_s(context.now()),
             dry_run: is_dry.then_some(true),
-            worker_version: version(),
+            worker_version: Some(version()),
         };
         if is_dry {
             let key = format!("would-{}", record.uid);

@@ -50,12 +50,11 @@ impl Cluster {
         let answer = tokio::time::timeout(TAIL, pods.logs(of.pod, &parameters)).await;
         match answer {
             Ok(Ok(text)) if !text.trim().is_empty() => Some(text),
-            Ok(Ok(_)) => None,
             Ok(Err(error)) => {
                 tracing::debug!(pod = of.pod, container = of.container, %error, "no log");
                 None
             }
-            Err(_) => None,
+            Ok(Ok(_)) | Err(_) => None,
         }
     }
 
@@ -198,7 +197,7 @@ impl Lines {
             .and_then(|text| text.parse::<Timestamp>().ok());
         match stamp {
             Some(stamp) if self.seen.is_some_and(|seen| stamp <= seen) => {
-                self.place = Place::Repeated
+                self.place = Place::Repeated;
             }
             Some(stamp) => {
                 self.last = Some(stamp);

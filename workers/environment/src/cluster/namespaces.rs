@@ -18,7 +18,7 @@ use super::{Cluster, MANAGER, call, call_within};
 /// The most namespaces that one answer holds.
 const PAGE: u32 = 250;
 /// A page of a list takes longer than a single object.
-const LIST: Duration = Duration::from_secs(60);
+const LIST: Duration = Duration::from_mins(1);
 
 /// What came of claiming a name.
 #[derive(Debug)]

@@ -17,6 +17,10 @@ use super::error::ApiError;
 
 /// Something changed.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time, on its way into what has been observed"
+)]
 pub(crate) enum Change {
     /// A pod.
     Pod(Event<Pod>),

@@ -14,7 +14,7 @@ use crate::record::Record;
 use crate::verdict::{Fault, Reason};
 
 /// How long an earlier environment of the same name may take to go, before the message is put back.
-const LEAVING: Duration = Duration::from_secs(60);
+const LEAVING: Duration = Duration::from_mins(1);
 
 /// The namespace of an environment, and that it is this request's.
 #[derive(Debug, Clone)]

@@ -43,11 +43,11 @@ pub struct ProvisionSettings {
 /// The rights that the worker gives itself in each namespace it makes, since Kubernetes cannot grant rights by label.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rights {
-    /// The ClusterRole that it may bind.
+    /// The `ClusterRole` that it may bind.
     pub cluster_role: String,
-    /// The namespace of its ServiceAccount.
+    /// The namespace of its `ServiceAccount`.
     pub namespace: String,
-    /// Its ServiceAccount.
+    /// Its `ServiceAccount`.
     pub service_account: String,
 }
 

@@ -29,7 +29,7 @@ impl Work<'_> {
             endpoints: None,
             secret: None,
             expires_at: None,
-            worker_version: version(),
+            worker_version: Some(version()),
         }
     }
 

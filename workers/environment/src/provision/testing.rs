@@ -19,7 +19,7 @@ use crate::testing::{Ending, Limits, LogCapture, TestRun, Tested};
 use crate::verdict::{Ended, Fault, Progress, judge_test};
 
 /// How long a change may be awaited at a time where nothing else says when to look again.
-const LONG: Duration = Duration::from_secs(3600);
+const LONG: Duration = Duration::from_hours(1);
 
 /// What became of the test Job.
 enum End {

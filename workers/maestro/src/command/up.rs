@@ -123,7 +123,7 @@ async fn revive(embedded: &mut Option<Embedded>) -> Result<(), Fault> {
 }
 
 fn greet(session: &Session, endpoint: &Endpoint, own: bool, kinds: &[Kind]) -> Result<(), Fault> {
-    let names: Vec<_> = kinds
+    let groups: Vec<_> = kinds
         .iter()
         .filter_map(|kind| kind.stream().group())
         .collect();
@@ -137,7 +137,7 @@ fn greet(session: &Session, endpoint: &Endpoint, own: bool, kinds: &[Kind]) -> R
     output.line(format!(
         "{} {}, on {whose} at {endpoint}",
         strong("The fleet is up:"),
-        names.join(", ")
+        groups.join(", ")
     ))?;
     let named = if own {
         String::new()

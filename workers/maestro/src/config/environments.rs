@@ -165,7 +165,7 @@ impl Environments {
             .must(named && both, expected)
     }
 
-    /// The namespace and the name of the workers' ServiceAccount.
+    /// The namespace and the name of the workers' `ServiceAccount`.
     pub(crate) fn account(&self) -> Option<(String, String)> {
         account(self.service_account.value.as_deref()?)
     }
@@ -217,7 +217,7 @@ fn account(text: &str) -> Option<(String, String)> {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Environments")]
 pub(crate) struct EnvironmentFlags {
-    /// The kubeconfig file of the cluster [default: KUBECONFIG, ~/.kube/config, then the ServiceAccount of the pod]
+    /// The kubeconfig file of the cluster [default: KUBECONFIG, ~/.kube/config, then the service account of the pod]
     #[arg(
         long,
         env = "MAESTRO_KUBECONFIG",
@@ -325,7 +325,7 @@ pub(crate) struct EnvironmentFlags {
     )]
     pub(crate) entry_image: Option<String>,
 
-    /// The ClusterRole that the worker binds to its own ServiceAccount in each namespace it makes [default: none, its rights are taken to be cluster-wide]
+    /// The cluster role that the worker binds to its own service account in each namespace it makes [default: none, its rights are taken to be cluster-wide]
     #[arg(
         long,
         env = "MAESTRO_BIND_CLUSTER_ROLE",
@@ -334,7 +334,7 @@ pub(crate) struct EnvironmentFlags {
     )]
     pub(crate) bind_cluster_role: Option<String>,
 
-    /// The ServiceAccount that --bind-cluster-role is given to, as `namespace/name`
+    /// The service account that --bind-cluster-role is given to, as `namespace/name`
     #[arg(
         long,
         env = "MAESTRO_SERVICE_ACCOUNT",
