@@ -62,7 +62,12 @@ impl Site {
     }
 
     fn worker(&self, kind: &str, arguments: &[&str]) -> Worker {
-        let kubeconfig = self.kubeconfig.display().to_string();
+        self.worker_as(&self.kubeconfig, kind, arguments)
+    }
+
+    /// Starts a worker that has the rights of this kubeconfig file.
+    pub fn worker_as(&self, kubeconfig: &Path, kind: &str, arguments: &[&str]) -> Worker {
+        let kubeconfig = kubeconfig.display().to_string();
         let mut all = vec!["--kubeconfig", &kubeconfig, "--owner", &self.owner];
         all.extend(["--entry-image", "maestro/entry:1", "--lease", "1s"]);
         all.extend(arguments);

@@ -38,9 +38,16 @@ fn bad_input_gets_one_sentence_that_names_the_field_and_what_was_expected() {
             "maestro: fleet.yaml:4:3: unknown key `leese`; expected one of `lease`, `max_deliveries`, `quarantine_from`, `retry_base`, `retry_cap`, `batch`, `urgent_lane`, `grace`, `retention`, `dedup_window`; `maestro config` lists every key",
         ),
         (
-            &["worker", "cleanup"],
-            78,
-            "maestro: the cleanup worker needs a Kubernetes cluster, and this build cannot talk to one yet; `maestro worker triage` and `maestro worker heal` work without one",
+            &[
+                "worker",
+                "cleanup",
+                "--redis-url",
+                "redis://127.0.0.1:1",
+                "--kubeconfig",
+                "none",
+            ],
+            2,
+            "maestro: the kubeconfig `none` cannot be used: ",
         ),
         (
             &["publish", "--type", "error.reported", "--data", "{}"],
