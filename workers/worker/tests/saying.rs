@@ -135,9 +135,9 @@ impl Rig {
     }
 
     /// Nothing else was published than what the test has seen.
-    async fn end(self, published: u64) {
+    async fn end(&mut self, published: u64) {
         self.stop.cancel();
-        let ended = tokio::time::timeout(DEADLINE, self.worker).await;
+        let ended = tokio::time::timeout(DEADLINE, &mut self.worker).await;
         ended
             .expect("in time")
             .expect("no panic")
