@@ -43,6 +43,20 @@ fn speaker(log: &Log, release: &Arc<Notify>) -> By {
     })
 }
 
+/// Notes that it has begun, and publishes this when it may, under the key `k`.
+fn hesitant(log: &Log, release: &Arc<Notify>, says: &'static str) -> By {
+    let (log, release) = (log.clone(), release.clone());
+    by(move |delivery| {
+        let (log, release) = (log.clone(), release.clone());
+        async move {
+            log.note("begun");
+            release.notified().await;
+            log.note(told(&delivery.publish("k", word(says)).await));
+            done(&delivery)
+        }
+    })
+}
+
 /// Somebody else takes the only message in hand, as after a long pause.
 async fn steal(rig: &Rig) {
     let pending: Vec<(String, String, u64, u64)> = rig
@@ -145,18 +159,7 @@ async fn a_worker_that_lost_the_message_publishes_nothing_and_is_told() {
     let rig = Rig::new();
     rig.publish(["a".to_owned()]).await;
     let (log, release) = (Log::default(), Arc::new(Notify::new()));
-    let handler = {
-        let (log, release) = (log.clone(), release.clone());
-        by(move |delivery| {
-            let (log, release) = (log.clone(), release.clone());
-            async move {
-                log.note("begun");
-                release.notified().await;
-                log.note(told(&delivery.publish("k", word("late")).await));
-                done(&delivery)
-            }
-        })
-    };
+    let handler = hesitant(&log, &release, "late");
     let zombie = rig.start(blind(), handler);
     until("it has begun", || async { log.count() == 1 }).await;
     steal(&rig).await;
@@ -392,18 +395,7 @@ async fn it_is_published_while_the_worker_finishes_within_its_grace_period() {
     let rig = Rig::new();
     rig.publish(["a".to_owned()]).await;
     let (log, release) = (Log::default(), Arc::new(Notify::new()));
-    let handler = {
-        let (log, release) = (log.clone(), release.clone());
-        by(move |delivery| {
-            let (log, release) = (log.clone(), release.clone());
-            async move {
-                log.note("begun");
-                release.notified().await;
-                log.note(told(&delivery.publish("k", word("last")).await));
-                done(&delivery)
-            }
-        })
-    };
+    let handler = hesitant(&log, &release, "last");
     let patient = ConsumerConfig {
         block: Duration::from_hours(1),
         ..config()
