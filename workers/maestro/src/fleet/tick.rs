@@ -5,12 +5,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use maestro_protocol::environment::CleanupRequested;
 use maestro_protocol::{Envelope, Message, Stream, encode};
-use maestro_streams::{CancellationToken, Endpoint, Outgoing, Publisher, Tally};
+use maestro_streams::{CancellationToken, Endpoint, Publisher, Tally};
 use tokio::time::MissedTickBehavior;
 
 use super::connection;
 use crate::config::Settings;
 use crate::fault::Fault;
+use crate::message::Draft;
 
 /// Who asks, as the source of the message.
 const SOURCE: &str = "maestro/cleanup?tick";
@@ -87,11 +88,10 @@ impl Tick {
         let Ok(fields) = encode(&envelope, &sweep) else {
             return Ok(());
         };
-        let outgoing = fields
-            .into_iter()
-            .fold(Outgoing::new(stream), |outgoing, (name, value)| {
-                outgoing.field(name, value)
-            });
-        self.publisher.publish(&[outgoing]).await.map(drop)
+        let draft = Draft {
+            stream: stream.to_owned(),
+            fields,
+        };
+        self.publisher.publish(&[draft.outgoing()]).await.map(drop)
     }
 }
