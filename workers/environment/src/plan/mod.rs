@@ -80,14 +80,14 @@ pub struct Awaited {
     pub pods: u32,
 }
 
-/// Kinds of workloads whose readiness can be told.
+/// Kinds of workloads whose readiness can be told, by their pods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AwaitedKind {
-    /// Ready with so many updated and available replicas of the generation at hand.
+    /// Ready with so many ready pods.
     Deployment,
-    /// Ready with so many updated and ready replicas of the generation at hand.
+    /// Ready with so many ready pods.
     StatefulSet,
-    /// Ready once it is `Complete`: a further template may fill the database.
+    /// Ready once so many of its pods have succeeded: a further template may fill the database.
     Job,
     /// Ready with the condition of that name.
     Pod,
