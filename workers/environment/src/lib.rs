@@ -19,6 +19,7 @@ pub mod quantity;
 mod record;
 pub mod settings;
 mod syntax;
+mod telling;
 pub mod templates;
 pub mod testing;
 mod verdict;

@@ -1,15 +1,15 @@
 //! One environment is ended: deleted under preconditions, and watched until nothing is left.
 
 use futures_util::StreamExt as _;
-use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
 use maestro_protocol::environment::{DeletionCause, EnvironmentDeleted, EnvironmentStatus, Phase};
 use maestro_worker::{Context, Outcome, Reply};
 
+use super::Cleanup;
 use super::held::what_holds;
-use super::{Cleanup, version};
 use crate::cluster::{Deletion, Meant};
 use crate::record::Record;
+use crate::telling::{status, version};
 
 /// How often a namespace is read again because it changed between reading and deleting.
 const ATTEMPTS: usize = 16;
@@ -51,8 +51,8 @@ impl Cleanup {
                 return Ok(Outcome::Done(Vec::new()));
             }
             if ending.is_dry {
-                let told = deleted(ending, &record, now, Some(true));
-                return Ok(Outcome::Done(vec![told]));
+                let told = deleted(ending, &name, record.lived_s(now));
+                return Ok(Outcome::Done(vec![Reply::new(told)]));
             }
             if !record.is_leaving {
                 self.say_deleting(ending, &record, context).await?;
@@ -62,7 +62,7 @@ impl Cleanup {
                 };
                 match self.cluster.delete_namespace(&name, meant).await? {
                     Deletion::Begun => {}
-                    Deletion::Gone => return self.say_deleted(ending, &record, context).await,
+                    Deletion::Gone => return self.say_gone(ending, &record, context).await,
                     Deletion::Changed => continue,
                 }
             }
@@ -89,7 +89,7 @@ impl Cleanup {
                 next = states.next() => match next {
                     Some(Ok(Some(state))) if is(&state, record) => last = Some(state),
                     // Gone, or gone and its name in use again.
-                    Some(Ok(_)) => return self.say_deleted(ending, record, context).await,
+                    Some(Ok(_)) => return self.say_gone(ending, record, context).await,
                     Some(Err(error)) => return Err(error.into()),
                     None => return Err(Outcome::Retry { reason: "the watch ended".to_owned() }),
                 },
@@ -110,7 +110,7 @@ impl Cleanup {
         let stuck = EnvironmentStatus {
             reason: Some("Stuck".to_owned()),
             detail: Some(detail.clone()),
-            ..status(ending.environment, record, Phase::Deleting)
+            ..status(ending.environment, &record.namespace, Phase::Deleting)
         };
         let key = format!("stuck {}", record.uid);
         context.say_once(&key, Reply::new(stuck)).await?;
@@ -123,31 +123,43 @@ impl Cleanup {
         record: &Record,
         context: &Context,
     ) -> Result<(), Outcome> {
-        let status = EnvironmentStatus {
+        let told = EnvironmentStatus {
             reason: Some(word(ending.cause).to_owned()),
-            ..status(ending.environment, record, Phase::Deleting)
+            ..status(ending.environment, &record.namespace, Phase::Deleting)
         };
         let key = format!("deleting {}", record.uid);
-        Ok(context.say_once(&key, Reply::new(status)).await?)
+        Ok(context.say_once(&key, Reply::new(told)).await?)
     }
 
-    /// Said once, however many messages come upon it.
+    /// Said once for a namespace of this name and uid, however many messages come upon it.
     async fn say_deleted(
+        &self,
+        ending: &Ending<'_>,
+        (namespace, uid): (&str, &str),
+        lived_s: Option<u64>,
+        context: &Context,
+    ) -> Result<Outcome, Outcome> {
+        let told = EnvironmentStatus {
+            reason: Some(word(ending.cause).to_owned()),
+            ..status(ending.environment, namespace, Phase::Deleted)
+        };
+        let gone = deleted(ending, namespace, lived_s);
+        let key = format!("gone {uid}");
+        context.say_once(&key, Reply::new(told)).await?;
+        let key = format!("deleted {uid}");
+        context.say_once(&key, Reply::new(gone)).await?;
+        Ok(Outcome::Done(Vec::new()))
+    }
+
+    async fn say_gone(
         &self,
         ending: &Ending<'_>,
         record: &Record,
         context: &Context,
     ) -> Result<Outcome, Outcome> {
-        let status = EnvironmentStatus {
-            reason: Some(word(ending.cause).to_owned()),
-            ..status(ending.environment, record, Phase::Deleted)
-        };
-        let gone = deleted(ending, record, context.now(), None);
-        let key = format!("gone {}", record.uid);
-        context.say_once(&key, Reply::new(status)).await?;
-        let key = format!("deleted {}", record.uid);
-        context.say_once(&key, gone).await?;
-        Ok(Outcome::Done(Vec::new()))
+        let which = (record.namespace.as_str(), record.uid.as_str());
+        let lived_s = record.lived_s(context.now());
+        self.say_deleted(ending, which, lived_s, context).await
     }
 
     /// There is no such namespace, or no longer.
@@ -159,30 +171,13 @@ impl Cleanup {
     ) -> Result<Outcome, Outcome> {
         let Some(uid) = ending.uid else {
             let told = EnvironmentDeleted {
-                environment: ending.environment.to_owned(),
-                namespace: name.to_owned(),
-                cause: ending.cause,
                 detail: Some("there is no such environment, or no longer".to_owned()),
-                lived_s: None,
-                dry_run: ending.is_dry.then_some(true),
-                worker_version: Some(version()),
+                ..deleted(ending, name, None)
             };
             return Ok(Outcome::Done(vec![Reply::new(told)]));
         };
         // An earlier delivery may have been lost between the deletion and its telling.
-        let record = Record {
-            namespace: name.to_owned(),
-            uid: uid.to_owned(),
-            version: String::new(),
-            id: Some(ending.environment.to_owned()),
-            source: None,
-            spec_hash: None,
-            expires_at: None,
-            created_at: Timestamp::MAX,
-            is_leaving: true,
-            extensions: Vec::new(),
-        };
-        self.say_deleted(ending, &record, context).await
+        self.say_deleted(ending, (name, uid), None, context).await
     }
 }
 
@@ -190,31 +185,16 @@ fn is(state: &Namespace, record: &Record) -> bool {
     state.metadata.uid.as_deref() == Some(record.uid.as_str())
 }
 
-fn status(environment: &str, record: &Record, phase: Phase) -> EnvironmentStatus {
-    EnvironmentStatus {
-        environment: environment.to_owned(),
-        namespace: record.namespace.clone(),
-        phase,
-        reason: None,
-        detail: None,
-        failure: None,
-        endpoints: None,
-        secret: None,
-        expires_at: None,
-        worker_version: Some(version()),
-    }
-}
-
-fn deleted(ending: &Ending<'_>, record: &Record, now: Timestamp, dry_run: Option<bool>) -> Reply {
-    Reply::new(EnvironmentDeleted {
+fn deleted(ending: &Ending<'_>, namespace: &str, lived_s: Option<u64>) -> EnvironmentDeleted {
+    EnvironmentDeleted {
         environment: ending.environment.to_owned(),
-        namespace: record.namespace.clone(),
+        namespace: namespace.to_owned(),
         cause: ending.cause,
         detail: None,
-        lived_s: record.lived_s(now),
-        dry_run,
+        lived_s,
+        dry_run: ending.is_dry.then_some(true),
         worker_version: Some(version()),
-    })
+    }
 }
 
 /// The cause as a reason in a status.

@@ -5,11 +5,12 @@ use maestro_protocol::environment::{EnvironmentExtended, ExtensionRequested};
 use maestro_worker::{Context, Outcome, Reply};
 use serde_json::json;
 
-use super::{Cleanup, rfc3339, version};
+use super::Cleanup;
 use crate::cluster::Refusal;
 use crate::identity::digits;
 use crate::names::annotation;
 use crate::record::Record;
+use crate::telling::{later, rfc3339, version};
 
 /// How often a namespace is read again because it changed between reading and writing.
 const ATTEMPTS: usize = 16;
@@ -56,8 +57,8 @@ impl Cleanup {
             }
             let now = context.now();
             let from = record.expires_at.unwrap_or(now).max(now);
-            let wanted = from + SignedDuration::from_secs(request.by_s.into());
-            let most = record.created_at + self.settings.max_ttl;
+            let wanted = later(from, SignedDuration::from_secs(request.by_s.into()));
+            let most = later(record.created_at, self.settings.max_ttl);
             let until = wanted.min(most);
             if until <= from {
                 let detail = format!(

@@ -11,13 +11,14 @@ mod sweep;
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use maestro_protocol::Decoded;
 use maestro_protocol::environment::{CleanupInbound, CleanupRequested, DeletionCause};
 use maestro_worker::{Context, Outcome, Worker};
 
 use crate::cluster::Cluster;
 use crate::identity::{Identity, Owner, Prefix};
+use crate::telling::stopped;
 
 /// How the cleanup worker goes about it.
 #[derive(Debug, Clone)]
@@ -98,23 +99,4 @@ impl Worker for Cleanup {
             () = context.cancelled().cancelled() => stopped(),
         }
     }
-}
-
-/// Nobody hears it: the message is another worker's by now, or goes back.
-pub(crate) fn stopped() -> Outcome {
-    Outcome::Retry {
-        reason: "the worker was asked to stop".to_owned(),
-    }
-}
-
-/// How the version of the worker is told in results.
-pub(crate) fn version() -> String {
-    env!("CARGO_PKG_VERSION").to_owned()
-}
-
-/// A time as messages have it, to the second.
-pub(crate) fn rfc3339(time: Timestamp) -> String {
-    Timestamp::from_second(time.as_second())
-        .unwrap_or(time)
-        .to_string()
 }

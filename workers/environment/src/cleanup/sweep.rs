@@ -4,9 +4,10 @@ use jiff::Timestamp;
 use maestro_protocol::environment::{CleanupRequested, DeletionCause, EnvironmentDeleted};
 use maestro_worker::{Context, Outcome, Reply};
 
-use super::{Cleanup, rfc3339, version};
+use super::Cleanup;
 use crate::cluster::{Meant, Refusal};
 use crate::record::Record;
+use crate::telling::{rfc3339, version};
 
 /// Which environments are looked for.
 #[derive(Debug, Clone, Copy)]

@@ -56,6 +56,12 @@ impl ApiError {
     pub(super) fn of(doing: String, error: kube::Error) -> Self {
         match error {
             kube::Error::Api(status) => Self::said(doing, &status),
+            // The group is served, and the kind is not in it.
+            kube::Error::Discovery(missing) => Self::Refused {
+                doing,
+                refusal: Refusal::NotFound,
+                message: missing.to_string(),
+            },
             other => Self::Unavailable {
                 doing,
                 detail: chain(&other),

@@ -33,19 +33,12 @@ impl Kinds {
             refusal: Refusal::Invalid,
             message,
         };
-        let found = match tokio::time::timeout(super::CALL, pinned_kind(client, kind)).await {
-            Ok(Err(kube::Error::Discovery(_))) => {
-                Err(refused(format!("this cluster serves no {named}")))
-            }
-            Ok(answer) => call(doing.clone(), std::future::ready(answer)).await,
-            Err(_) => Err(ApiError::silent(doing.clone(), super::CALL)),
-        };
-        let (resource, capabilities) = match found {
-            Err(error) if error.refusal() == Some(Refusal::NotFound) => {
-                return Err(refused(format!("this cluster serves no {named}")));
-            }
-            other => other?,
-        };
+        let (resource, capabilities) = call(doing.clone(), pinned_kind(client, kind))
+            .await
+            .map_err(|error| match error.refusal() {
+                Some(Refusal::NotFound) => refused(format!("this cluster serves no {named}")),
+                _ => error,
+            })?;
         if capabilities.scope != Scope::Namespaced {
             return Err(refused(format!("{named} does not live in a namespace")));
         }

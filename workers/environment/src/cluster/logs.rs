@@ -22,7 +22,7 @@ const STAMP: usize = 48;
 
 /// A container of a pod.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Follower<'a> {
+pub(crate) struct ContainerOf<'a> {
     /// Its namespace.
     pub(crate) namespace: &'a str,
     /// Its pod.
@@ -35,7 +35,7 @@ impl Cluster {
     /// The last lines of a container's log; of the run before this one with `previous`. Nothing if they cannot be had soon.
     pub(crate) async fn last_lines(
         &self,
-        of: Follower<'_>,
+        of: ContainerOf<'_>,
         lines: u16,
         previous: bool,
     ) -> Option<String> {
@@ -62,7 +62,7 @@ impl Cluster {
     /// says whether the end of the log was seen. A broken connection is made again, and goes on where it broke off.
     pub(crate) async fn follow(
         &self,
-        container: Follower<'_>,
+        container: ContainerOf<'_>,
         ended: &CancellationToken,
         mut feed: impl FnMut(&[u8]),
     ) -> bool {
@@ -94,7 +94,7 @@ impl Cluster {
     /// Whether the log was read to the end of what there is.
     async fn read(
         &self,
-        of: Follower<'_>,
+        of: ContainerOf<'_>,
         follow: bool,
         lines: &mut Lines,
         feed: &mut impl FnMut(&[u8]),

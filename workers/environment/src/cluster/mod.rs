@@ -18,7 +18,7 @@ use kube::Client;
 
 pub use access::{Access, ConnectError};
 pub use error::{ApiError, Refusal};
-pub(crate) use logs::Follower;
+pub(crate) use logs::ContainerOf;
 pub(crate) use namespaces::{Claim, Deletion, Meant};
 pub(crate) use watching::{Change, Changes};
 

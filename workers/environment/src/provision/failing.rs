@@ -7,7 +7,7 @@ use maestro_worker::{Outcome, Reply};
 
 use super::claiming::Claimed;
 use super::{Stop, Work};
-use crate::cluster::Follower;
+use crate::cluster::ContainerOf;
 use crate::plan::Unfit;
 use crate::verdict::{Fault, Reason};
 
@@ -62,7 +62,7 @@ impl Work<'_> {
 
     pub(super) async fn log_of(&self, fault: &Fault) -> Option<String> {
         let (pod, previous) = fault.log.as_ref()?;
-        let follower = Follower {
+        let container_of = ContainerOf {
             namespace: self.namespace,
             pod,
             container: fault.container.as_deref()?,
@@ -70,7 +70,7 @@ impl Work<'_> {
         let text = self
             .worker
             .cluster
-            .last_lines(follower, LINES, *previous)
+            .last_lines(container_of, LINES, *previous)
             .await?;
         Some(crate::testing::plain(&text))
     }

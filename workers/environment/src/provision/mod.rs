@@ -18,12 +18,12 @@ use maestro_protocol::Decoded;
 use maestro_protocol::environment::{EnvironmentRequested, Phase};
 use maestro_worker::{Context, Outcome, Worker};
 
-use crate::cleanup::stopped;
 use crate::cluster::{ApiError, Cluster, Refusal};
 use crate::credentials::{Credentials, NoRandomness};
 use crate::identity::Identity;
 use crate::plan::{self, Plan};
 use crate::settings::Settings;
+use crate::telling::stopped;
 use crate::templates::Templates;
 use crate::verdict::{Fault, Patience, Reason};
 

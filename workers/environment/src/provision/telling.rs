@@ -5,8 +5,8 @@ use maestro_worker::{Outcome, Reply};
 
 use super::Work;
 use super::claiming::Claimed;
-use crate::cleanup::{rfc3339, version};
 use crate::plan::Plan;
+use crate::telling::{rfc3339, status};
 
 impl Work<'_> {
     /// Says a phase, once for this request.
@@ -19,18 +19,7 @@ impl Work<'_> {
     }
 
     pub(super) fn status(&self, phase: Phase) -> EnvironmentStatus {
-        EnvironmentStatus {
-            environment: self.identity.id.clone(),
-            namespace: self.namespace.to_owned(),
-            phase,
-            reason: None,
-            detail: None,
-            failure: None,
-            endpoints: None,
-            secret: None,
-            expires_at: None,
-            worker_version: Some(version()),
-        }
+        status(&self.identity.id, self.namespace, phase)
     }
 
     /// The status of one that has a namespace.

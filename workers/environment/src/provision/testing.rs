@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use maestro_protocol::environment::{
     DeletionCause, EnvironmentStatus, Phase, TestJob, TestOutcome,
 };
@@ -13,10 +14,10 @@ use tokio_util::sync::CancellationToken;
 use super::claiming::Claimed;
 use super::raising::{Watching, instant};
 use super::{Stop, Work};
-use crate::cluster::Follower;
+use crate::cluster::ContainerOf;
 use crate::plan::Object;
 use crate::testing::{Ending, Limits, LogCapture, TestRun, Tested};
-use crate::verdict::{Ended, Fault, Progress, judge_test};
+use crate::verdict::{Ended, Fault, Progress, Reason, judge_test};
 
 /// How long a change may be awaited at a time where nothing else says when to look again.
 const LONG: Duration = Duration::from_hours(1);
@@ -43,20 +44,20 @@ impl Work<'_> {
         let container = text(&job.manifest, "/spec/template/spec/containers/0/name");
         let namespace = self.namespace;
         let jobs = self.worker.cluster.job_changes(namespace, &name);
-        let pods = std::mem::replace(
-            &mut watching.changes,
-            Box::pin(futures_util::stream::empty()),
-        );
-        watching.changes = Box::pin(futures_util::stream::select(pods, jobs));
+        watching.changes = Box::pin(futures_util::stream::select(watching.changes, jobs));
 
-        let begun = self.until(claimed, &mut watching, (&name, &container), true);
-        let (pod, end) = match begun.await? {
-            Progress::Running(pod) => (Some(pod), None),
-            Progress::Ended(ended) => (Some(ended.pod.clone()), Some(End::Ended(ended))),
-            Progress::TimedOut(detail) => (None, Some(End::TimedOut(detail))),
-            Progress::Broken(fault) => (None, Some(End::Broken(fault))),
-            Progress::Waiting(_) => (None, None),
+        let which = (name.as_str(), container.as_str());
+        let begun = self.until(claimed, &mut watching, which, |progress| match progress {
+            Progress::Waiting(again) => Err(again),
+            begun => Ok(begun),
+        });
+        let begun = begun.await?;
+        let pod = match &begun {
+            Progress::Running(pod) => Some(pod.clone()),
+            Progress::Ended(ended) => Some(ended.pod.clone()),
+            _ => None,
         };
+        let end = over(begun).ok();
         let mut capture = LogCapture::new(Limits::default());
         let ended = CancellationToken::new();
         if end.is_some() {
@@ -64,14 +65,14 @@ impl Work<'_> {
         }
         let following = async {
             let Some(pod) = &pod else { return };
-            let follower = Follower {
+            let container_of = ContainerOf {
                 namespace,
                 pod,
                 container: &container,
             };
             let cluster = &self.worker.cluster;
             cluster
-                .follow(follower, &ended, |chunk| capture.push(chunk))
+                .follow(container_of, &ended, |chunk| capture.push(chunk))
                 .await;
         };
         let watching = async {
@@ -80,13 +81,7 @@ impl Work<'_> {
             if let Some(end) = end {
                 return Ok(end);
             }
-            let over = self.until(claimed, &mut watching, (&name, &container), false);
-            over.await.map(|progress| match progress {
-                Progress::Ended(ended) => End::Ended(ended),
-                Progress::TimedOut(detail) => End::TimedOut(detail),
-                Progress::Broken(fault) => End::Broken(fault),
-                Progress::Running(_) | Progress::Waiting(_) => End::TimedOut(String::new()),
-            })
+            self.until(claimed, &mut watching, which, over).await
         };
         let (end, ()) = tokio::join!(watching, following);
         Ok(self.tested(end?, capture, test, claimed))
@@ -160,14 +155,14 @@ impl Work<'_> {
         Outcome::Done(replies)
     }
 
-    /// Until the tests run, or have ended.
-    async fn until(
+    /// Until what has been seen of the Job and its container decides. Undecided is `Err`, with the time to look again.
+    async fn until<T>(
         &self,
         claimed: &Claimed,
         watching: &mut Watching,
         (job, container): (&str, &str),
-        running_is_enough: bool,
-    ) -> Result<Progress, Stop> {
+        decide: impl Fn(Progress) -> Result<T, Option<Timestamp>>,
+    ) -> Result<T, Stop> {
         loop {
             let progress = judge_test(
                 &watching.observed,
@@ -176,24 +171,31 @@ impl Work<'_> {
                 self.worker.patience(),
                 self.context.now(),
             );
-            let again = match progress {
-                Progress::Waiting(again) => again,
-                Progress::Running(_) if !running_is_enough => None,
-                decided => return Ok(decided),
+            let again = match decide(progress) {
+                Ok(decided) => return Ok(decided),
+                Err(again) => again,
             };
             let again = again.map_or_else(
                 || Instant::now() + LONG,
                 |again| instant(self.context, again),
             );
             if watching.observed.knows_job() && watching.observed.job().is_none() {
-                return Err(Fault::new(
-                    crate::verdict::Reason::Deleted,
-                    "it was taken away while its tests ran",
-                )
-                .into());
+                let detail = "it was taken away while its tests ran";
+                return Err(Fault::new(Reason::Deleted, detail).into());
             }
             self.next(claimed, watching, again).await?;
         }
+    }
+}
+
+/// What became of the tests, once they are over.
+fn over(progress: Progress) -> Result<End, Option<Timestamp>> {
+    match progress {
+        Progress::Ended(ended) => Ok(End::Ended(ended)),
+        Progress::TimedOut(detail) => Ok(End::TimedOut(detail)),
+        Progress::Broken(fault) => Ok(End::Broken(fault)),
+        Progress::Waiting(again) => Err(again),
+        Progress::Running(_) => Err(None),
     }
 }
 

@@ -6,6 +6,7 @@ use kube::ResourceExt as _;
 
 use super::fault::{Fault, Reason};
 use super::{Patience, moment};
+use crate::telling::later;
 
 /// What one pod's status says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +38,7 @@ pub(super) fn standing(
     }
     match unscheduled(pod) {
         Some((since, message)) => {
-            let until = since + patience.unschedulable;
+            let until = later(since, patience.unschedulable);
             if now < until {
                 return Standing::Underway(Some(until));
             }
