@@ -1,8 +1,13 @@
 //! The API server goes away in the middle of provisions and comes back: nothing is lost, and no delivery is spent.
 
+use std::time::Duration;
+
 use maestro_environment_tests::{Site, phases, stack};
 use maestro_test_cluster::{ControlPlane, Node, switched_off};
 use serde_json::json;
+
+/// How long the API server is away: not a wait for something, but what is tried.
+const OUTAGE: Duration = Duration::from_mins(1);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn environments_that_an_outage_interrupts_all_finish_and_spend_no_delivery() {
@@ -25,6 +30,7 @@ async fn environments_that_an_outage_interrupts_all_finish_and_spend_no_delivery
     site.fleet.wait_until("the circuit is open", |_| {
         provision.log().contains("a dependency is unavailable")
     });
+    tokio::time::sleep(OUTAGE).await;
     plane.start_api_server().await.expect("it starts");
     for number in 0..8 {
         let told = site.await_phase(&format!("env-{number}"), "ready", &[&provision]);

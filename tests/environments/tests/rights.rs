@@ -35,18 +35,53 @@ async fn apply(client: &Client, manifest: &Value) {
         .unwrap_or_else(|error| panic!("{manifest}: {error}"));
 }
 
+async fn apply_shipped(client: &Client) {
+    for file in SHIPPED {
+        let manifests: Vec<Value> = serde_saphyr::from_multiple(file).expect("YAML");
+        for manifest in manifests {
+            apply(client, &manifest).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_is_not_there_fails_the_environment_and_takes_away_what_was_made() {
+    let Some((plane, _)) = shared_played().await else {
+        return;
+    };
+    let site = Site::on(plane).await;
+    apply_shipped(&site.client).await;
+    let provisioner = plane
+        .kubeconfig_as("maestro", "provision")
+        .await
+        .expect("a token");
+    let rights = [
+        "--bind-cluster-role",
+        "no-such-role",
+        "--service-account",
+        "maestro/provision",
+    ];
+    let provision = site.worker_as(&provisioner, "provision", &rights);
+    let cleanup = site.cleanup(&[]);
+    site.request("misnamed", &stack("shop:1"));
+    let told = site.await_deleted("misnamed", &[&provision, &cleanup]);
+    assert_eq!(
+        phases(&told),
+        ["accepted", "provisioning", "failed", "deleting", "deleted"],
+        "{told:#?}"
+    );
+    assert_eq!(told[2].data["reason"], "Rejected");
+    let detail = told[2].data["detail"].as_str().expect("a sentence");
+    assert!(detail.contains("no-such-role"), "{detail}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_shipped_rights_are_enough_for_the_workers_and_open_no_other_namespace() {
     let Some((plane, _)) = shared_played().await else {
         return;
     };
     let site = Site::on(plane).await;
-    for file in SHIPPED {
-        let manifests: Vec<Value> = serde_saphyr::from_multiple(file).expect("YAML");
-        for manifest in manifests {
-            apply(&site.client, &manifest).await;
-        }
-    }
+    apply_shipped(&site.client).await;
     let provisioner = plane
         .kubeconfig_as("maestro", "provision")
         .await

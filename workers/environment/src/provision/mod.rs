@@ -137,8 +137,9 @@ impl From<ApiError> for Stop {
     fn from(error: ApiError) -> Self {
         let reason = match error.refusal() {
             Some(Refusal::Quota) => Reason::QuotaExceeded,
-            Some(Refusal::Invalid) => Reason::Rejected,
-            Some(Refusal::Terminating | Refusal::NotFound) => Reason::Deleted,
+            // What is not there may be what an object refers to, or the namespace: whether that is gone is looked at.
+            Some(Refusal::Invalid | Refusal::NotFound) => Reason::Rejected,
+            Some(Refusal::Terminating) => Reason::Deleted,
             Some(Refusal::Exists | Refusal::Conflict) | None => return Self::Outcome(error.into()),
         };
         Fault::new(reason, error.to_string()).into()
@@ -158,7 +159,15 @@ impl Work<'_> {
         };
         match self.bring_up(plan, &claimed).await {
             Ok(outcome) => Ok(outcome),
-            Err(Stop::Fault(fault)) => Ok(self.failed(&claimed, *fault).await),
+            Err(Stop::Fault(fault)) => {
+                // What is being taken away fails in many ways.
+                let fault = match self.check_that_it_stays(&claimed).await {
+                    Ok(()) => fault,
+                    Err(Stop::Fault(gone)) => gone,
+                    Err(Stop::Outcome(outcome)) => return Err(outcome),
+                };
+                Ok(self.failed(&claimed, *fault).await)
+            }
             Err(Stop::Outcome(outcome)) => Err(outcome),
         }
     }

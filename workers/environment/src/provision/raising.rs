@@ -20,6 +20,9 @@ use crate::verdict::{Fault, Observed, Pods, Reason, Verdict, Workload, judge};
 /// How long a right that was just given may take to be known to every API server.
 const RIGHTS: Duration = Duration::from_secs(10);
 
+/// A watch that lacks a right which was just given is begun again after this.
+const WATCH_AGAIN: Duration = Duration::from_millis(200);
+
 /// The templates of what an application needs.
 const BACKING: [&str; 4] = ["postgresql", "mysql", "mongodb", "redis"];
 
@@ -28,7 +31,21 @@ pub(super) struct Watching {
     pub(super) changes: Changes,
     pub(super) observed: Observed,
     /// When it was last looked whether the namespace is still there.
-    checked: Option<Instant>,
+    looked: Option<Instant>,
+    /// When the watch was begun.
+    begun: Instant,
+}
+
+impl Watching {
+    fn has_not_looked_for_a_second(&self) -> bool {
+        self.looked
+            .is_none_or(|at| at.elapsed() >= Duration::from_secs(1))
+    }
+
+    /// Whether the rights are so new that not every API server may know of them.
+    fn may_lack_rights(&self, work: &Work<'_>) -> bool {
+        work.worker.settings.rights.is_some() && self.begun.elapsed() < RIGHTS
+    }
 }
 
 impl Work<'_> {
@@ -44,7 +61,8 @@ impl Work<'_> {
         let mut watching = Watching {
             changes: self.worker.cluster.changes(self.namespace),
             observed: Observed::default(),
-            checked: None,
+            looked: None,
+            begun: Instant::now(),
         };
         self.until_ready(&plan, claimed, &mut watching).await?;
         self.say("ready", self.ready(&plan, claimed)).await?;
@@ -109,11 +127,7 @@ impl Work<'_> {
             let verdict = judge(&watching.observed, &workloads, self.worker.patience(), now);
             let (look_again, lacking) = match verdict {
                 Verdict::Ready => return Ok(()),
-                Verdict::Failed(fault) => {
-                    // What is being taken away fails in many ways.
-                    self.check_that_it_stays(claimed, watching).await?;
-                    return Err(Stop::Fault(fault));
-                }
+                Verdict::Failed(fault) => return Err(Stop::Fault(fault)),
                 Verdict::Waiting {
                     look_again,
                     lacking,
@@ -138,6 +152,10 @@ impl Work<'_> {
     ) -> Result<(), Stop> {
         tokio::select! {
             change = watching.changes.next() => match change {
+                // Another API server may not know of the right yet. The watch is begun again when it is asked the next time.
+                Some(Err(ApiError::Denied { .. })) if watching.may_lack_rights(self) => {
+                    tokio::time::sleep(WATCH_AGAIN).await;
+                }
                 Some(change) => watching.observed.take(change?),
                 None => return Err(Stop::Outcome(Outcome::Retry {
                     reason: "the watch ended".to_owned(),
@@ -145,23 +163,15 @@ impl Work<'_> {
             },
             () = tokio::time::sleep_until(again) => {}
         }
-        if watching.observed.seems_to_leave() {
-            self.check_that_it_stays(claimed, watching).await?;
+        if watching.observed.seems_to_leave() && watching.has_not_looked_for_a_second() {
+            watching.looked = Some(Instant::now());
+            self.check_that_it_stays(claimed).await?;
         }
         Ok(())
     }
 
-    /// Whether the namespace is still there and stays. Asked at most once a second.
-    async fn check_that_it_stays(
-        &self,
-        claimed: &Claimed,
-        watching: &mut Watching,
-    ) -> Result<(), Stop> {
-        let second = Duration::from_secs(1);
-        if watching.checked.is_some_and(|at| at.elapsed() < second) {
-            return Ok(());
-        }
-        watching.checked = Some(Instant::now());
+    /// Whether the namespace is still there and stays.
+    pub(super) async fn check_that_it_stays(&self, claimed: &Claimed) -> Result<(), Stop> {
         let found = self.worker.cluster.namespace(self.namespace).await?;
         let stays = found.is_some_and(|found| {
             found.metadata.deletion_timestamp.is_none()
