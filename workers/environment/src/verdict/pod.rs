@@ -1,12 +1,16 @@
 //! What one pod's status says: ready, on its way, or at fault.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod, PodCondition};
 use kube::ResourceExt as _;
 
 use super::fault::{Fault, Reason};
 use super::{Patience, moment};
 use crate::telling::later;
+
+/// How long a container that nothing probes has to stay up. Kubernetes calls it ready from its first moment on, so one that ends at
+/// once is ready for a moment again and again. Times of conditions are in whole seconds.
+const SETTLING: SignedDuration = SignedDuration::from_secs(3);
 
 /// What one pod's status says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +33,12 @@ pub(super) fn standing(
 ) -> Standing {
     if let Some(ready) = condition(pod, "Ready").filter(|ready| ready.status == "True") {
         let since = ready.last_transition_time.as_ref().map_or(now, moment);
-        return Standing::Ready(since);
+        let settled = later(since, SETTLING);
+        return if now < settled && is_taken_on_trust(pod) {
+            Standing::Underway(Some(settled))
+        } else {
+            Standing::Ready(since)
+        };
     }
     for container in containers(pod) {
         if let Some(fault) = container_fault(pod, container, served_since) {
@@ -140,6 +149,13 @@ pub(super) fn containers(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
         .into_iter()
         .flatten()
         .chain(then.into_iter().flatten())
+}
+
+/// Whether a container of it is ready by running, because nothing probes it.
+fn is_taken_on_trust(pod: &Pod) -> bool {
+    let spec = pod.spec.as_ref();
+    let mut containers = spec.into_iter().flat_map(|spec| &spec.containers);
+    containers.any(|container| container.readiness_probe.is_none())
 }
 
 /// Since when no node takes it, and why.

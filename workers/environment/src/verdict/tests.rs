@@ -122,6 +122,23 @@ fn nothing_is_ready_before_the_pods_are_known_nor_while_one_is_lacking() {
 }
 
 #[test]
+fn a_container_that_nothing_probes_has_to_stay_up_for_a_while() {
+    let mut pod = ready("a", "app", 0);
+    pod["spec"] = json!({ "containers": [{ "name": "app", "image": "i" }] });
+    let judged = |pod: &Value, now: i64| {
+        let observed = observed(std::slice::from_ref(pod), &[]);
+        judge(&observed, &[workload("app", 1, false)], PATIENCE, at(now))
+    };
+    let Verdict::Waiting { look_again, .. } = judged(&pod, 2) else {
+        panic!("it may have ended meanwhile");
+    };
+    assert_eq!(look_again, Some(at(3)));
+    assert_eq!(judged(&pod, 3), Verdict::Ready);
+    pod["spec"]["containers"][0]["readinessProbe"] = json!({ "tcpSocket": { "port": 80 } });
+    assert_eq!(judged(&pod, 0), Verdict::Ready);
+}
+
+#[test]
 fn a_pod_that_is_going_away_counts_no_more() {
     let mut leaving = ready("a", "app", 1);
     leaving["metadata"]["deletionTimestamp"] = json!(time(50));
