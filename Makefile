@@ -3,7 +3,7 @@
 CARGO ?= cargo
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-servers build fmt lint fmt-check clippy deny ci schemas corpus bench crash clean cargo-is-there
+.PHONY: help demo test test-servers build fmt lint fmt-check clippy deny ci schemas corpus bench bench-environments crash clean cargo-is-there
 
 # rustup puts cargo here; a shell that was open before does not know it yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -21,7 +21,7 @@ endif
 help: ## print this
 	@echo 'usage: make TARGET'
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: cargo-is-there ## watch the fleet heal failing tests of real packages, and refuse to hide a defect
 	@deploy/demo.sh
@@ -73,6 +73,11 @@ bench: cargo-is-there ## the runtime beside bare loops and its peers; writes ben
 	@MAESTRO_TEST_CLUSTER=off deploy/setup.sh test
 	$(CARGO) build --locked --quiet --release --manifest-path bench/peers/Cargo.toml --target-dir target/peers
 	$(CARGO) run --locked --quiet --release --package maestro-bench -- --write bench/results
+
+bench-environments: cargo-is-there ## environments beside kubectl and the API server alone; writes bench/results
+	@deploy/setup.sh test
+	$(CARGO) build --locked --quiet --release --package maestro --package maestro-bench-environments
+	target/release/environments --write bench/results
 
 # Every scenario takes DURATION; the same SEED repeats the same faults.
 crash: DURATION ?= 10m

@@ -297,7 +297,7 @@ fn cache() -> PathBuf {
     target().join("tmp").join("heal-cache")
 }
 
-/// `target/<profile>/maestro`, beside which this test was built.
+/// `target/<profile>/maestro`, beside which this program was built.
 fn binary() -> PathBuf {
     let path = target().join("maestro");
     assert!(
@@ -308,8 +308,12 @@ fn binary() -> PathBuf {
     path
 }
 
+/// `target/<profile>`: tests are built into a directory below it.
 fn target() -> PathBuf {
-    let test = std::env::current_exe().expect("a path");
-    let deps = test.parent().expect("a directory");
-    deps.parent().expect("a directory").to_owned()
+    let program = std::env::current_exe().expect("a path");
+    let directory = program.parent().expect("a directory");
+    if directory.ends_with("deps") {
+        return directory.parent().expect("a directory").to_owned();
+    }
+    directory.to_owned()
 }
