@@ -1,9 +1,12 @@
 //! What cannot come up fails at once, with its cause, and leaves nothing.
 
+use futures_util::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::core::v1::Pod;
-use kube::Api;
-use kube::api::ListParams;
+use k8s_openapi::api::apps::v1::ReplicaSet;
+use k8s_openapi::api::core::v1::{Pod, ResourceQuota};
+use kube::api::{DeleteParams, ListParams};
+use kube::runtime::WatchStreamExt as _;
+use kube::{Api, ResourceExt as _};
 use maestro_environment_tests::{Site, Told, phases};
 use maestro_test_cluster::{Play, shared_played};
 use maestro_tests::Worker;
@@ -179,6 +182,124 @@ async fn what_no_node_takes_fails_after_its_grace_in_a_template_of_the_operator_
     assert_eq!(told.data["reason"], "Unschedulable");
     let detail = told.data["detail"].as_str().expect("a sentence");
     assert!(detail.starts_with("no node took Pod/app-"), "{detail}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_cluster_itself_refuses_is_told_from_what_a_quota_does_not_allow() {
+    let Some((plane, kubelet)) = shared_played().await else {
+        return;
+    };
+    let site = Site::on(plane).await;
+    let templates = site.fleet.directory().join("templates");
+    std::fs::create_dir(&templates).expect("a directory");
+    let refused = "apiVersion: v1
+kind: Service
+metadata: {name: refused}
+spec: {type: ExternalName, ports: [{port: 99999}]}
+";
+    std::fs::write(templates.join("refused.yaml"), refused).expect("a template");
+    let templates = templates.display().to_string();
+    let (provision, cleanup) = (
+        site.provision(&["--templates", &templates]),
+        site.cleanup(&[]),
+    );
+    let spec = json!({ "app": { "image": "shop:1" }, "templates": ["refused"] });
+    site.request("refused", &spec);
+    let told = failure(&site, "refused", &[&provision, &cleanup]);
+    assert_eq!(told.data["reason"], "Rejected", "{told:?}");
+    let detail = told.data["detail"].as_str().expect("a sentence");
+    assert!(detail.contains(".spec.ports"), "{detail}");
+
+    // A quota of somebody else's comes to be while a pod has not come up; the pod has to be made again.
+    kubelet.play("registry.example/again:1", Play::stays_creating());
+    site.request("again", &app("registry.example/again:1"));
+    site.await_phase("again", "provisioning", &[&provision]);
+    let namespace = site.namespace().await;
+    let pods: Api<Pod> = Api::namespaced(site.client.clone(), &namespace);
+    let sets = Api::<ReplicaSet>::namespaced(site.client.clone(), &namespace);
+    let set = first(&sets, &namespace).await;
+    maestro_test_cluster::until(&sets, &set, |set| {
+        let status = set.status.as_ref();
+        status.is_some_and(|status| status.replicas == 1)
+    })
+    .await;
+    let quotas = Api::<ResourceQuota>::namespaced(site.client.clone(), &namespace);
+    let tight = json!({ "metadata": { "name": "tight" }, "spec": { "hard": { "pods": "0" } } });
+    let tight: ResourceQuota = serde_json::from_value(tight).expect("a quota");
+    let parameters = kube::api::PostParams::default();
+    quotas.create(&parameters, &tight).await.expect("a quota");
+    maestro_test_cluster::until(&quotas, "tight", |quota| {
+        let status = quota.status.as_ref();
+        status.is_some_and(|status| status.hard.is_some())
+    })
+    .await;
+    pods.delete_collection(&DeleteParams::default(), &ListParams::default())
+        .await
+        .expect("the pod goes");
+    let told = failure(&site, "again", &[&provision, &cleanup]);
+    assert_eq!(told.data["reason"], "QuotaExceeded", "{told:?}");
+    let detail = told.data["detail"].as_str().expect("a sentence");
+    assert!(detail.contains("exceeded quota: tight"), "{detail}");
+}
+
+/// The name of the one object of a kind, as soon as it is there.
+async fn first<K>(all: &Api<K>, namespace: &str) -> String
+where
+    K: kube::Resource + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + 'static,
+    K::DynamicType: Default,
+{
+    let mut states = std::pin::pin!(
+        kube::runtime::watcher(all.clone(), kube::runtime::watcher::Config::default())
+            .applied_objects()
+    );
+    let object = states.next().await.expect("a watch");
+    object
+        .unwrap_or_else(|error| panic!("{namespace}: {error}"))
+        .name_any()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tests_that_a_node_drives_out_are_told_from_tests_that_fail() {
+    let Some((plane, kubelet)) = shared_played().await else {
+        return;
+    };
+    kubelet.play("tests:driven-out", Play::runs());
+    let site = Site::on(plane).await;
+    let (provision, cleanup) = (site.provision(&[]), site.cleanup(&[]));
+    let spec =
+        json!({ "redis": true, "test": { "image": "tests:driven-out", "command": ["run"] } });
+    site.request("driven-out", &spec);
+    site.await_phase("driven-out", "testing", &[&provision]);
+    let pods: Api<Pod> = Api::namespaced(site.client.clone(), &site.namespace().await);
+    let jobs = Api::<k8s_openapi::api::batch::v1::Job>::namespaced(
+        site.client.clone(),
+        pods.namespace().expect("a namespace"),
+    );
+    maestro_test_cluster::until(&jobs, "test", |job| {
+        let status = job.status.as_ref();
+        status.is_some_and(|status| status.active == Some(1))
+    })
+    .await;
+    let ours = ListParams::default().labels("job-name=test");
+    let pod = pods.list(&ours).await.expect("pods").items.remove(0);
+    // As a kubelet writes it whose node has too little memory.
+    let evicted = json!({ "status": {
+        "phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory.",
+        "containerStatuses": null,
+    } });
+    let name = pod.metadata.name.expect("a name");
+    let parameters = kube::api::PatchParams::default();
+    pods.patch_status(&name, &parameters, &kube::api::Patch::Merge(evicted))
+        .await
+        .expect("the status");
+    let told = site.await_deleted("driven-out", &[&provision, &cleanup]);
+    let tested = told
+        .iter()
+        .find(|told| told.kind == "maestro.environment.tested.v1");
+    let tested = &tested.expect("tested").data;
+    assert_eq!(tested["outcome"], "broken", "{tested}");
+    let reason = tested["reason"].as_str().expect("a sentence");
+    assert!(reason.contains("low on resource"), "{tested}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -105,6 +105,10 @@ impl ApiError {
                 };
             }
             (400 | 403 | 405 | 413 | 415 | 422, _) => Refusal::Invalid,
+            // What servers before 1.22 say of an object that server-side apply cannot merge. It is no better the next time.
+            (500, _) if message.starts_with("failed to create typed patch object") => {
+                Refusal::Invalid
+            }
             _ => {
                 return Self::Unavailable {
                     doing,
@@ -209,5 +213,7 @@ mod tests {
             of(status(422, "Invalid", "bad")).refusal(),
             Some(Refusal::Invalid)
         );
+        let old = "failed to create typed patch object: .spec.ports: element 0";
+        assert_eq!(of(status(500, "", old)).refusal(), Some(Refusal::Invalid));
     }
 }

@@ -11,7 +11,9 @@ pub(super) fn refused(observed: &Observed) -> Option<Fault> {
 }
 
 fn fault(warning: &Warning) -> Option<Fault> {
-    if warning.reason.as_deref() != Some("FailedCreate") {
+    // Of pods, and of the ReplicaSet that is to make them.
+    let kinds = ["FailedCreate", "ReplicaSetCreateError"];
+    if !kinds.contains(&warning.reason.as_deref().unwrap_or_default()) {
         return None;
     }
     let message = warning.message.as_deref().unwrap_or_default();
