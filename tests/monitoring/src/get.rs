@@ -23,7 +23,10 @@ pub fn get(address: &str, path: &str) -> Answer {
     stream.read_to_end(&mut text).expect("an answer");
     let text = String::from_utf8_lossy(&text);
     let (head, body) = text.split_once("\r\n\r\n").expect("a head and a body");
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+    let status = head
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok());
     Answer {
         status: status.expect("a status"),
         body: body.to_owned(),

@@ -30,7 +30,9 @@ impl Program {
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
-            .unwrap_or_else(|error| panic!("{name} cannot be started ({error}): run `deploy/setup.sh test`"));
+            .unwrap_or_else(|error| {
+                panic!("{name} cannot be started ({error}): run `deploy/setup.sh test`")
+            });
         let lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
         let log = Arc::new(Mutex::new(String::new()));
         let (found, address) = mpsc::channel();
@@ -65,7 +67,10 @@ impl Program {
     }
 
     pub(crate) fn log(&self) -> String {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.log
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 

@@ -56,7 +56,10 @@ impl Prometheus {
         fs::write(&file, config).expect("prometheus.yaml");
         let arguments = [
             format!("--config.file={}", file.display()),
-            format!("--storage.tsdb.path={}", directory.path().join("data").display()),
+            format!(
+                "--storage.tsdb.path={}",
+                directory.path().join("data").display()
+            ),
             "--web.listen-address=127.0.0.1:0".to_owned(),
         ];
         Self {
@@ -108,7 +111,9 @@ impl Prometheus {
     /// When Prometheus does not answer.
     pub fn broken_rules(&self) -> Vec<String> {
         let data = self.api("rules", "the rules");
-        let rules = list(&data["groups"]).iter().flat_map(|group| list(&group["rules"]));
+        let rules = list(&data["groups"])
+            .iter()
+            .flat_map(|group| list(&group["rules"]));
         rules
             .filter(|rule| rule["health"] == "err")
             .map(|rule| format!("{}: {}", rule["name"], rule["lastError"]))
@@ -141,5 +146,7 @@ fn number(value: &Value) -> f64 {
 
 fn labels(value: &Value) -> BTreeMap<String, String> {
     let members = value.as_object().into_iter().flatten();
-    members.map(|(name, value)| (name.clone(), text(value))).collect()
+    members
+        .map(|(name, value)| (name.clone(), text(value)))
+        .collect()
 }

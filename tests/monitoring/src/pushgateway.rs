@@ -55,13 +55,15 @@ impl Pushgateway {
         let answer = get(self.address(), "/metrics");
         assert_eq!(answer.status, 200, "{}", answer.body);
         let of_its_own = |line: &&str| {
-            let line = line.trim_start_matches("# HELP ").trim_start_matches("# TYPE ");
+            let line = line
+                .trim_start_matches("# HELP ")
+                .trim_start_matches("# TYPE ");
             ["go_", "process_", "pushgateway_", "push_"]
                 .iter()
                 .any(|start| line.starts_with(start))
         };
         let lines = answer.body.lines().filter(|line| !of_its_own(line));
-        lines.map(|line| format!("{line}\n")).collect()
+        lines.collect::<Vec<_>>().join("\n")
     }
 
     /// When a group of this instance was last pushed, or tried to be; `None` if there is no such group.

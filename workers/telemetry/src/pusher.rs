@@ -117,3 +117,7 @@ impl Pusher {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "pusher_tests.rs"]
+mod tests;

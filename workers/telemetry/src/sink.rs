@@ -106,3 +106,6 @@ impl Sink {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
