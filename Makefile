@@ -3,7 +3,7 @@
 CARGO ?= cargo
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-servers build fmt lint fmt-check clippy deny ci schemas corpus bench bench-environments crash clean cargo-is-there
+.PHONY: help demo test test-servers build fmt lint fmt-check clippy deny ci schemas metrics-docs corpus bench bench-environments crash clean cargo-is-there
 
 # rustup puts cargo here; a shell that was open before does not know it yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -64,6 +64,10 @@ ci: ## what a change must pass: lint, then test
 
 schemas: cargo-is-there ## write the JSON Schemas and the AsyncAPI document again, from the types
 	$(CARGO) run --locked --quiet --package maestro-protocol --example generate
+
+metrics-docs: cargo-is-there ## write docs/metrics.md and the dashboards again, from the table of metrics
+	$(CARGO) run --locked --quiet --package maestro-telemetry --example document
+	python3 deploy/grafana/generate.py
 
 corpus: cargo-is-there ## heal every case of the corpus of real failing tests, and count
 	@MAESTRO_TEST_CLUSTER=off deploy/setup.sh test

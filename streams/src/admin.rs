@@ -17,6 +17,7 @@ pub struct Admin {
     pool: Pool,
     prefix: String,
     dedup_window: Duration,
+    lease: Duration,
 }
 
 impl fmt::Debug for Admin {
@@ -56,6 +57,7 @@ impl Admin {
             pool: Pool::new(endpoint, 2, Duration::from_secs(5))?,
             prefix: prefix.into(),
             dedup_window: Duration::from_hours(24),
+            lease: Duration::from_secs(30),
         })
     }
 
@@ -63,6 +65,13 @@ impl Admin {
     #[must_use]
     pub fn dedup_window(mut self, window: Duration) -> Self {
         self.dedup_window = window;
+        self
+    }
+
+    /// The lease that the streams' consumers use, if it is not the default: for [`GroupStatus::claimable`].
+    #[must_use]
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.lease = lease;
         self
     }
 
@@ -105,7 +114,8 @@ impl Admin {
     pub async fn status(&self, streams: &[&str]) -> Result<Vec<StreamStatus>, Error> {
         let mut all = Vec::with_capacity(streams.len());
         for stream in streams {
-            all.push(status::read(&self.pool, &Keys::new(&self.prefix, stream)?).await?);
+            let keys = Keys::new(&self.prefix, stream)?;
+            all.push(Box::pin(status::read(&self.pool, &keys, self.lease)).await?);
         }
         Ok(all)
     }

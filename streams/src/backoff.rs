@@ -1,3 +1,5 @@
+//! Pauses between attempts, and spans of time that are not the same for all replicas.
+
 use std::time::Duration;
 
 use backoff::ExponentialBackoff;
@@ -6,10 +8,11 @@ use backoff::backoff::Backoff as _;
 /// Growing pauses between attempts, each drawn at random between half and one and a half of its nominal length, so that
 /// many replicas do not come back at the same moment. The only file that knows the `backoff` crate.
 #[derive(Debug)]
-pub(crate) struct Pauses(ExponentialBackoff);
+pub struct Pauses(ExponentialBackoff);
 
 impl Pauses {
-    pub(crate) fn new(base: Duration, cap: Duration) -> Self {
+    /// Beginning with about `base`, doubled up to `cap`.
+    pub fn new(base: Duration, cap: Duration) -> Self {
         let mut pauses = ExponentialBackoff {
             initial_interval: base,
             max_interval: cap.max(base),
@@ -22,18 +25,20 @@ impl Pauses {
         Self(pauses)
     }
 
-    pub(crate) fn next(&mut self) -> Duration {
+    /// How long to wait before the next attempt.
+    pub fn next_pause(&mut self) -> Duration {
         // Without a maximal elapsed time there is always a next one.
         self.0.next_backoff().unwrap_or(self.0.max_interval)
     }
 
-    pub(crate) fn reset(&mut self) {
+    /// An attempt succeeded: the next pause is the first again.
+    pub fn reset(&mut self) {
         self.0.reset();
     }
 }
 
 /// A moment between nothing and `limit`, each as likely.
-pub(crate) fn up_to(limit: Duration) -> Duration {
+pub fn up_to(limit: Duration) -> Duration {
     Pauses(ExponentialBackoff {
         current_interval: limit / 2,
         max_interval: limit,
@@ -41,12 +46,12 @@ pub(crate) fn up_to(limit: Duration) -> Duration {
         max_elapsed_time: None,
         ..ExponentialBackoff::default()
     })
-    .next()
+    .next_pause()
     .min(limit)
 }
 
 /// About `nominal`: between three quarters and five quarters of it.
-pub(crate) fn about(nominal: Duration) -> Duration {
+pub fn about(nominal: Duration) -> Duration {
     nominal * 3 / 4 + up_to(nominal / 2)
 }
 
@@ -76,12 +81,12 @@ mod tests {
     #[test]
     fn pauses_grow_to_their_cap_and_start_again_after_a_success() {
         let mut pauses = Pauses::new(Duration::from_millis(10), Duration::from_millis(100));
-        assert!(pauses.next() <= Duration::from_millis(15));
+        assert!(pauses.next_pause() <= Duration::from_millis(15));
         for _ in 0..10 {
-            assert!(pauses.next() <= Duration::from_millis(150));
+            assert!(pauses.next_pause() <= Duration::from_millis(150));
         }
-        assert!(pauses.next() >= Duration::from_millis(50));
+        assert!(pauses.next_pause() >= Duration::from_millis(50));
         pauses.reset();
-        assert!(pauses.next() <= Duration::from_millis(15));
+        assert!(pauses.next_pause() <= Duration::from_millis(15));
     }
 }

@@ -3,7 +3,7 @@
 //! [`Publisher`], [`Admin`], [`Tail`] and [`Tally`] are for those who stand outside; none of it knows what the messages mean.
 
 mod admin;
-mod backoff;
+pub mod backoff;
 mod clock;
 mod config;
 mod consumer;

@@ -112,7 +112,7 @@ async fn follow(
                 Ok(link) => link,
                 Err(error) => {
                     tracing::debug!(%endpoint, %error, "cannot follow streams; trying again");
-                    tokio::time::sleep(pauses.next()).await;
+                    tokio::time::sleep(pauses.next_pause()).await;
                     continue;
                 }
             },
@@ -136,7 +136,7 @@ async fn follow(
             }
             Err(error) => {
                 tracing::debug!(%endpoint, %error, "a followed stream could not be read; reconnecting");
-                tokio::time::sleep(pauses.next()).await;
+                tokio::time::sleep(pauses.next_pause()).await;
             }
         }
     }

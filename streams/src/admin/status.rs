@@ -62,6 +62,11 @@ pub struct GroupStatus {
     /// For how long the longest-waiting of the pending ones had no sign of life; `None` if none is pending. Looks at the
     /// oldest 1000.
     pub oldest_pending_idle: Option<Duration>,
+    /// How many of the oldest 1000 pending ones had no sign of life for a whole lease ([`super::Admin::lease`]): whoever comes may take
+    /// them over.
+    pub claimable: u64,
+    /// How old the oldest entry is that is not acknowledged, delivered or not; `None` if there is none.
+    pub oldest_unacknowledged: Option<Duration>,
     /// The last entry delivered.
     pub last_delivered: EntryId,
     /// Its consumers.
@@ -97,7 +102,7 @@ const COUNTED: usize = 10_000;
 /// rewritten, or a replica took over, because `entries-read` then stays behind (seen with 7.0.15).
 const VERIFIED: usize = 1000;
 
-pub(super) async fn read(pool: &Pool, keys: &Keys) -> Result<StreamStatus, Error> {
+pub(super) async fn read(pool: &Pool, keys: &Keys, lease: Duration) -> Result<StreamStatus, Error> {
     let tried = "read the state of";
     let answer = || Error::answer(tried, keys.stream());
     // TIME has no key: in a cluster it may be another node's, which is near enough for an age.
@@ -118,11 +123,11 @@ pub(super) async fn read(pool: &Pool, keys: &Keys) -> Result<StreamStatus, Error
     let Some(&[dead_letters, exists, delayed]) = numbers.as_deref() else {
         return Err(answer()());
     };
-    let usual = lane(pool, keys, now).await?;
+    let usual = lane(pool, keys, (now, lease)).await?;
     let urgent = if exists + delayed == 0 {
         None
     } else {
-        Some(lane(pool, &urgent, now).await?)
+        Some(lane(pool, &urgent, (now, lease)).await?)
     };
     Ok(StreamStatus {
         stream: keys.name().to_string(),
@@ -136,7 +141,11 @@ pub(super) async fn read(pool: &Pool, keys: &Keys) -> Result<StreamStatus, Error
 }
 
 /// What one lane has for itself; `now` is the server's time in milliseconds.
-async fn lane(pool: &Pool, keys: &Keys, now: u64) -> Result<LaneStatus, Error> {
+async fn lane(
+    pool: &Pool,
+    keys: &Keys,
+    (now, lease): (u64, Duration),
+) -> Result<LaneStatus, Error> {
     let key = keys.stream();
     let tried = "read the state of";
     let answer = || Error::answer(tried, key);
@@ -201,7 +210,7 @@ async fn lane(pool: &Pool, keys: &Keys, now: u64) -> Result<LaneStatus, Error> {
             keys,
             &group,
             &registry,
-            (now, status.length),
+            (now, status.length, lease),
             &mut of_group,
         )
         .await?
@@ -218,7 +227,7 @@ async fn complete(
     keys: &Keys,
     group: &str,
     registry: &HashMap<String, (u64, String)>,
-    (now, length): (u64, u64),
+    (now, length, lease): (u64, u64, Duration),
     status: &mut GroupStatus,
 ) -> Result<redis::RedisResult<()>, Error> {
     let mut pipeline = Pipeline::new();
@@ -275,18 +284,26 @@ async fn complete(
         });
     }
     let pending = values.next().and_then(reply::array).unwrap_or_default();
-    status.oldest_pending_idle = pending
-        .into_iter()
-        .filter_map(|entry| reply::number(reply::array(entry)?.get(2)?))
-        .max()
-        .map(Duration::from_millis);
+    // Each is an id, a consumer, milliseconds without a sign of life, and a count; the oldest id comes first.
+    let pending: Vec<_> = pending.into_iter().filter_map(reply::array).collect();
+    let mut oldest = pending.first().and_then(|entry| reply::id(entry.first()?));
+    let idle = |entry: &Vec<Value>| entry.get(2).and_then(reply::number);
+    let idle: Vec<_> = pending.iter().filter_map(idle).collect();
+    let lease = u64::try_from(lease.as_millis()).unwrap_or(u64::MAX);
+    status.claimable = idle.iter().filter(|idle| **idle >= lease).count() as u64;
+    status.oldest_pending_idle = idle.into_iter().max().map(Duration::from_millis);
     if let Some(rest) = values.next().and_then(reply::array) {
+        let next = rest.first().cloned().and_then(reply::entry);
+        let next = next.and_then(Result::ok).map(|entry| entry.id);
+        oldest = oldest.into_iter().chain(next).min();
         if rest.len() <= counted {
             status.lag = Some(rest.len() as u64);
         } else {
             status.lag = status.lag.map(|lag| lag.min(length));
         }
     }
+    let age = |id: EntryId| Duration::from_millis(now.saturating_sub(id.ms));
+    status.oldest_unacknowledged = oldest.map(age);
     Ok(Ok(()))
 }
 

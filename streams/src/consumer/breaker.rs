@@ -49,7 +49,7 @@ impl Breaker {
             // One of those that were running when it opened: the same failure, not a further one.
             return until.saturating_duration_since(now);
         }
-        let pause = self.pauses.next();
+        let pause = self.pauses.next_pause();
         self.state = State::Open { until: now + pause };
         pause
     }

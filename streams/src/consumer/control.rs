@@ -42,7 +42,7 @@ pub(super) async fn reopen(
         match open(&endpoint, &config, &keys).await {
             Ok(opened) => return opened,
             Err(error) => {
-                let wait = pauses.next();
+                let wait = pauses.next_pause();
                 tracing::warn!(stream = %keys.name(), %endpoint, %error, ?wait, "Redis is not usable; trying again");
                 tokio::time::sleep(wait).await;
             }

@@ -197,7 +197,7 @@ async fn run_lane<H: Handler>(
         clock,
         pulse,
     } = consumer;
-    let meters = Arc::new(Meters::new(keys.name(), &config.group));
+    let meters = Arc::new(Meters::new(keys.name(), &config.group, keys.is_urgent()));
     let Some(link) = connect(&endpoint, &config, &keys, &shutdown).await? else {
         return Ok(());
     };
@@ -301,7 +301,7 @@ async fn connect(
             Error::Connect { source, .. } if !lasting => source,
             lasting => return Err(lasting),
         };
-        let wait = pauses.next();
+        let wait = pauses.next_pause();
         tracing::warn!(stream = %keys.name(), %endpoint, %error, ?wait, "Redis is not usable; trying again");
         tokio::select! {
             () = tokio::time::sleep(wait) => {}

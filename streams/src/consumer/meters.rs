@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use metrics::{Counter, Gauge, Histogram, Label, counter, gauge, histogram};
 
-/// What a consumer counts, labelled with `stream` and `group`.
+/// What a consumer counts, labelled with `stream`, `group` and `lane`.
 pub(super) struct Meters {
     /// Entries read for the first time.
     pub(super) fetched: Counter,
@@ -42,15 +42,19 @@ pub(super) struct Meters {
     pub(super) breaker_open: Gauge,
     /// Pending plus not yet delivered, of this group.
     pub(super) backlog: Gauge,
+    /// From an entry's time to the start of its handler.
+    pub(super) wait_seconds: Histogram,
     /// How long handlers took.
     pub(super) handler_seconds: Histogram,
 }
 
 impl Meters {
-    pub(super) fn new(stream: &Arc<str>, group: &str) -> Self {
+    pub(super) fn new(stream: &Arc<str>, group: &str, is_urgent: bool) -> Self {
+        let lane = if is_urgent { "urgent" } else { "usual" };
         let labels = vec![
             Label::new("stream", stream.to_string()),
             Label::new("group", group.to_owned()),
+            Label::from_static_parts("lane", lane),
         ];
         Self {
             fetched: counter!("streams_fetched_total", labels.clone()),
@@ -72,6 +76,7 @@ impl Meters {
             in_flight: gauge!("streams_in_flight", labels.clone()),
             breaker_open: gauge!("streams_breaker_open", labels.clone()),
             backlog: gauge!("streams_backlog", labels.clone()),
+            wait_seconds: histogram!("streams_wait_seconds", labels.clone()),
             handler_seconds: histogram!("streams_handler_seconds", labels),
         }
     }

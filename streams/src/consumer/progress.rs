@@ -228,7 +228,7 @@ impl Line {
                 }
                 Err(error) => error.to_string(),
             };
-            let wait = pauses.next();
+            let wait = pauses.next_pause();
             tracing::warn!(stream = %self.keys.name(), %entry, key = calls.key, %error, ?wait, "not yet published along the way; trying again");
             tokio::time::sleep(wait).await;
         }

@@ -66,7 +66,7 @@ impl Reader {
             };
             // Whatever went wrong, the connection is dropped: its state and what it still had to say are unknown.
             let Err(error) = ended else { return };
-            let wait = pauses.next();
+            let wait = pauses.next_pause();
             tracing::warn!(stream = %self.keys.name(), endpoint = %self.endpoint, %error, ?wait, "reading stopped; reconnecting");
             tokio::select! {
                 () = sleep(wait) => {}

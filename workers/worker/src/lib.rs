@@ -7,6 +7,7 @@
 
 mod clock;
 mod context;
+mod meters;
 mod outcome;
 mod reply;
 mod typed;

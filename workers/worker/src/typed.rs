@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Display};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use maestro_protocol::{DeadReason, Decoded, Envelope, Inbound, Refusal, decode_as};
@@ -11,6 +12,7 @@ use tracing::{error, info, warn};
 use crate::Worker;
 use crate::clock::{Clock, SystemClock};
 use crate::context::Context;
+use crate::meters;
 use crate::outcome::Outcome;
 use crate::reply::{Reply, named};
 use crate::unwind::caught;
@@ -148,6 +150,12 @@ fn outgoing<W: Worker, P: Display>(
         .collect()
 }
 
+/// How long it is since a message entered its stream, by two clocks that may differ.
+pub(crate) fn since(entered: u64, now: Timestamp) -> Duration {
+    let now = u64::try_from(now.as_millisecond()).unwrap_or(0);
+    Duration::from_millis(now.saturating_sub(entered))
+}
+
 /// What makes a message the same as another: its source and its id. Ids are unique for their source only.
 ///
 /// Read from the fields as they are, so that a message that is set aside leaves its mark like any other.
@@ -169,6 +177,7 @@ impl<W: Worker> Handler for Typed<W> {
             },
             Err(Refusal { reason, detail }) => {
                 warn!(worker = W::NAME, entry = %entry.id, reason = reason.name(), detail, "not handled");
+                meters::unfit(W::NAME, reason);
                 Inspection::dead(reason.name(), detail)
             }
         };
@@ -190,6 +199,7 @@ impl<W: Worker> Handler for Typed<W> {
             message.envelope.id = Some(delivery.entry.id.to_string());
         }
         let (urgent, deliveries) = (delivery.urgent, delivery.deliveries);
+        let entered = delivery.entry.id.ms;
         let live = Arc::new(Live {
             cause: message.envelope.clone(),
             worker: W::NAME,
@@ -197,13 +207,22 @@ impl<W: Worker> Handler for Typed<W> {
         });
         let cause = &live.cause;
         let context = Context::live(Arc::clone(&self.clock), Arc::clone(&live));
-        let outcome = match caught(self.worker.handle(message, context)).await {
-            Ok(outcome) => outcome,
-            Err(panic) => Outcome::Retry {
-                reason: format!("the {} worker panicked: {panic}", W::NAME),
-            },
+        let (outcome, panicked) = match caught(self.worker.handle(message, context)).await {
+            Ok(outcome) => (outcome, false),
+            Err(panic) => {
+                let reason = format!("the {} worker panicked: {panic}", W::NAME);
+                (Outcome::Retry { reason }, true)
+            }
         };
+        if let Outcome::Done(replies) | Outcome::Refuse { also: replies, .. } = &outcome {
+            let age = since(entered, self.clock.now());
+            for reply in replies {
+                meters::said(reply.message(), age);
+            }
+        }
         let (outcome, said) = self.commit(cause, outcome, urgent);
+        let counted = if panicked { "panicked" } else { said.outcome };
+        meters::handled(W::NAME, counted);
         let id = cause.id.as_deref().unwrap_or_default();
         let correlation = cause.correlation().unwrap_or_default();
         let ms = self.clock.now().duration_since(started).as_millis();

@@ -9,9 +9,10 @@ use maestro_protocol::{Envelope, Refusal};
 use maestro_streams::{Delivery, Outgoing, ProgressError, Published};
 use tracing::{debug, info};
 
+use crate::meters;
 use crate::outcome::Outcome;
 use crate::reply::{Reply, named};
-use crate::typed::deduplication_key;
+use crate::typed::{deduplication_key, since};
 
 /// The longest key of something that is said.
 const MAX_KEY_BYTES: usize = 256;
@@ -173,7 +174,13 @@ impl Live {
         let correlation = self.cause.correlation().unwrap_or_default();
         let (worker, detail) = (self.worker, named(replies));
         match published {
-            Ok(Published::Now) => info!(worker, id, correlation, key, detail, "said"),
+            Ok(Published::Now) => {
+                let age = since(self.delivery.entry.id.ms, now);
+                for reply in replies {
+                    meters::said(reply.message(), age);
+                }
+                info!(worker, id, correlation, key, detail, "said");
+            }
             Ok(Published::Already) => debug!(worker, id, correlation, key, detail, "said before"),
             Err(ProgressError::Lost) => return Err(Unsaid::Lost),
             Err(ProgressError::Unfit(error)) => return Err(Unsaid::unfit(&error)),

@@ -64,7 +64,7 @@ impl<H: Handler> Engine<H> {
                 let again = batch.items.into_iter().filter_map(|item| self.revive(item));
                 let again: Vec<_> = again.collect();
                 self.finished.splice(0..0, again);
-                self.commit_from = Some(Instant::now() + self.commit_pauses.next());
+                self.commit_from = Some(Instant::now() + self.commit_pauses.next_pause());
                 self.link_failed(&error);
                 return;
             }
@@ -167,7 +167,7 @@ impl<H: Handler> Engine<H> {
                 Resolution::Dead(letter)
             }
             resolution => {
-                self.commit_from = Some(Instant::now() + self.commit_pauses.next());
+                self.commit_from = Some(Instant::now() + self.commit_pauses.next_pause());
                 resolution
             }
         };

@@ -85,6 +85,10 @@ impl<H: Handler> Engine<H> {
     }
 
     pub(super) fn handle(&mut self, work: Work) {
+        let waited = self.clock.now_ms().saturating_sub(work.id.ms);
+        self.meters
+            .wait_seconds
+            .record(Duration::from_millis(waited));
         let cancelled = match self.held.get_mut(&work.id) {
             Some(held) => {
                 held.running = Some(Instant::now());

@@ -13,7 +13,7 @@ use crate::fault::{Fault, Outcome};
 use crate::fleet::embedded::Embedded;
 use crate::fleet::home::Home;
 use crate::fleet::workers::{Crew, Kind};
-use crate::fleet::{connection, signals};
+use crate::fleet::{connection, signals, telemetry};
 use crate::output::Tone;
 use crate::session::Session;
 
@@ -75,12 +75,24 @@ async fn fleet(
     let endpoint = connection::endpoint(session)?;
     let admin = connection::admin(session)?;
     prepare(&admin, session).await?;
+    let telemetry = telemetry::start(session, &endpoint)?;
+    let ended = crew(session, shutdown, embedded, &endpoint).await;
+    telemetry::end(telemetry).await;
+    ended
+}
+
+async fn crew(
+    session: &Session,
+    shutdown: &CancellationToken,
+    embedded: &mut Option<Embedded>,
+    endpoint: &Endpoint,
+) -> Result<(), Fault> {
     let mut crew = Crew::new(shutdown.clone());
     let kinds = Kind::fleet(&session.settings);
     for kind in &kinds {
-        crew.start(*kind, &session.settings, &endpoint).await?;
+        crew.start(*kind, &session.settings, endpoint).await?;
     }
-    greet(session, &endpoint, embedded.is_some(), &kinds)?;
+    greet(session, endpoint, embedded.is_some(), &kinds)?;
     let mut finished = std::pin::pin!(crew.finished());
     loop {
         tokio::select! {

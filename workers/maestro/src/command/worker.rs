@@ -6,7 +6,7 @@ use crate::config::flags::WorkerFlags;
 use crate::exit::Exit;
 use crate::fault::Outcome;
 use crate::fleet::workers::{Crew, Kind};
-use crate::fleet::{connection, signals};
+use crate::fleet::{connection, signals, telemetry};
 use crate::session::Session;
 
 /// Runs one kind of worker until SIGTERM or Ctrl-C
@@ -43,8 +43,12 @@ impl Worker {
         }
         let mut crew = Crew::new(signals::shutdown()?);
         let endpoint = connection::endpoint(&session)?;
-        crew.start(self.kind, &settings, &endpoint).await?;
-        crew.finished().await?;
-        Ok(Exit::Success)
+        let telemetry = telemetry::start(&session, &endpoint)?;
+        let ended = match crew.start(self.kind, &settings, &endpoint).await {
+            Ok(()) => crew.finished().await,
+            Err(fault) => Err(fault),
+        };
+        telemetry::end(telemetry).await;
+        ended.map(|()| Exit::Success)
     }
 }

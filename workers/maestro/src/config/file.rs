@@ -24,6 +24,7 @@ pub(super) struct File {
     pub(super) redis: Redis,
     pub(super) log: Log,
     pub(super) up: Up,
+    pub(super) metrics: Metrics,
     pub(super) delivery: Delivery,
     pub(super) triage: Triage,
     pub(super) heal: Heal,
@@ -50,6 +51,20 @@ pub(super) struct Log {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Up {
     pub(super) data_dir: Given<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Metrics {
+    pub(super) target: Given<String>,
+    pub(super) token: Given<String>,
+    pub(super) ca: Given<PathBuf>,
+    pub(super) job: Given<String>,
+    pub(super) instance: Given<String>,
+    pub(super) interval: Given<Span>,
+    pub(super) timeout: Given<Span>,
+    pub(super) linger: Given<Span>,
+    pub(super) gzip: Given<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]

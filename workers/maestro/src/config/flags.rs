@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::delivery::DeliveryFlags;
 use super::environments::EnvironmentFlags;
+use super::metrics::MetricsFlags;
 use super::rate::Rate;
 use super::span::Span;
 use crate::output::Colour;
@@ -119,6 +120,9 @@ pub(crate) struct WorkerFlags {
 
     #[command(flatten)]
     pub(crate) environments: EnvironmentFlags,
+
+    #[command(flatten)]
+    pub(crate) metrics: MetricsFlags,
 
     /// How many messages the triage worker handles at a time [default: 32]
     #[arg(

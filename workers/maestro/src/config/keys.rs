@@ -46,6 +46,60 @@ pub(super) const DATA_DIR: Key = key(
     "MAESTRO_DATA_DIR",
     "where `maestro up` keeps its Redis and its work",
 );
+pub(super) const METRICS_TARGET: Key = key(
+    "metrics.target",
+    "metrics-target",
+    "MAESTRO_METRICS_TARGET",
+    "where metrics are pushed",
+);
+pub(super) const METRICS_TOKEN: Key = key(
+    "metrics.token",
+    "metrics-token",
+    "MAESTRO_METRICS_TOKEN",
+    "a bearer token for pushing",
+);
+pub(super) const METRICS_CA: Key = key(
+    "metrics.ca",
+    "metrics-ca",
+    "MAESTRO_METRICS_CA",
+    "further authorities to trust when pushing",
+);
+pub(super) const METRICS_JOB: Key = key(
+    "metrics.job",
+    "metrics-job",
+    "MAESTRO_METRICS_JOB",
+    "the label `job` of all metrics",
+);
+pub(super) const METRICS_INSTANCE: Key = key(
+    "metrics.instance",
+    "metrics-instance",
+    "MAESTRO_METRICS_INSTANCE",
+    "the label `instance` of this replica",
+);
+pub(super) const METRICS_INTERVAL: Key = key(
+    "metrics.interval",
+    "metrics-interval",
+    "MAESTRO_METRICS_INTERVAL",
+    "how often metrics are pushed",
+);
+pub(super) const METRICS_TIMEOUT: Key = key(
+    "metrics.timeout",
+    "metrics-timeout",
+    "MAESTRO_METRICS_TIMEOUT",
+    "how long one push may take",
+);
+pub(super) const METRICS_LINGER: Key = key(
+    "metrics.linger",
+    "metrics-linger",
+    "MAESTRO_METRICS_LINGER",
+    "how long the last push stays to be read",
+);
+pub(super) const METRICS_GZIP: Key = key(
+    "metrics.gzip",
+    "metrics-gzip",
+    "MAESTRO_METRICS_GZIP",
+    "whether metrics are compressed on their way",
+);
 pub(super) const LEASE: Key = key(
     "delivery.lease",
     "lease",

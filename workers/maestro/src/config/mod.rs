@@ -10,6 +10,7 @@ pub(crate) mod flags;
 mod keys;
 mod layers;
 mod mask;
+mod metrics;
 mod origin;
 mod rate;
 mod settings;

@@ -14,6 +14,7 @@ use super::keys::{
 };
 use super::layers::Layers;
 use super::mask::masked;
+use super::metrics::Metrics;
 use super::origin::{Key, Origin, Setting, Shown};
 use super::rate::Rate;
 use super::span::Span;
@@ -27,6 +28,7 @@ pub(crate) struct Settings {
     pub(crate) log: Setting<Option<String>>,
     pub(crate) log_format: Setting<LogFormat>,
     pub(crate) data_dir: Setting<PathBuf>,
+    pub(crate) metrics: Metrics,
     pub(crate) delivery: Delivery,
     pub(crate) triage_concurrency: Setting<u32>,
     pub(crate) triage_rate_limit: Setting<Rate>,
@@ -73,6 +75,7 @@ impl Settings {
                 file.log.format.as_ref(),
                 LogFormat::default(),
             ),
+            metrics: Metrics::of(layers),
             delivery: Delivery::of(layers),
             triage_concurrency: layers.setting(
                 TRIAGE_CONCURRENCY,
@@ -141,6 +144,7 @@ impl Settings {
     }
 
     fn check(&self) -> Result<(), Fault> {
+        self.metrics.check()?;
         self.delivery.check()?;
         self.environments.check()?;
         let second = Span::seconds(1);
@@ -181,6 +185,7 @@ impl Settings {
             }),
             Shown::of(&self.data_dir, path),
         ];
+        shown.extend(self.metrics.shown());
         shown.extend(self.delivery.shown());
         shown.extend([
             Shown::of(&self.triage_concurrency, ToString::to_string),

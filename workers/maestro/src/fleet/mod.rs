@@ -10,5 +10,6 @@ mod heal;
 pub(crate) mod home;
 pub(crate) mod runtime;
 pub(crate) mod signals;
+pub(crate) mod telemetry;
 mod tick;
 pub(crate) mod workers;

@@ -1,0 +1,13 @@
+//! A real Pushgateway and a real Prometheus for tests, on loopback ports that the system chooses.
+//!
+//! Both are programs of Debian's packages `prometheus-pushgateway` and `prometheus`. They end with the value that stands for them.
+
+mod get;
+mod program;
+mod prometheus;
+mod pushgateway;
+
+pub use get::{Answer, get};
+pub use program::{PATIENCE, until};
+pub use prometheus::{Alert, Prometheus, Sample};
+pub use pushgateway::Pushgateway;

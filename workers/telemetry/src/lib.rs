@@ -1,0 +1,24 @@
+//! What the fleet measures, and how it gets out: no worker has a port to be asked at, so what is measured is pushed.
+//! [`CATALOGUE`] describes every metric, [`Telemetry`] is what a process has of it all, [`Target`] says where it goes;
+//! [`queues`] writes down what stands in Redis, which one replica exports for the whole fleet.
+
+mod catalogue;
+mod credentials;
+mod document;
+mod exposition;
+mod names;
+mod process;
+mod pusher;
+pub mod queues;
+mod recorder;
+mod sink;
+mod target;
+mod telemetry;
+
+pub use catalogue::{CATALOGUE, Kind, LABELS, Label, Metric, Unit, metric};
+pub use credentials::Credentials;
+pub use document::document;
+pub use exposition::undescribed;
+pub use sink::PushError;
+pub use target::{InvalidTarget, Target};
+pub use telemetry::{Settings, SetupError, Telemetry};
