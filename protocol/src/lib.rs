@@ -35,6 +35,7 @@ pub use message::{Inbound, Message, Payload};
 pub use refusal::{DeadReason, Refusal};
 pub use schema::schemas;
 pub use stream::Stream;
+pub use trace::TraceParent;
 pub use violation::Violation;
 
 /// The most bytes that a message may have: the sum of its fields' names and values.

@@ -1,17 +1,20 @@
 //! Log lines: one an event, on standard error.
 
+mod limit;
+
 use std::io;
 use std::panic::PanicHookInfo;
 use std::thread;
 
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer as _};
 
 use crate::config::Settings;
 use crate::config::flags::LogFormat;
 use crate::fault::Fault;
 use crate::output::Output;
+use limit::Limit;
 
 /// Starts logging; `default` is the filter where none is configured.
 pub(crate) fn start(settings: &Settings, output: Output, default: &str) -> Result<(), Fault> {
@@ -23,18 +26,22 @@ pub(crate) fn start(settings: &Settings, output: Output, default: &str) -> Resul
         ))
     })?;
     let registry = tracing_subscriber::registry().with(filter);
+    let limit = Limit::new(settings.log_rate.value);
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)
         .with_ansi(output.colours_logs());
     let started = match settings.log_format.value {
-        LogFormat::Text => registry.with(layer.with_target(false)).try_init(),
+        LogFormat::Text => registry
+            .with(layer.with_target(false).with_filter(limit))
+            .try_init(),
         LogFormat::Json => registry
             .with(
                 layer
                     .json()
                     .flatten_event(true)
                     .with_current_span(true)
-                    .with_span_list(false),
+                    .with_span_list(false)
+                    .with_filter(limit),
             )
             .try_init(),
     };

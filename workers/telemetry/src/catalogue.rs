@@ -168,7 +168,7 @@ pub const LABELS: &[Label] = &[
     ),
     label(
         "outcome",
-        "what a handler came to; of a push, whether it arrived; of the tests in an environment, how they ended",
+        "what a handler came to; of a push or a span, whether it arrived; of the tests in an environment, how they ended",
         &[
             "done",
             "retry",
@@ -180,6 +180,7 @@ pub const LABELS: &[Label] = &[
             "passed",
             "timed_out",
             "broken",
+            "dropped",
         ],
     ),
     label(

@@ -1,6 +1,6 @@
 //! What the fleet measures, and how it gets out: no worker has a port to be asked at, so what is measured is pushed.
 //! [`CATALOGUE`] describes every metric, [`Telemetry`] is what a process has of it all, [`Target`] says where it goes;
-//! [`queues`] writes down what stands in Redis, which one replica exports for the whole fleet.
+//! [`Traces`] does the same with spans; [`queues`] writes down what stands in Redis, which one replica exports for the whole fleet.
 
 mod catalogue;
 mod credentials;
@@ -12,6 +12,7 @@ mod pusher;
 pub mod queues;
 mod recorder;
 mod sink;
+mod spans;
 mod target;
 mod telemetry;
 
@@ -19,6 +20,8 @@ pub use catalogue::{CATALOGUE, Kind, LABELS, Label, Metric, Unit, metric};
 pub use credentials::Credentials;
 pub use document::document;
 pub use exposition::undescribed;
+pub use names::of_this_process as instance;
 pub use sink::PushError;
-pub use target::{InvalidTarget, Target};
+pub use spans::{TraceSettings, Traces};
+pub use target::{Address, InvalidTarget, Target};
 pub use telemetry::{Settings, SetupError, Telemetry};

@@ -92,7 +92,7 @@ fn is_plain(text: &str) -> bool {
 }
 
 /// The name of this machine and of this process, for a replica that was given none.
-pub(crate) fn of_this_process() -> String {
+pub fn of_this_process() -> String {
     let named = std::env::var("HOSTNAME")
         .ok()
         .or_else(|| std::fs::read_to_string("/proc/sys/kernel/hostname").ok());

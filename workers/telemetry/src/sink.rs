@@ -1,7 +1,7 @@
 //! The edge: a text in the exposition format goes to its target, and is taken back from it.
 
 mod directory;
-mod request;
+pub(crate) mod request;
 mod trust;
 
 use std::time::Duration;
@@ -12,7 +12,10 @@ use crate::names::{Names, Whose};
 use crate::target::Target;
 use crate::telemetry::{Settings, SetupError};
 use directory::Directory;
-use request::Http;
+use request::{Body, Http, Reach};
+
+/// The media type of the exposition format.
+const EXPOSITION: &str = "text/plain; version=0.0.4";
 
 /// Why a push did not arrive. None of these sentences holds a credential.
 #[derive(Debug, thiserror::Error)]
@@ -54,14 +57,19 @@ pub(crate) enum Sink {
 
 impl Sink {
     pub(crate) fn new(settings: &Settings) -> Result<Self, SetupError> {
+        let reach = Reach {
+            timeout: settings.timeout,
+            gzip: settings.gzip,
+            authorities: settings.authorities.as_deref(),
+        };
         match &settings.target {
             Target::Pushgateway(address) => {
                 let base = address.uri.to_string().trim_end_matches('/').to_owned();
-                let http = Http::new(address, settings)?;
+                let http = Http::new(address, reach)?;
                 Ok(Self::Pushgateway { http, base })
             }
             Target::Import(address) => {
-                let http = Http::new(address, settings)?;
+                let http = Http::new(address, reach)?;
                 Ok(Self::Import(http, address.uri.clone()))
             }
             Target::Directory(path) => Ok(Self::Directory(Directory::new(path.clone()))),
@@ -75,12 +83,16 @@ impl Sink {
         whose: Whose,
         text: String,
     ) -> Result<(), PushError> {
+        let body = |text| {
+            let kind = EXPOSITION;
+            Some(Body { kind, text })
+        };
         match self {
             Self::Pushgateway { http, base } => {
                 let uri = format!("{base}{}", names.group(whose));
-                http.send(Method::PUT, &uri, Some(text)).await
+                http.send(Method::PUT, &uri, body(text)).await
             }
-            Self::Import(http, uri) => http.send(Method::POST, &uri.to_string(), Some(text)).await,
+            Self::Import(http, uri) => http.send(Method::POST, &uri.to_string(), body(text)).await,
             Self::Directory(directory) => directory.put(&names.file(whose), text).await,
         }
     }

@@ -76,7 +76,28 @@ impl FromStr for Target {
     }
 }
 
+/// An endpoint of HTTP, read from a URL of `http://` or `https://`; a user and a password may stand before the host.
+impl FromStr for Address {
+    type Err = InvalidTarget;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once("://") {
+            Some((scheme @ ("http" | "https"), rest)) => Self::read(scheme, rest),
+            _ => expected("a URL of http:// or https://"),
+        }
+    }
+}
+
 impl Address {
+    /// With a token in place of the URL's user and password.
+    #[must_use]
+    pub fn with_token(self, token: String) -> Self {
+        Self {
+            credentials: Credentials::Bearer(token),
+            ..self
+        }
+    }
+
     fn read(scheme: &str, rest: &str) -> Result<Self, InvalidTarget> {
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(end);

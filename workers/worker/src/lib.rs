@@ -10,6 +10,7 @@ mod context;
 mod meters;
 mod outcome;
 mod reply;
+mod span;
 mod typed;
 mod unwind;
 mod voice;
@@ -18,6 +19,7 @@ pub use clock::{Clock, SystemClock};
 pub use context::Context;
 pub use outcome::Outcome;
 pub use reply::Reply;
+pub use span::{Span, Spans};
 pub use typed::Typed;
 pub use voice::Unsaid;
 

@@ -15,6 +15,7 @@ use crate::context::Context;
 use crate::meters;
 use crate::outcome::Outcome;
 use crate::reply::{Reply, named};
+use crate::span::{Span, Spans, contexts};
 use crate::unwind::caught;
 use crate::voice::Live;
 
@@ -26,6 +27,7 @@ use crate::voice::Live;
 pub struct Typed<W> {
     worker: W,
     clock: Arc<dyn Clock>,
+    spans: Option<Arc<dyn Spans>>,
 }
 
 impl<W: Worker> Typed<W> {
@@ -36,7 +38,18 @@ impl<W: Worker> Typed<W> {
 
     /// The worker, by this clock.
     pub fn with_clock(worker: W, clock: Arc<dyn Clock>) -> Self {
-        Self { worker, clock }
+        Self {
+            worker,
+            clock,
+            spans: None,
+        }
+    }
+
+    /// Tells a tracing system what is done about each message; what the worker says is then of that span. Without it a trace context
+    /// is carried on as it came.
+    #[must_use]
+    pub fn telling(self, spans: Option<Arc<dyn Spans>>) -> Self {
+        Self { spans, ..self }
     }
 
     /// The stream that the worker reads.
@@ -199,6 +212,16 @@ impl<W: Worker> Handler for Typed<W> {
             message.envelope.id = Some(delivery.entry.id.to_string());
         }
         let (urgent, deliveries) = (delivery.urgent, delivery.deliveries);
+        let entry = delivery.entry.id.to_string();
+        let kind = delivery.entry.fields.get_str("type").unwrap_or_default();
+        let kind = kind.to_owned();
+        let traced = self.spans.as_ref().map(|spans| {
+            let seed = format!("{} {entry} {deliveries} {started}", W::NAME);
+            let keeps = |trace| spans.keeps(trace);
+            let (context, parent) = contexts(&message.envelope, &seed, keeps);
+            message.envelope.traceparent = Some(context.to_string());
+            (spans, context, parent)
+        });
         let entered = delivery.entry.id.ms;
         let live = Arc::new(Live {
             cause: message.envelope.clone(),
@@ -225,34 +248,53 @@ impl<W: Worker> Handler for Typed<W> {
         meters::handled(W::NAME, counted);
         let id = cause.id.as_deref().unwrap_or_default();
         let correlation = cause.correlation().unwrap_or_default();
-        let ms = self.clock.now().duration_since(started).as_millis();
+        let ended = self.clock.now();
+        let ms = ended.duration_since(started).as_millis();
         let ms = i64::try_from(ms).unwrap_or(i64::MAX);
         let Said {
             outcome: word,
             detail,
         } = said;
+        let stream = Self::stream().name();
+        macro_rules! line {
+            ($level:ident) => {
+                $level!(
+                    worker = W::NAME,
+                    stream,
+                    entry,
+                    id,
+                    correlation,
+                    outcome = word,
+                    detail,
+                    deliveries,
+                    ms,
+                    "handled"
+                )
+            };
+        }
         if word == "done" {
-            info!(
-                worker = W::NAME,
-                id,
-                correlation,
-                outcome = word,
-                detail,
-                deliveries,
-                ms,
-                "handled"
-            );
+            line!(info);
         } else {
-            warn!(
-                worker = W::NAME,
-                id,
-                correlation,
-                outcome = word,
+            line!(warn);
+        }
+        if let Some((spans, context, parent)) = traced
+            && context.is_sampled()
+        {
+            spans.ended(Span {
+                context,
+                parent,
+                worker: W::NAME,
+                stream,
+                kind,
+                entry,
+                id: id.to_owned(),
+                correlation: correlation.to_owned(),
+                deliveries: deliveries.into(),
+                began: started,
+                ended,
+                outcome: counted,
                 detail,
-                deliveries,
-                ms,
-                "handled"
-            );
+            });
         }
         outcome
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use maestro_protocol::Stream;
 use maestro_streams::{Admin, CancellationToken, Endpoint};
+use maestro_telemetry::Traces;
 use tokio::task;
 
 use crate::config::flags::WorkerFlags;
@@ -76,18 +77,21 @@ async fn fleet(
     let admin = connection::admin(session)?;
     prepare(&admin, session).await?;
     let telemetry = telemetry::start(session, &endpoint)?;
-    let ended = crew(session, shutdown, embedded, &endpoint).await;
+    let traces = telemetry::trace(session)?;
+    let spans = traces.as_ref().map(Traces::spans);
+    let crew = Crew::new(shutdown.clone(), spans);
+    let ended = work(session, crew, embedded, &endpoint).await;
+    telemetry::end_tracing(traces).await;
     telemetry::end(telemetry).await;
     ended
 }
 
-async fn crew(
+async fn work(
     session: &Session,
-    shutdown: &CancellationToken,
+    mut crew: Crew,
     embedded: &mut Option<Embedded>,
     endpoint: &Endpoint,
 ) -> Result<(), Fault> {
-    let mut crew = Crew::new(shutdown.clone());
     let kinds = Kind::fleet(&session.settings);
     for kind in &kinds {
         crew.start(*kind, &session.settings, endpoint).await?;

@@ -1,6 +1,7 @@
 //! `maestro worker`: one kind of worker, for a fleet of many processes.
 
 use clap::Args;
+use maestro_telemetry::Traces;
 
 use crate::config::flags::WorkerFlags;
 use crate::exit::Exit;
@@ -41,13 +42,17 @@ impl Worker {
             settings.environments.provision_concurrency.value = concurrency;
             settings.environments.cleanup_concurrency.value = concurrency;
         }
-        let mut crew = Crew::new(signals::shutdown()?);
+        let shutdown = signals::shutdown()?;
         let endpoint = connection::endpoint(&session)?;
         let telemetry = telemetry::start(&session, &endpoint)?;
+        let traces = telemetry::trace(&session)?;
+        let spans = traces.as_ref().map(Traces::spans);
+        let mut crew = Crew::new(shutdown, spans);
         let ended = match crew.start(self.kind, &settings, &endpoint).await {
             Ok(()) => crew.finished().await,
             Err(fault) => Err(fault),
         };
+        telemetry::end_tracing(traces).await;
         telemetry::end(telemetry).await;
         ended.map(|()| Exit::Success)
     }

@@ -25,6 +25,7 @@ pub(super) struct File {
     pub(super) log: Log,
     pub(super) up: Up,
     pub(super) metrics: Metrics,
+    pub(super) traces: Traces,
     pub(super) delivery: Delivery,
     pub(super) triage: Triage,
     pub(super) heal: Heal,
@@ -45,6 +46,7 @@ pub(super) struct Redis {
 pub(super) struct Log {
     pub(super) filter: Given<String>,
     pub(super) format: Given<LogFormat>,
+    pub(super) rate: Given<u32>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -65,6 +67,15 @@ pub(super) struct Metrics {
     pub(super) timeout: Given<Span>,
     pub(super) linger: Given<Span>,
     pub(super) gzip: Given<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Traces {
+    pub(super) target: Given<String>,
+    pub(super) token: Given<String>,
+    pub(super) ca: Given<PathBuf>,
+    pub(super) ratio: Given<f64>,
 }
 
 #[derive(Debug, Default, Deserialize)]

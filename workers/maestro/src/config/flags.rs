@@ -10,6 +10,7 @@ use super::environments::EnvironmentFlags;
 use super::metrics::MetricsFlags;
 use super::rate::Rate;
 use super::span::Span;
+use super::traces::TraceFlags;
 use crate::output::Colour;
 
 /// Flags of every command.
@@ -77,6 +78,16 @@ pub(crate) struct GlobalFlags {
     )]
     pub(crate) log_format: Option<LogFormat>,
 
+    /// The most log lines a second from one place in the code; the others are counted, and that is said [default: 200]; 0: all of them
+    #[arg(
+        long,
+        global = true,
+        env = "MAESTRO_LOG_RATE",
+        value_name = "N",
+        hide_env_values = true
+    )]
+    pub(crate) log_rate: Option<u32>,
+
     /// When to colour
     #[arg(
         long,
@@ -123,6 +134,9 @@ pub(crate) struct WorkerFlags {
 
     #[command(flatten)]
     pub(crate) metrics: MetricsFlags,
+
+    #[command(flatten)]
+    pub(crate) traces: TraceFlags,
 
     /// How many messages the triage worker handles at a time [default: 32]
     #[arg(

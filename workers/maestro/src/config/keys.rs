@@ -40,6 +40,12 @@ pub(super) const LOG_FORMAT: Key = key(
     "MAESTRO_LOG_FORMAT",
     "the form of log lines",
 );
+pub(super) const LOG_RATE: Key = key(
+    "log.rate",
+    "log-rate",
+    "MAESTRO_LOG_RATE",
+    "the most log lines of one kind in a second",
+);
 pub(super) const DATA_DIR: Key = key(
     "up.data_dir",
     "data-dir",
@@ -99,6 +105,30 @@ pub(super) const METRICS_GZIP: Key = key(
     "metrics-gzip",
     "MAESTRO_METRICS_GZIP",
     "whether metrics are compressed on their way",
+);
+pub(super) const TRACES_TARGET: Key = key(
+    "traces.target",
+    "traces-target",
+    "MAESTRO_TRACES_TARGET",
+    "where spans are pushed",
+);
+pub(super) const TRACES_TOKEN: Key = key(
+    "traces.token",
+    "traces-token",
+    "MAESTRO_TRACES_TOKEN",
+    "a bearer token for pushing spans",
+);
+pub(super) const TRACES_CA: Key = key(
+    "traces.ca",
+    "traces-ca",
+    "MAESTRO_TRACES_CA",
+    "further authorities to trust when pushing spans",
+);
+pub(super) const TRACES_RATIO: Key = key(
+    "traces.ratio",
+    "traces-ratio",
+    "MAESTRO_TRACES_RATIO",
+    "how much of the traces that begin here is kept",
 );
 pub(super) const LEASE: Key = key(
     "delivery.lease",

@@ -15,6 +15,7 @@ mod origin;
 mod rate;
 mod settings;
 mod span;
+mod traces;
 
 pub(crate) use environments::Environments;
 pub(crate) use file::sentence as yaml_sentence;

@@ -8,9 +8,9 @@ use super::delivery::Delivery;
 use super::environments::Environments;
 use super::flags::{LogFormat, Sandbox};
 use super::keys::{
-    CACHE_DIR, DATA_DIR, HEAL_CONCURRENCY, HEAL_RATE_LIMIT, INDEX, LOG, LOG_FORMAT, PREFIX,
-    REDIS_URL, ROOTS, SANDBOX, TIME_LIMIT, TRIAGE_CONCURRENCY, TRIAGE_RATE_LIMIT, TRIAGE_WINDOW,
-    WORK_DIR,
+    CACHE_DIR, DATA_DIR, HEAL_CONCURRENCY, HEAL_RATE_LIMIT, INDEX, LOG, LOG_FORMAT, LOG_RATE,
+    PREFIX, REDIS_URL, ROOTS, SANDBOX, TIME_LIMIT, TRIAGE_CONCURRENCY, TRIAGE_RATE_LIMIT,
+    TRIAGE_WINDOW, WORK_DIR,
 };
 use super::layers::Layers;
 use super::mask::masked;
@@ -18,6 +18,7 @@ use super::metrics::Metrics;
 use super::origin::{Key, Origin, Setting, Shown};
 use super::rate::Rate;
 use super::span::Span;
+use super::traces::Traces;
 use crate::fault::Fault;
 
 /// Every setting of the fleet, with its origin.
@@ -27,8 +28,10 @@ pub(crate) struct Settings {
     pub(crate) prefix: Setting<String>,
     pub(crate) log: Setting<Option<String>>,
     pub(crate) log_format: Setting<LogFormat>,
+    pub(crate) log_rate: Setting<u32>,
     pub(crate) data_dir: Setting<PathBuf>,
     pub(crate) metrics: Metrics,
+    pub(crate) traces: Traces,
     pub(crate) delivery: Delivery,
     pub(crate) triage_concurrency: Setting<u32>,
     pub(crate) triage_rate_limit: Setting<Rate>,
@@ -75,7 +78,14 @@ impl Settings {
                 file.log.format.as_ref(),
                 LogFormat::default(),
             ),
+            log_rate: layers.setting(
+                LOG_RATE,
+                global.log_rate.as_ref(),
+                file.log.rate.as_ref(),
+                200,
+            ),
             metrics: Metrics::of(layers),
+            traces: Traces::of(layers),
             delivery: Delivery::of(layers),
             triage_concurrency: layers.setting(
                 TRIAGE_CONCURRENCY,
@@ -145,6 +155,7 @@ impl Settings {
 
     fn check(&self) -> Result<(), Fault> {
         self.metrics.check()?;
+        self.traces.check()?;
         self.delivery.check()?;
         self.environments.check()?;
         let second = Span::seconds(1);
@@ -183,9 +194,11 @@ impl Settings {
             Shown::of(&self.log_format, |format| {
                 format!("{format:?}").to_lowercase()
             }),
+            Shown::of(&self.log_rate, ToString::to_string),
             Shown::of(&self.data_dir, path),
         ];
         shown.extend(self.metrics.shown());
+        shown.extend(self.traces.shown());
         shown.extend(self.delivery.shown());
         shown.extend([
             Shown::of(&self.triage_concurrency, ToString::to_string),

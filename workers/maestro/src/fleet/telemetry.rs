@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use maestro_protocol::Stream;
 use maestro_streams::{Endpoint, Tally};
 use maestro_telemetry::queues::Queues;
-use maestro_telemetry::{Settings as Wanted, Telemetry};
+use maestro_telemetry::{Settings as Wanted, Telemetry, TraceSettings, Traces};
 
 use super::connection;
 use crate::fault::Fault;
@@ -48,5 +48,32 @@ pub(crate) fn start(session: &Session, endpoint: &Endpoint) -> Result<Option<Tel
 pub(crate) async fn end(telemetry: Option<Telemetry>) {
     if let Some(telemetry) = telemetry {
         telemetry.end().await;
+    }
+}
+
+/// Begins to push spans; to be called after [`start`], which counts them. `None` where no target is configured.
+pub(crate) fn trace(session: &Session) -> Result<Option<Traces>, Fault> {
+    let settings = &session.settings;
+    let Some(target) = settings.traces.target()? else {
+        return Ok(None);
+    };
+    let instance = settings.metrics.instance.value.clone();
+    let traces = Traces::start(TraceSettings {
+        target,
+        ratio: settings.traces.ratio.value,
+        timeout: settings.metrics.timeout.value.0,
+        authorities: settings.traces.ca.value.clone(),
+        instance: instance.unwrap_or_else(maestro_telemetry::instance),
+        prefix: settings.prefix.value.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    })
+    .map_err(|error| Fault::usage(format!("`traces.target`: {error}")))?;
+    Ok(Some(traces))
+}
+
+/// Sends the last spans; to be called when the last worker has ended, before the last metrics are pushed.
+pub(crate) async fn end_tracing(traces: Option<Traces>) {
+    if let Some(traces) = traces {
+        traces.end().await;
     }
 }

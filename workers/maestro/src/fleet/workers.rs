@@ -1,10 +1,12 @@
 //! The workers of this process, each on its stream.
 
+use std::sync::Arc;
+
 use clap::ValueEnum;
 use maestro_protocol::Stream;
 use maestro_streams::{CancellationToken, Consumer, ConsumerConfig, Endpoint, Tally};
 use maestro_triage::Triage;
-use maestro_worker::{Typed, Worker};
+use maestro_worker::{Spans, Typed, Worker};
 use tokio::task::JoinSet;
 
 use super::connection;
@@ -51,18 +53,19 @@ impl Kind {
 }
 
 /// Workers that run.
-#[derive(Debug)]
 pub(crate) struct Crew {
     running: JoinSet<Result<(), Fault>>,
     shutdown: CancellationToken,
+    spans: Option<Arc<dyn Spans>>,
 }
 
 impl Crew {
-    /// Workers that end in order when `shutdown` fires.
-    pub(crate) fn new(shutdown: CancellationToken) -> Self {
+    /// Workers that end in order when `shutdown` fires, and tell `spans` what they do.
+    pub(crate) fn new(shutdown: CancellationToken, spans: Option<Arc<dyn Spans>>) -> Self {
         Self {
             running: JoinSet::new(),
             shutdown,
+            spans,
         }
     }
 
@@ -133,7 +136,8 @@ impl Crew {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             ..settings.delivery.consumer(kind.stream().name(), W::NAME)
         };
-        let consumer = Consumer::new(endpoint.clone(), config, Typed::new(worker))
+        let typed = Typed::new(worker).telling(self.spans.clone());
+        let consumer = Consumer::new(endpoint.clone(), config, typed)
             .map_err(|error| connection::fault(&error))?;
         let shutdown = self.shutdown.clone();
         tracing::info!(worker = W::NAME, stream = kind.stream().name(), concurrency, %endpoint, "started");

@@ -101,5 +101,10 @@ pub(super) const PART: Part = Part {
             &["outcome"],
             "Pushes of what the replica measured; one that failed shows with the next that arrives",
         ),
+        Metric::counter(
+            "maestro_spans_total",
+            &["outcome"],
+            "Spans that arrived at the tracing system (`ok`), that came faster than they could be sent (`dropped`) or were left at the end (`failed`)",
+        ),
     ],
 };

@@ -3,6 +3,7 @@
 use std::error::Error as _;
 use std::fmt;
 use std::io::Write as _;
+use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,12 +19,30 @@ use hyper_util::rt::TokioExecutor;
 use super::PushError;
 use super::trust::trusting;
 use crate::target::Address;
-use crate::telemetry::{Settings, SetupError};
+use crate::telemetry::SetupError;
 
 /// How much of an answer is looked at: enough for its reason.
 const MAX_ANSWER: usize = 64 * 1024;
 /// How much of it is told.
 const MAX_SAID: usize = 200;
+
+/// How long one request may take, and whom it trusts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reach<'a> {
+    pub(crate) timeout: Duration,
+    /// Whether bodies are compressed.
+    pub(crate) gzip: bool,
+    /// Further authorities to trust, PEM.
+    pub(crate) authorities: Option<&'a Path>,
+}
+
+/// What is sent.
+#[derive(Debug)]
+pub(crate) struct Body {
+    /// Its media type.
+    pub(crate) kind: &'static str,
+    pub(crate) text: String,
+}
 
 pub(crate) struct Http {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
@@ -33,9 +52,9 @@ pub(crate) struct Http {
 }
 
 impl Http {
-    pub(super) fn new(address: &Address, settings: &Settings) -> Result<Self, SetupError> {
+    pub(crate) fn new(address: &Address, reach: Reach<'_>) -> Result<Self, SetupError> {
         let connector = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_tls_config(trusting(settings.authorities.as_deref())?)
+            .with_tls_config(trusting(reach.authorities)?)
             .https_or_http()
             .enable_http1()
             .build();
@@ -46,31 +65,31 @@ impl Http {
         let authorization = address.credentials.header();
         let authorization = authorization.map_err(|_| SetupError::Credentials)?;
         if authorization.is_some() && !address.is_encrypted() {
-            tracing::warn!("the credentials for the metrics' target are sent in clear: use https");
+            tracing::warn!(target = %address.uri, "the credentials are sent in clear: use https");
         }
         Ok(Self {
             client,
             authorization,
-            timeout: settings.timeout,
-            gzip: settings.gzip,
+            timeout: reach.timeout,
+            gzip: reach.gzip,
         })
     }
 
     /// Sends one request and reads its answer, all within the time.
-    pub(super) async fn send(
+    pub(crate) async fn send(
         &self,
         method: Method,
         uri: &str,
-        text: Option<String>,
+        body: Option<Body>,
     ) -> Result<(), PushError> {
         let mut request = Request::builder().method(method).uri(uri);
         if let Some(authorization) = &self.authorization {
             request = request.header(header::AUTHORIZATION, authorization);
         }
-        let body = match text {
+        let body = match body {
             None => Bytes::new(),
-            Some(text) => {
-                request = request.header(header::CONTENT_TYPE, "text/plain; version=0.0.4");
+            Some(Body { kind, text }) => {
+                request = request.header(header::CONTENT_TYPE, kind);
                 if self.gzip {
                     request = request.header(header::CONTENT_ENCODING, "gzip");
                     compressed(&text)
