@@ -4,11 +4,127 @@
 use std::time::Duration;
 
 use maestro_protocol::environment::{DeletionCause, Phase, TestOutcome};
-use maestro_protocol::error::Decision;
+use maestro_protocol::error::{Decision, ErrorKind};
 use maestro_protocol::heal::{Strategy, Timing, Verdict};
 use maestro_protocol::{DeadReason, Message};
-use metrics::{counter, histogram};
+use metrics::{Counter, counter, histogram};
 use serde::Serialize;
+
+const OUTCOMES: [&str; 5] = ["done", "retry", "refused", "unavailable", "panicked"];
+
+/// Counts nothing yet of what a worker of this name may say: what first shows as 1 has not grown for Prometheus, and the first of
+/// few would never be seen.
+pub(crate) fn prepare(worker: &'static str) {
+    for outcome in OUTCOMES {
+        counter!("maestro_handled_total", "worker" => worker, "outcome" => outcome).increment(0);
+    }
+    for reason in DeadReason::ALL {
+        counter!("maestro_unfit_total", "worker" => worker, "reason" => reason.name()).increment(0);
+    }
+    match worker {
+        "triage" => {
+            for decision in [Decision::Heal, Decision::Repeat, Decision::NotHealable] {
+                for kind in KINDS {
+                    triaged(decision, kind).increment(0);
+                }
+            }
+        }
+        "heal" => {
+            for verdict in VERDICTS {
+                for strategy in STRATEGIES.into_iter().map(Some).chain([None]) {
+                    heals(verdict, strategy).increment(0);
+                }
+            }
+        }
+        "provision" | "cleanup" => {
+            for phase in PHASES {
+                phases(phase).increment(0);
+            }
+            for outcome in TEST_OUTCOMES {
+                tests(outcome).increment(0);
+            }
+            for cause in CAUSES {
+                deleted(cause).increment(0);
+            }
+        }
+        _ => {}
+    }
+}
+
+const KINDS: [ErrorKind; 7] = [
+    ErrorKind::TestFailure,
+    ErrorKind::BuildError,
+    ErrorKind::TypeError,
+    ErrorKind::LintError,
+    ErrorKind::RuntimeError,
+    ErrorKind::ImportError,
+    ErrorKind::DependencyError,
+];
+
+const VERDICTS: [Verdict; 5] = [
+    Verdict::Healed,
+    Verdict::Proposed,
+    Verdict::Refused,
+    Verdict::NotReproduced,
+    Verdict::NoFix,
+];
+
+const STRATEGIES: [Strategy; 7] = [
+    Strategy::SyntaxRepair,
+    Strategy::DependencyFix,
+    Strategy::TimingAdjustment,
+    Strategy::AssertionUpdate,
+    Strategy::EnvironmentHealing,
+    Strategy::FlakyTestStabilization,
+    Strategy::ApiContractAdaptation,
+];
+
+const PHASES: [Phase; 8] = [
+    Phase::Accepted,
+    Phase::Provisioning,
+    Phase::Ready,
+    Phase::Testing,
+    Phase::Tested,
+    Phase::Failed,
+    Phase::Deleting,
+    Phase::Deleted,
+];
+
+const TEST_OUTCOMES: [TestOutcome; 4] = [
+    TestOutcome::Passed,
+    TestOutcome::Failed,
+    TestOutcome::TimedOut,
+    TestOutcome::Broken,
+];
+
+const CAUSES: [DeletionCause; 5] = [
+    DeletionCause::Requested,
+    DeletionCause::Expired,
+    DeletionCause::Finished,
+    DeletionCause::Failed,
+    DeletionCause::Orphaned,
+];
+
+fn triaged(decision: Decision, kind: ErrorKind) -> Counter {
+    counter!("maestro_triaged_total", "decision" => name(&decision), "kind" => name(&kind))
+}
+
+fn heals(verdict: Verdict, strategy: Option<Strategy>) -> Counter {
+    let strategy = strategy.map_or_else(|| "none".to_owned(), |strategy| name(&strategy));
+    counter!("maestro_heals_total", "verdict" => name(&verdict), "strategy" => strategy)
+}
+
+fn phases(phase: Phase) -> Counter {
+    counter!("maestro_environment_phases_total", "phase" => name(&phase))
+}
+
+fn tests(outcome: TestOutcome) -> Counter {
+    counter!("maestro_environment_tests_total", "outcome" => name(&outcome))
+}
+
+fn deleted(cause: DeletionCause) -> Counter {
+    counter!("maestro_environments_deleted_total", "cause" => name(&cause))
+}
 
 /// A handler came to an outcome.
 pub(crate) fn handled(worker: &'static str, outcome: &'static str) {
@@ -24,38 +140,34 @@ pub(crate) fn unfit(worker: &'static str, reason: DeadReason) {
 pub(crate) fn said(message: &Message, age: Duration) {
     match message {
         Message::ErrorTriaged(triaged) => {
-            let (decision, kind) = (name(&triaged.decision), name(&triaged.kind));
-            counter!("maestro_triaged_total", "decision" => decision, "kind" => kind).increment(1);
+            self::triaged(triaged.decision, triaged.kind).increment(1);
         }
         Message::HealCompleted(heal) => {
             healed(heal.verdict, heal.strategy, &heal.timing_ms);
         }
         Message::EnvironmentStatus(status) => {
-            let phase = name(&status.phase);
-            counter!("maestro_environment_phases_total", "phase" => phase).increment(1);
+            phases(status.phase).increment(1);
             if status.phase == Phase::Ready {
                 histogram!("maestro_environment_ready_seconds").record(age);
             }
         }
         Message::EnvironmentTested(tested) => {
-            let outcome = name(&tested.outcome);
-            counter!("maestro_environment_tests_total", "outcome" => outcome.clone()).increment(1);
-            let took = Duration::from_millis(tested.duration_ms);
+            tests(tested.outcome).increment(1);
+            let (outcome, took) = (
+                name(&tested.outcome),
+                Duration::from_millis(tested.duration_ms),
+            );
             histogram!("maestro_environment_test_seconds", "outcome" => outcome).record(took);
         }
         Message::EnvironmentDeleted(deleted) if deleted.dry_run != Some(true) => {
-            let cause = name(&deleted.cause);
-            counter!("maestro_environments_deleted_total", "cause" => cause).increment(1);
+            self::deleted(deleted.cause).increment(1);
         }
         _ => {}
     }
 }
 
 fn healed(verdict: Verdict, strategy: Option<Strategy>, timing: &Timing) {
-    let verdict = name(&verdict);
-    let strategy = strategy.map_or_else(|| "none".to_owned(), |strategy| name(&strategy));
-    counter!("maestro_heals_total", "verdict" => verdict.clone(), "strategy" => strategy)
-        .increment(1);
+    heals(verdict, strategy).increment(1);
     let mut whole = Duration::ZERO;
     for (step, ms) in [
         ("checkout", Some(timing.checkout)),
@@ -71,7 +183,7 @@ fn healed(verdict: Verdict, strategy: Option<Strategy>, timing: &Timing) {
             histogram!("maestro_heal_step_seconds", "step" => step).record(took);
         }
     }
-    histogram!("maestro_heal_seconds", "verdict" => verdict).record(whole);
+    histogram!("maestro_heal_seconds", "verdict" => name(&verdict)).record(whole);
 }
 
 /// The name by which the protocol writes a value of one of its closed sets.
@@ -85,7 +197,7 @@ fn name<T: Serialize + Closed>(value: &T) -> String {
 /// Types that have no values but a few named ones, so that a label stays small.
 trait Closed {}
 impl Closed for Decision {}
-impl Closed for maestro_protocol::error::ErrorKind {}
+impl Closed for ErrorKind {}
 impl Closed for Verdict {}
 impl Closed for Strategy {}
 impl Closed for Phase {}

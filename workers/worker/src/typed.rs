@@ -38,6 +38,7 @@ impl<W: Worker> Typed<W> {
 
     /// The worker, by this clock.
     pub fn with_clock(worker: W, clock: Arc<dyn Clock>) -> Self {
+        meters::prepare(W::NAME);
         Self {
             worker,
             clock,

@@ -1,11 +1,8 @@
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::sync::mpsc;
-use std::thread;
+use std::net::TcpListener;
 
-use flate2::read::GzDecoder;
+use maestro_monitoring::{Collector, Request};
 use maestro_protocol::TraceParent;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::*;
 
@@ -40,54 +37,14 @@ fn span(outcome: &'static str) -> Span {
     }
 }
 
-/// One request: its head and its body, unpacked.
-fn read(stream: &mut TcpStream) -> (String, Value) {
-    let mut bytes = Vec::new();
-    let head = loop {
-        let mut part = [0; 4096];
-        let count = stream.read(&mut part).unwrap();
-        assert!(count > 0, "the request ends early");
-        bytes.extend_from_slice(&part[..count]);
-        if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
-            break end + 4;
-        }
-    };
-    let text = String::from_utf8(bytes[..head].to_vec())
-        .unwrap()
-        .to_lowercase();
-    let length = text.split("content-length: ").nth(1).unwrap();
-    let length: usize = length.split("\r\n").next().unwrap().parse().unwrap();
-    let mut body = bytes.split_off(head);
-    let there = body.len();
-    body.resize(length, 0);
-    stream.read_exact(&mut body[there..]).unwrap();
-    let body = serde_json::from_reader(GzDecoder::new(body.as_slice())).unwrap();
-    (text, body)
-}
-
-/// Answers each request with the next of these, and tells what was asked.
-fn collector(answers: &'static [&'static str]) -> (String, mpsc::Receiver<(String, Value)>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let (asked, requests) = mpsc::channel();
-    thread::spawn(move || {
-        for answer in answers {
-            let (mut stream, _) = listener.accept().unwrap();
-            asked.send(read(&mut stream)).unwrap();
-            let answer = format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n");
-            stream.write_all(answer.as_bytes()).unwrap();
-        }
-    });
-    (address, requests)
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_span_arrives_as_otlp_writes_it_and_what_waits_at_the_end_is_sent() {
-    let (address, requests) = collector(&["200 OK"]);
-    let traces = Traces::start(settings(&format!("http://user:pass@{address}"))).unwrap();
+    let collector = Collector::start(&[]);
+    let target = format!("http://user:pass@{}", collector.address());
+    let traces = Traces::start(settings(&target)).unwrap();
     traces.spans().ended(span("done"));
     traces.end().await;
-    let (head, body) = requests.recv().unwrap();
+    let Request { head, body } = collector.next();
     assert!(head.starts_with("post /v1/traces http/1.1\r\n"), "{head}");
     assert!(
         head.contains("content-type: application/json\r\n"),
@@ -109,18 +66,17 @@ async fn a_span_arrives_as_otlp_writes_it_and_what_waits_at_the_end_is_sent() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_did_not_arrive_is_sent_again_with_its_failure_marked() {
-    let (address, requests) = collector(&["503 Later", "200 OK"]);
-    let traces = Traces::start(settings(&format!("http://{address}/otlp"))).unwrap();
+    let collector = Collector::start(&["503 Later"]);
+    let target = format!("http://{}/otlp", collector.address());
+    let traces = Traces::start(settings(&target)).unwrap();
     traces.spans().ended(span("retry"));
-    let requests = tokio::task::spawn_blocking(move || {
-        let next = || requests.recv_timeout(Duration::from_mins(1)).unwrap();
-        (next(), next())
-    });
-    let ((head, first), (_, second)) = requests.await.unwrap();
+    let both = tokio::task::spawn_blocking(move || (collector.next(), collector.next()));
+    let (first, second) = both.await.unwrap();
     traces.end().await;
+    let head = &first.head;
     assert!(head.starts_with("post /otlp http/1.1\r\n"), "{head}");
-    assert_eq!(first, second);
-    let status = &first["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["status"];
+    assert_eq!(first.body, second.body);
+    let status = &first.body["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["status"];
     assert_eq!(*status, json!({ "code": 2, "message": "why" }));
 }
 

@@ -1,0 +1,101 @@
+//! Every expression of the dashboards and of the rules, as it is checked in.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// One line of a panel.
+#[derive(Debug)]
+pub(crate) struct Drawn {
+    /// The dashboard's file and the panel's title.
+    pub(crate) place: String,
+    /// With the variables put in: every tenant, every stream.
+    pub(crate) expression: String,
+}
+
+/// A file of rules.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Rules {
+    pub(crate) groups: Vec<Group>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Group {
+    pub(crate) rules: Vec<Rule>,
+}
+
+/// A rule of either kind.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Rule {
+    pub(crate) alert: Option<String>,
+    pub(crate) record: Option<String>,
+}
+
+pub(crate) fn deploy(name: &str) -> PathBuf {
+    let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy");
+    deploy.join(name)
+}
+
+/// Every line of every panel.
+pub(crate) fn drawn() -> Vec<Drawn> {
+    let files = fs::read_dir(deploy("grafana")).expect("deploy/grafana");
+    let files = files.map(|entry| entry.expect("an entry").path());
+    let mut all = Vec::new();
+    for path in files.filter(|path| path.extension().is_some_and(|end| end == "json")) {
+        let text = fs::read_to_string(&path).expect("UTF-8");
+        let json: Value = serde_json::from_str(&text).expect("JSON");
+        let name = path.file_stem().expect("a name").to_string_lossy();
+        let stream = list(&json["templating"]["list"])
+            .iter()
+            .find(|variable| variable["name"] == "stream")
+            .and_then(|variable| variable["allValue"].as_str())
+            .unwrap_or(".*");
+        for panel in list(&json["panels"]) {
+            for target in list(&panel["targets"]) {
+                let expression = target["expr"].as_str().expect("an expression");
+                let expression = expression
+                    .replace("$prefix", ".*")
+                    .replace("$stream", stream)
+                    .replace("$__rate_interval", "30s");
+                assert!(!expression.contains('$'), "{expression}");
+                all.push(Drawn {
+                    place: format!("{name}: {}", panel["title"].as_str().expect("a title")),
+                    expression,
+                });
+            }
+        }
+    }
+    assert!(all.len() > 100, "{}", all.len());
+    all
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+/// The rules of a file.
+pub(crate) fn rules(name: &str) -> Vec<Rule> {
+    let text = fs::read_to_string(deploy("prometheus").join(name)).expect("the rules");
+    let rules: Rules = serde_saphyr::from_str(&text).expect("rules");
+    rules
+        .groups
+        .into_iter()
+        .flat_map(|group| group.rules)
+        .collect()
+}
+
+/// The rules in a directory, where nobody has to wait: alerts fire at once, and what is silent for seconds is silent.
+/// How long they really wait is what `deploy/prometheus/tests` is about.
+pub(crate) fn impatient(directory: &Path) -> Vec<PathBuf> {
+    let copies = ["recording.yaml", "alerts.yaml"].map(|name| {
+        let text = fs::read_to_string(deploy("prometheus").join(name)).expect("the rules");
+        let lines = text.lines().filter(|line| !line.trim().starts_with("for:"));
+        let text = lines.collect::<Vec<_>>().join("\n").replace("> 180", "> 5");
+        let copy = directory.join(name);
+        fs::write(&copy, text).expect("a copy");
+        copy
+    });
+    copies.to_vec()
+}

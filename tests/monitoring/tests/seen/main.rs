@@ -1,0 +1,414 @@
+//! A real fleet, a real Pushgateway, a real Prometheus: under load and under faults every panel shows something, every alert fires, and
+//! when all is over nothing is left.
+
+mod expressions;
+mod watched;
+
+use std::collections::BTreeSet;
+
+use maestro_environment_tests::{Site, stack};
+use maestro_monitoring::{Prometheus, Pushgateway, until};
+use maestro_telemetry::undescribed;
+use maestro_test_cluster::{Play, shared_played};
+use maestro_tests::{Fleet, Project, Worker, listening};
+use serde_json::{Value, json};
+
+use expressions::{drawn, impatient, rules};
+use watched::{Watched, pushing, signal};
+
+const REPORTED: &str = "maestro.error.reported.v1";
+const HEAL: &str = "maestro.heal.requested.v1";
+const CLEANUP: &str = "maestro.environment.cleanup.requested.v1";
+
+/// Metrics of which a sound fleet shows nothing but zeros, and for which no fault is made here.
+const QUIET: &[&str] = &[
+    "streams_recovered_total",
+    "streams_trimmed_total",
+    "streams_consumers_deleted_total",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_panel_shows_something_and_every_alert_fires() {
+    let cluster = shared_played().await;
+    let site = match cluster {
+        Some((plane, _)) => Some(Site::on(plane).await),
+        None => None,
+    };
+    let own = site.is_none().then(Fleet::start);
+    let fleet = match (&site, &own) {
+        (Some(site), _) => &site.fleet,
+        (None, Some(own)) => own,
+        (None, None) => unreachable!("one of them is there"),
+    };
+    let gateway = Pushgateway::start();
+    let prometheus = Prometheus::start(gateway.address(), "1s", &impatient(fleet.directory()));
+    let watched = Watched {
+        fleet,
+        gateway: &gateway,
+        prometheus: &prometheus,
+    };
+    watched.fires("MaestroQueuesUnread", &[("severity", "page")]);
+
+    let mut triage = [watched.worker("triage", &[]), watched.worker("triage", &[])];
+    let heal = [
+        watched.worker("heal", &["--heal-concurrency", "1"]),
+        watched.worker("heal", &["--heal-concurrency", "1"]),
+    ];
+    load(&watched);
+    until("nothing fires in a sound fleet", || {
+        watched.firing().is_empty().then_some(())
+    });
+    if let (Some(site), Some((_, kubelet))) = (&site, cluster) {
+        kubelet.play("absent:1", Play::image_pull_fails("not found"));
+        kubelet.play("tests:1", Play::exits(0));
+        environments(&watched, site);
+    }
+    producers_at_fault(&watched);
+    lost_workers(&watched, heal);
+    lost_in_redis(&watched, &triage);
+    nobody_there(&watched);
+
+    everything_was_seen(&watched, site.is_some());
+    assert_eq!(undescribed(&gateway.text()), Vec::<String>::new());
+    for worker in &mut triage {
+        let instance = format!("-{}\"", worker.pid());
+        assert!(gateway.text().contains(&instance));
+        assert!(worker.terminate().success(), "{}", worker.log());
+        assert!(!gateway.text().contains(&instance), "{}", gateway.text());
+    }
+    assert!(
+        !gateway.text().contains("maestro_queue"),
+        "{}",
+        gateway.text()
+    );
+}
+
+/// What a fleet does on a good day.
+fn load(watched: &Watched<'_>) {
+    let project = Project::new(watched.fleet.directory(), "colon").without_a_colon();
+    let failure = project.failure("SyntaxError: expected ':'");
+    let broken = Project::new(watched.fleet.directory(), "broken").with_a_broken_product();
+    let broken = broken.failure("AssertionError: -1 != 3");
+    for number in 0..60 {
+        // The same failure again is a repeat.
+        let id = format!("error-{number}");
+        watched.publish("automation:errors", REPORTED, &id, &failure);
+    }
+    // The same message again is a duplicate.
+    watched.publish("automation:errors", REPORTED, "error-0", &failure);
+    watched.publish("automation:heal", HEAL, "broken", &broken);
+    // One after the other: the second and the third wait for their turn.
+    let data = failure.to_string();
+    for id in ["turn-1", "turn-2", "turn-3"] {
+        let fields = [
+            ("type", HEAL),
+            ("id", id),
+            ("source", "test"),
+            ("partitionkey", "one"),
+            ("data", &data),
+        ];
+        watched.add("automation:heal", "*", &fields);
+    }
+    let urgent = [
+        ("type", REPORTED),
+        ("id", "urgent"),
+        ("source", "test"),
+        ("data", &data),
+    ];
+    watched.add("{automation:errors}:urgent", "*", &urgent);
+    // Not to be handled in this test's time.
+    let later = [
+        ("type", REPORTED),
+        ("id", "later"),
+        ("source", "test"),
+        ("notbefore", "2999-01-01T00:00:00Z"),
+        ("data", &data),
+    ];
+    watched.add("automation:errors", "*", &later);
+    watched.some("maestro_heals_total{verdict=\"healed\"}");
+    watched.some("maestro_heals_total{verdict=\"refused\"}");
+    watched.some("maestro_triaged_total{decision=\"repeat\"}");
+    watched.some("maestro_stream_delayed");
+    until("all heals are done", || {
+        let waiting = "sum(maestro_queue_lag{group=\"heal\"} + maestro_queue_pending{group=\"heal\"} + maestro_queue_parked{group=\"heal\"}) == 0 and on () sum(streams_committed_total{group=\"heal\"}) >= 5";
+        (!watched.prometheus.query(waiting).is_empty()).then_some(())
+    });
+    let readers = watched.prometheus.query("maestro_queues_read_time_seconds");
+    assert_eq!(readers.len(), 1, "one replica reads the queues for all");
+}
+
+/// Environments that come up, are tested, fail and go; and a cluster that is away.
+fn environments(watched: &Watched<'_>, site: &Site) {
+    let own = watched.arguments();
+    let own: Vec<_> = own.iter().map(String::as_str).collect();
+    let mut provision = site.provision(&own);
+    watched.seen(&provision);
+    let mut spec = stack("shop:1");
+    spec["test"] = json!({ "image": "tests:1", "command": ["true"] });
+    site.request("tested", &spec);
+    for number in 0..3 {
+        site.request(
+            &format!("absent-{number}"),
+            &json!({ "app": { "image": "absent:1" } }),
+        );
+    }
+    watched.some("maestro_environment_tests_total{outcome=\"passed\"}");
+    watched.fires("MaestroEnvironmentsFail", &[("severity", "ticket")]);
+
+    let mut cleanup = site.cleanup(&own);
+    watched.seen(&cleanup);
+    watched.some("maestro_environments_deleted_total{cause=\"finished\"}");
+    watched.some("maestro_environments_deleted_total{cause=\"failed\"}");
+    for (stream, wrong) in [
+        ("k8s:provision", "maestro.environment.requested.v1"),
+        ("k8s:cleanup", CLEANUP),
+    ] {
+        watched.publish(stream, wrong, "wrong", &json!([]));
+    }
+    watched.some("maestro_unfit_total{worker=\"provision\"}");
+    watched.some("maestro_unfit_total{worker=\"cleanup\"}");
+    for worker in [&mut provision, &mut cleanup] {
+        assert!(worker.terminate().success(), "{}", worker.log());
+    }
+}
+
+/// Messages that no worker can take.
+fn producers_at_fault(watched: &Watched<'_>) {
+    for number in 0..30 {
+        watched.publish(
+            "automation:heal",
+            HEAL,
+            &format!("wrong-{number}"),
+            &json!({}),
+        );
+    }
+    watched.publish("automation:errors", REPORTED, "wrong", &json!({}));
+    watched.fires("MaestroDeadLetters", &[("stream", "automation:heal")]);
+    watched.fires(
+        "MaestroManyFailures",
+        &[("stream", "automation:heal"), ("group", "heal")],
+    );
+}
+
+/// Workers that freeze or die with a message in hand.
+fn lost_workers(watched: &Watched<'_>, heal: [Worker; 2]) {
+    let [one, other] = heal;
+    let slow = slow(watched.fleet);
+    let (stream, group) = ("automation:heal", "heal");
+    let of_heal = [("stream", stream), ("group", group)];
+
+    // The first one freezes, the second one as well; the third is given the message alone.
+    watched.publish(stream, HEAL, "poison", &slow);
+    let both = [&one, &other];
+    let first = both[watched.holder(stream, group, &both)];
+    signal("STOP", first);
+    let second = if first.pid() == one.pid() {
+        &other
+    } else {
+        &one
+    };
+    watched.holder(stream, group, &[second]);
+    watched.fires("MaestroWorkersLost", &of_heal);
+    signal("STOP", second);
+    let third = watched.worker("heal", &["--heal-concurrency", "1"]);
+    watched.holder(stream, group, &[&third]);
+    watched.fires("MaestroPoisonMessage", &of_heal);
+    watched.fires("MaestroReplicaSilent", &[("job", "maestro")]);
+    signal("CONT", &one);
+    signal("CONT", &other);
+    watched.fires("MaestroOutcomesTooLate", &of_heal);
+    until("it is done all the same", || {
+        watched
+            .prometheus
+            .query("sum(streams_in_flight{group=\"heal\"}) == 0")
+            .pop()
+    });
+
+    // One freezes, and meanwhile somebody deletes its message.
+    let id = watched.publish(stream, HEAL, "vanishing", &slow);
+    let all = [&one, &other, &third];
+    let holder = all[watched.holder(stream, group, &all)];
+    signal("STOP", holder);
+    let deleted: u32 = redis::cmd("XDEL")
+        .arg(stream)
+        .arg(&id)
+        .query(&mut watched.fleet.redis())
+        .expect("XDEL");
+    assert_eq!(deleted, 1);
+    watched.fires("MaestroEntriesVanished", &of_heal);
+    signal("CONT", holder);
+
+    // All of them die with a message in hand.
+    watched.publish(stream, HEAL, "orphan", &slow);
+    watched.holder(stream, group, &all);
+    for mut worker in [one, other, third] {
+        worker.kill();
+    }
+    watched.fires("MaestroUnattended", &of_heal);
+    watched.fires("MaestroNoWorker", &of_heal);
+    watched.fires("MaestroConsumersSilent", &of_heal);
+}
+
+/// The data of a heal that takes its time.
+fn slow(fleet: &Fleet) -> Value {
+    let project = Project::new(fleet.directory(), "slow").green().file(
+        "test_adder.py",
+        "import time\nimport unittest\n\nfrom adder import add\n\n\nclass AdderTest(unittest.TestCase):\n    def test_sum(self):\n        time.sleep(5)\n        self.assertEqual(add(1, 2), 4)\n",
+    );
+    project.failure("AssertionError: 3 != 4")
+}
+
+/// A group that is gone, connections that are cut.
+fn lost_in_redis(watched: &Watched<'_>, triage: &[Worker]) {
+    let mut redis = watched.fleet.redis();
+    let gone: u32 = redis::cmd("XGROUP")
+        .arg(("DESTROY", "automation:errors", "triage"))
+        .query(&mut redis)
+        .expect("XGROUP");
+    assert_eq!(gone, 1);
+    watched.fires(
+        "MaestroGroupLost",
+        &[("stream", "automation:errors"), ("group", "triage")],
+    );
+    let _: u32 = redis::cmd("CLIENT")
+        .arg(("KILL", "TYPE", "normal"))
+        .query(&mut redis)
+        .expect("CLIENT KILL");
+    watched.some("streams_reconnects_total{group=\"triage\"}");
+    let logs: Vec<_> = triage.iter().map(Worker::log).collect();
+    assert!(logs.iter().any(|log| log.contains("consuming")), "{logs:?}");
+}
+
+/// Messages that nobody comes for, and a dependency that is away.
+fn nobody_there(watched: &Watched<'_>) {
+    let mut redis = watched.fleet.redis();
+    let _: () = redis::cmd("XGROUP")
+        .arg((
+            "CREATE",
+            "automation:validation",
+            "validate",
+            "0",
+            "MKSTREAM",
+        ))
+        .query(&mut redis)
+        .expect("XGROUP");
+    let (now, _): (u64, u64) = redis::cmd("TIME").query(&mut redis).expect("TIME");
+    let long_ago = format!("{}-0", (now - 3600) * 1000);
+    watched.add("automation:validation", &long_ago, &[("type", "any")]);
+    let of_validation = [("stream", "automation:validation"), ("group", "validate")];
+    watched.fires("MaestroQueueOld", &of_validation);
+    watched.fires("MaestroNoWorker", &of_validation);
+
+    let kubeconfig = watched.fleet.directory().join("nowhere.yaml");
+    std::fs::write(&kubeconfig, NOWHERE).expect("a kubeconfig");
+    let kubeconfig = kubeconfig.display().to_string();
+    let mut lonely = watched.worker(
+        "provision",
+        &["--kubeconfig", &kubeconfig, "--provision-concurrency", "1"],
+    );
+    let request = json!({ "app": { "image": "shop:1" } });
+    watched.publish(
+        "k8s:provision",
+        "maestro.environment.requested.v1",
+        "first",
+        &request,
+    );
+    let of_provision = [("stream", "k8s:provision"), ("group", "provision")];
+    watched.fires("MaestroDependencyDown", &of_provision);
+    watched.publish(
+        "k8s:provision",
+        "maestro.environment.requested.v1",
+        "second",
+        &request,
+    );
+    watched.some("streams_returned_total{group=\"provision\"}");
+    watched.fires("MaestroQueueStuck", &of_provision);
+    assert!(lonely.terminate().success(), "{}", lonely.log());
+}
+
+/// A cluster at a port where nobody listens.
+const NOWHERE: &str = r#"apiVersion: v1
+kind: Config
+current-context: nowhere
+contexts: [{name: nowhere, context: {cluster: nowhere, user: nobody}}]
+clusters: [{name: nowhere, cluster: {server: "http://127.0.0.1:1"}}]
+users: [{name: nobody, user: {}}]
+"#;
+
+/// Every expression has had data, and more than zeros.
+fn everything_was_seen(watched: &Watched<'_>, has_cluster: bool) {
+    let is_expected = |text: &str| has_cluster || !text.to_lowercase().contains("environment");
+    let mut missing = Vec::new();
+    for drawn in drawn() {
+        if !is_expected(&drawn.expression) || (!has_cluster && drawn.place.starts_with("cleanup")) {
+            continue;
+        }
+        let found = watched.ever(&drawn.expression);
+        let is_quiet = QUIET.iter().any(|metric| drawn.expression.contains(metric));
+        if found.is_empty() || !(is_quiet || found.iter().any(|sample| sample.value > 0.0)) {
+            missing.push(format!(
+                "{} shows {} series and nothing above 0: {}",
+                drawn.place,
+                found.len(),
+                drawn.expression
+            ));
+        }
+    }
+    assert_eq!(missing, Vec::<String>::new());
+    for rule in rules("recording.yaml") {
+        let name = rule.record.expect("a recording rule");
+        assert!(!watched.ever(&name).is_empty(), "{name}");
+    }
+    let fired = watched.ever("ALERTS{alertstate=\"firing\"}");
+    let fired: BTreeSet<_> = fired
+        .into_iter()
+        .filter_map(|mut sample| sample.labels.remove("alertname"))
+        .collect();
+    let alerts = rules("alerts.yaml")
+        .into_iter()
+        .filter_map(|rule| rule.alert);
+    let expected: BTreeSet<_> = alerts.filter(|alert| is_expected(alert)).collect();
+    assert_eq!(fired, expected);
+    assert_eq!(watched.prometheus.broken_rules(), Vec::<String>::new());
+}
+
+#[test]
+fn a_fleet_that_ends_leaves_no_series_and_one_replica_alone_exports_the_queues() {
+    let (fleet, gateway) = (Fleet::start(), Pushgateway::start());
+    let own = pushing(&gateway);
+    let own: Vec<_> = own.iter().map(String::as_str).collect();
+    let mut workers = [fleet.worker("triage", &own), fleet.worker("triage", &own)];
+    for worker in &workers {
+        let instance = format!("-{}\"", worker.pid());
+        until("each replica is seen", || {
+            gateway.text().contains(&instance).then_some(())
+        });
+    }
+    until("the queues are seen", || {
+        gateway
+            .text()
+            .contains("maestro_stream_length{")
+            .then_some(())
+    });
+    for worker in &workers {
+        assert_eq!(listening(worker.pid()), Vec::<String>::new());
+    }
+    let text = gateway.text();
+    assert_eq!(undescribed(&text), Vec::<String>::new());
+    let readers = text
+        .lines()
+        .filter(|line| line.starts_with("maestro_queues_read_time_seconds{"));
+    assert_eq!(readers.count(), 1, "{text}");
+
+    // Whichever of them it was, the other one goes on; what it does not push any more is gone.
+    assert!(workers[0].terminate().success());
+    let before = gateway.pushed_at("fleet");
+    until("the other one exports the queues", || {
+        gateway
+            .pushed_at("fleet")
+            .filter(|now| before.is_none_or(|before| *now > before))
+    });
+    assert!(!gateway.text().contains(&format!("-{}\"", workers[0].pid())));
+    assert!(workers[1].terminate().success());
+    assert_eq!(gateway.text(), "");
+}
