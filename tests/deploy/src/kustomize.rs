@@ -1,11 +1,9 @@
 //! The manifests as `kubectl kustomize` puts them together.
-//!
-//! The program is `kubectl`, or what `MAESTRO_TEST_KUBECTL` names; its Kustomize must know components, which those of Kubernetes 1.21 and newer do.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::tools::kubectl;
 use crate::{Manifest, documents, repository};
 
 /// The components, one directory each.
@@ -20,11 +18,6 @@ pub const COMPONENTS: [&str; 7] = [
 ];
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
-
-/// The program.
-pub fn kubectl() -> Command {
-    Command::new(std::env::var_os("MAESTRO_TEST_KUBECTL").unwrap_or_else(|| "kubectl".into()))
-}
 
 /// A directory below `deploy/kubernetes`, such as `base`.
 ///
@@ -72,11 +65,9 @@ fn relative(from: &Path, to: &Path) -> String {
     )
 }
 
-fn build(directory: &PathBuf) -> Vec<Manifest> {
+fn build(directory: &Path) -> Vec<Manifest> {
     let output = kubectl().arg("kustomize").arg(directory).output();
-    let output = output.unwrap_or_else(|error| {
-        panic!("kubectl cannot be started ({error}); install one of Kubernetes 1.21 or newer, or name it in MAESTRO_TEST_KUBECTL")
-    });
+    let output = output.expect("kubectl starts");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}: {said}", directory.display());
     assert!(said.is_empty(), "{}: {said}", directory.display());

@@ -2,13 +2,14 @@
 //! file and the units.
 //!
 //! A [`Manifest`] is one object; [`kustomize`] makes them, [`kinds`] holds each to the type of a current release of Kubernetes, and
-//! [`restricted`] to the Pod Security Standards.
+//! [`restricted`] to the Pod Security Standards. [`tools`] finds the programs that judge.
 
 mod keda;
 pub mod kinds;
 pub mod kustomize;
 mod manifest;
 pub mod restricted;
+pub mod tools;
 
 use std::path::{Path, PathBuf};
 

@@ -14,7 +14,8 @@ use kube::api::{ApiResource, Patch, PatchParams, PostParams};
 use kube::core::{DynamicObject, GroupVersionKind};
 use kube::{Api, Client};
 use maestro_deploy_tests::Manifest;
-use maestro_deploy_tests::kustomize::{kubectl, with_components};
+use maestro_deploy_tests::kustomize::with_components;
+use maestro_deploy_tests::tools::kubectl;
 use maestro_test_cluster::{ControlPlane, Node, Version, shared, until};
 use serde_json::Value;
 

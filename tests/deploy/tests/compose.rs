@@ -1,52 +1,17 @@
 //! The compose file, and what it provisions.
 
-use std::process::{Command, Output};
+use std::process::Output;
 
+use maestro_deploy_tests::tools::compose;
 use maestro_deploy_tests::{documents, repository, text};
 use serde_json::Value;
 
 const FILE: &str = "deploy/compose/compose.yaml";
 
-/// The program, if there is one: `docker compose`, or Compose by itself, version 2 or newer.
-fn compose() -> Option<Vec<String>> {
-    let named = std::env::var("MAESTRO_TEST_COMPOSE")
-        .ok()
-        .map(|named| vec![named]);
-    let usual = [vec!["docker", "compose"], vec!["docker-compose"]];
-    let usual = usual.map(|words| words.into_iter().map(str::to_owned).collect());
-    let found = named.into_iter().chain(usual).find(|words: &Vec<String>| {
-        let said = Command::new(&words[0])
-            .args(&words[1..])
-            .args(["version", "--short"])
-            .output();
-        let major = said
-            .ok()
-            .filter(|said| said.status.success())
-            .and_then(|said| {
-                let version = String::from_utf8_lossy(&said.stdout).into_owned();
-                version
-                    .trim()
-                    .trim_start_matches('v')
-                    .split('.')
-                    .next()?
-                    .parse::<u32>()
-                    .ok()
-            });
-        major.is_some_and(|major| major >= 2)
-    });
-    if found.is_none() {
-        eprintln!(
-            "there is no Docker Compose 2 here (or in MAESTRO_TEST_COMPOSE): a test of it is left out"
-        );
-    }
-    found
-}
-
 /// `compose config`, with this password of Redis.
-fn config(words: &[String], password: Option<&str>, more: &[&str]) -> Output {
-    let mut command = Command::new(&words[0]);
+fn config(password: Option<&str>, more: &[&str]) -> Output {
+    let mut command = compose();
     command
-        .args(&words[1..])
         .arg("--file")
         .arg(repository().join(FILE))
         .args(more)
@@ -67,10 +32,7 @@ fn config(words: &[String], password: Option<&str>, more: &[&str]) -> Output {
 
 #[test]
 fn compose_takes_the_file_and_refuses_to_go_without_a_password() {
-    let Some(words) = compose() else {
-        return;
-    };
-    let output = config(&words, Some("made-up"), &["--profile", "kubernetes"]);
+    let output = config(Some("made-up"), &["--profile", "kubernetes"]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
     assert!(said.is_empty(), "{said}");
@@ -88,7 +50,7 @@ fn compose_takes_the_file_and_refuses_to_go_without_a_password() {
         );
     }
     if !repository().join("deploy/compose/.env").exists() {
-        let output = config(&words, None, &[]);
+        let output = config(None, &[]);
         assert!(!output.status.success());
         assert!(String::from_utf8_lossy(&output.stderr).contains("say it in deploy/compose/.env"));
     }

@@ -114,7 +114,7 @@ fn every_pod_is_of_the_restricted_profile_but_for_what_the_sandbox_takes() {
 #[test]
 fn the_sandboxs_profile_is_where_the_component_says_and_leaves_it_what_it_is_made_of() {
     let manifests = with_components(&["heal-sandbox"]);
-    let heal = workers(manifests)[1].pod().unwrap();
+    let heal = workers(&manifests)[1].pod().unwrap();
     let file = heal["securityContext"]["seccompProfile"]["localhostProfile"]
         .as_str()
         .unwrap();
@@ -257,7 +257,7 @@ fn seconds(span: &str) -> u64 {
 #[test]
 fn images_are_pinned_by_a_tag() {
     for (name, manifests) in everything() {
-        for manifest in &manifests {
+        for manifest in manifests {
             for container in manifest.containers() {
                 let image = container["image"].as_str().unwrap();
                 let tag = image
@@ -314,7 +314,7 @@ fn the_rights_are_those_of_the_documented_files_and_go_to_the_two_that_need_them
         }
         given.sort_by_key(|one| (one["kind"].to_string(), one["metadata"]["name"].to_string()));
         assert_eq!(given, documented, "{name}");
-        for manifest in &manifests {
+        for manifest in manifests {
             if let Some(pod) = manifest.pod() {
                 let needs_a_token = ["provision", "cleanup"].contains(&manifest.name());
                 assert_eq!(
@@ -415,7 +415,7 @@ fn keda_watches_both_lanes_of_the_stream_that_the_worker_reads_and_the_groups_ar
     }
     // Who scales says how many there are.
     assert!(
-        workers(manifests)
+        workers(&manifests)
             .iter()
             .all(|worker| worker.0["spec"]["replicas"].is_null())
     );
@@ -441,7 +441,7 @@ fn nobody_may_connect_to_a_worker_and_each_is_held_by_a_policy() {
             .iter()
             .all(|one| one.0["spec"]["ingress"].is_null())
     );
-    for worker in workers(manifests) {
+    for worker in workers(&manifests) {
         let labels = worker.0.pointer("/spec/template/metadata/labels").unwrap();
         let wanted = of_all.0["spec"]["podSelector"]["matchLabels"]
             .as_object()
