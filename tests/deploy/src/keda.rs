@@ -66,7 +66,8 @@ struct Authentication {
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "that it can be read is what counts")]
 struct Parameter {
-    parameter: String,
+    #[serde(rename = "parameter")]
+    of_scaler: String,
     name: String,
     key: String,
 }
@@ -102,7 +103,7 @@ fn trigger(trigger: &Trigger) -> Vec<String> {
     };
     let keys: Vec<&str> = trigger.metadata.keys().map(String::as_str).collect();
     let mut faults = Vec::new();
-    if !shapes.iter().any(|shape| *shape == keys.as_slice()) {
+    if !shapes.contains(&keys.as_slice()) {
         faults.push(format!(
             "the trigger {} says {keys:?}, not one of {shapes:?}",
             trigger.name

@@ -61,24 +61,24 @@ fn held_to<T: DeserializeOwned + Serialize>(object: &Value) -> Vec<String> {
     };
     let written = serde_json::to_value(read).unwrap_or_default();
     let mut lost = Vec::new();
-    compare(object, &written, String::new(), &mut lost);
+    compare(object, &written, "", &mut lost);
     lost
 }
 
-fn compare(said: &Value, kept: &Value, path: String, lost: &mut Vec<String>) {
+fn compare(said: &Value, kept: &Value, path: &str, lost: &mut Vec<String>) {
     match (said, kept) {
         (Value::Object(said), Value::Object(kept)) => {
             for (name, value) in said {
                 let path = format!("{path}.{name}");
                 match kept.get(name) {
-                    Some(kept) => compare(value, kept, path, lost),
+                    Some(kept) => compare(value, kept, &path, lost),
                     None => lost.push(format!("{path} is no field of it")),
                 }
             }
         }
         (Value::Array(said), Value::Array(kept)) if said.len() == kept.len() => {
             for (number, (said, kept)) in said.iter().zip(kept).enumerate() {
-                compare(said, kept, format!("{path}[{number}]"), lost);
+                compare(said, kept, &format!("{path}[{number}]"), lost);
             }
         }
         _ if said == kept => {}

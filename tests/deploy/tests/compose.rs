@@ -59,7 +59,7 @@ fn compose_takes_the_file_and_refuses_to_go_without_a_password() {
 /// The file itself, its merge keys resolved.
 fn services() -> serde_json::Map<String, Value> {
     let file = documents(&text(FILE)).remove(0);
-    file["services"].as_object().unwrap().clone()
+    file["services"].as_object().expect("services").clone()
 }
 
 #[test]

@@ -246,7 +246,7 @@ fn a_pod_is_given_longer_to_end_than_its_worker_takes_to_drain() {
 
 fn seconds(span: &str) -> u64 {
     let (number, unit) = span.split_at(span.len() - 1);
-    let number: u64 = number.parse().unwrap();
+    let number: u64 = number.parse().expect("a number");
     match unit {
         "s" => number,
         "m" => 60 * number,
