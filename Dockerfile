@@ -14,6 +14,8 @@ FROM ${BUILD_BASE} AS build
 ARG PROFILE=release
 WORKDIR /src
 COPY . .
+# Unpinned: a Debian release keeps one version of each and replaces it when there is something to mend.
+# hadolint ignore=DL3008
 RUN command -v cc readelf >/dev/null && [ -r /etc/ssl/certs/ca-certificates.crt ] || \
     { apt-get -q update && apt-get -q -y --no-install-recommends install binutils ca-certificates gcc libc6-dev; }
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target \
