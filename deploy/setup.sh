@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs from the system's own packages what is missing for `make demo` or `make test`, and nothing else. For the tests it also has
-# deploy/control-plane.sh build Kubernetes, once, unless another cluster is named or MAESTRO_TEST_CLUSTER=off leaves its tests out.
+# deploy/control-plane.sh build Kubernetes, once, unless another cluster is named or MAESTRO_TEST_CLUSTER=off leaves its tests out, and
+# deploy/tools.sh fetch kubectl and Docker Compose where they are missing or too old.
 #
 #     deploy/setup.sh [demo|test]
 #
@@ -40,6 +41,8 @@ end() {
     if [ -z "${SUDO_UID:-}" ] && builds_kubernetes; then
         sh "$here/control-plane.sh" >/dev/null || exit
     fi
+    # Where they cannot be had, the tests that need them say so.
+    [ "$purpose" != test ] || [ -n "${SUDO_UID:-}" ] || sh "$here/tools.sh" >/dev/null || true
     exit 0
 }
 
