@@ -230,7 +230,11 @@ impl<H: Handler> Engine<H> {
 
     pub(super) fn beat(&self) {
         let oldest = self.held.values().filter_map(|held| held.running).min();
-        self.pulse
-            .beat(self.keys.is_urgent(), oldest, self.held.len());
+        self.pulse.beat(
+            self.keys.is_urgent(),
+            self.link.is_some(),
+            oldest,
+            self.held.len(),
+        );
     }
 }

@@ -6,6 +6,7 @@ mod completions;
 mod config;
 mod dead;
 pub(crate) mod env;
+mod health;
 mod publish;
 mod schema;
 mod show;
@@ -32,6 +33,7 @@ pub(crate) enum Command {
     Show(show::Show),
     Apply(apply::Apply),
     Status(status::Status),
+    Health(health::Health),
     Dead(dead::Dead),
     Env(Box<env::Env>),
     Schema(schema::Schema),
@@ -61,6 +63,7 @@ impl Command {
             Self::Up(up) => up.flags.clone(),
             Self::Worker(worker) => worker.flags.clone(),
             Self::Config(config) => config.flags.clone(),
+            Self::Health(health) => health.flags(),
             _ => WorkerFlags::default(),
         }
     }
@@ -82,6 +85,7 @@ impl Command {
             Self::Show(show) => runtime::of_one_command()?.block_on(show.run(session)),
             Self::Apply(apply) => runtime::of_one_command()?.block_on(apply.run(session)),
             Self::Status(status) => runtime::of_one_command()?.block_on(status.run(session)),
+            Self::Health(health) => health.run(&session),
             Self::Dead(dead) => runtime::of_one_command()?.block_on(dead.run(session)),
             Self::Env(env) => runtime::of_one_command()?.block_on(env.run(session)),
             Self::Schema(schema) => schema.run(&session),

@@ -75,7 +75,7 @@ async fn fleet(
     let endpoint = connection::endpoint(session)?;
     let admin = connection::admin(session)?;
     prepare(&admin, session).await?;
-    let mut crew = Crew::new(shutdown.clone());
+    let mut crew = Crew::new(shutdown.clone(), &session.settings)?;
     let kinds = Kind::fleet(&session.settings);
     for kind in &kinds {
         crew.start(*kind, &session.settings, &endpoint).await?;

@@ -41,7 +41,7 @@ impl Worker {
             settings.environments.provision_concurrency.value = concurrency;
             settings.environments.cleanup_concurrency.value = concurrency;
         }
-        let mut crew = Crew::new(signals::shutdown()?);
+        let mut crew = Crew::new(signals::shutdown()?, &settings)?;
         let endpoint = connection::endpoint(&session)?;
         crew.start(self.kind, &settings, &endpoint).await?;
         crew.finished().await?;

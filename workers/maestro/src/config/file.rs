@@ -24,6 +24,7 @@ pub(super) struct File {
     pub(super) redis: Redis,
     pub(super) log: Log,
     pub(super) up: Up,
+    pub(super) worker: Worker,
     pub(super) delivery: Delivery,
     pub(super) triage: Triage,
     pub(super) heal: Heal,
@@ -50,6 +51,12 @@ pub(super) struct Log {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Up {
     pub(super) data_dir: Given<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Worker {
+    pub(super) heartbeat_file: Given<PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -46,6 +46,12 @@ pub(super) const DATA_DIR: Key = key(
     "MAESTRO_DATA_DIR",
     "where `maestro up` keeps its Redis and its work",
 );
+pub(super) const HEARTBEAT_FILE: Key = key(
+    "worker.heartbeat_file",
+    "heartbeat-file",
+    "MAESTRO_HEARTBEAT_FILE",
+    "where a worker process says that it is alive",
+);
 pub(super) const LEASE: Key = key(
     "delivery.lease",
     "lease",

@@ -8,9 +8,9 @@ use super::delivery::Delivery;
 use super::environments::Environments;
 use super::flags::{LogFormat, Sandbox};
 use super::keys::{
-    CACHE_DIR, DATA_DIR, HEAL_CONCURRENCY, HEAL_RATE_LIMIT, INDEX, LOG, LOG_FORMAT, PREFIX,
-    REDIS_URL, ROOTS, SANDBOX, TIME_LIMIT, TRIAGE_CONCURRENCY, TRIAGE_RATE_LIMIT, TRIAGE_WINDOW,
-    WORK_DIR,
+    CACHE_DIR, DATA_DIR, HEAL_CONCURRENCY, HEAL_RATE_LIMIT, HEARTBEAT_FILE, INDEX, LOG, LOG_FORMAT,
+    PREFIX, REDIS_URL, ROOTS, SANDBOX, TIME_LIMIT, TRIAGE_CONCURRENCY, TRIAGE_RATE_LIMIT,
+    TRIAGE_WINDOW, WORK_DIR,
 };
 use super::layers::Layers;
 use super::mask::masked;
@@ -27,6 +27,7 @@ pub(crate) struct Settings {
     pub(crate) log: Setting<Option<String>>,
     pub(crate) log_format: Setting<LogFormat>,
     pub(crate) data_dir: Setting<PathBuf>,
+    pub(crate) heartbeat_file: Setting<Option<PathBuf>>,
     pub(crate) delivery: Delivery,
     pub(crate) triage_concurrency: Setting<u32>,
     pub(crate) triage_rate_limit: Setting<Rate>,
@@ -73,6 +74,7 @@ impl Settings {
                 file.log.format.as_ref(),
                 LogFormat::default(),
             ),
+            heartbeat_file: heartbeat_file(layers),
             delivery: Delivery::of(layers),
             triage_concurrency: layers.setting(
                 TRIAGE_CONCURRENCY,
@@ -180,6 +182,9 @@ impl Settings {
                 format!("{format:?}").to_lowercase()
             }),
             Shown::of(&self.data_dir, path),
+            Shown::of(&self.heartbeat_file, |file| {
+                file.as_ref().map(path).unwrap_or_default()
+            }),
         ];
         shown.extend(self.delivery.shown());
         shown.extend([
@@ -214,6 +219,13 @@ fn redis_url(layers: &Layers, fallback: Option<String>) -> Setting<Option<String
         },
         None => optional(REDIS_URL, layers.given(REDIS_URL, flag, file)),
     }
+}
+
+fn heartbeat_file(layers: &Layers) -> Setting<Option<PathBuf>> {
+    let flag = layers.worker.heartbeat_file.as_ref();
+    let file = layers.file.worker.heartbeat_file.as_ref();
+    let given = layers.given(HEARTBEAT_FILE, flag, file);
+    optional(HEARTBEAT_FILE, given.map(|path| layers.resolved(path)))
 }
 
 fn roots(layers: &Layers) -> Setting<Vec<PathBuf>> {

@@ -8,6 +8,7 @@ use maestro_worker::{Typed, Worker};
 use tokio::task::JoinSet;
 
 use super::connection;
+use super::heartbeat::Heartbeat;
 use super::tick::Tick;
 use crate::config::{Rate, Settings};
 use crate::fault::Fault;
@@ -55,15 +56,18 @@ impl Kind {
 pub(crate) struct Crew {
     running: JoinSet<Result<(), Fault>>,
     shutdown: CancellationToken,
+    heartbeat: Heartbeat,
 }
 
 impl Crew {
-    /// Workers that end in order when `shutdown` fires.
-    pub(crate) fn new(shutdown: CancellationToken) -> Self {
-        Self {
+    /// Workers that end in order when `shutdown` fires. Fails where the heartbeat file that the settings name cannot be written.
+    pub(crate) fn new(shutdown: CancellationToken, settings: &Settings) -> Result<Self, Fault> {
+        let file = settings.heartbeat_file.value.as_deref();
+        Ok(Self {
             running: JoinSet::new(),
+            heartbeat: Heartbeat::start(file, shutdown.clone())?,
             shutdown,
-        }
+        })
     }
 
     /// Starts one kind of worker, with as many messages at a time as its setting says.
@@ -136,12 +140,14 @@ impl Crew {
         let consumer = Consumer::new(endpoint.clone(), config, Typed::new(worker))
             .map_err(|error| connection::fault(&error))?;
         let shutdown = self.shutdown.clone();
+        let watched = self.heartbeat.watch(W::NAME, consumer.pulse());
         tracing::info!(worker = W::NAME, stream = kind.stream().name(), concurrency, %endpoint, "started");
         self.running.spawn(async move {
             let ended = consumer
                 .run(shutdown)
                 .await
                 .map_err(|error| connection::fault(&error));
+            drop(watched);
             tracing::info!(worker = W::NAME, "ended");
             ended
         });
@@ -150,6 +156,7 @@ impl Crew {
 
     /// Waits until all have ended. One that ends by a fault takes the others down in order.
     pub(crate) async fn finished(&mut self) -> Result<(), Fault> {
+        self.heartbeat.all_started();
         let mut first = Ok(());
         while let Some(ended) = self.running.join_next().await {
             let ended = ended.unwrap_or_else(|panic| {
