@@ -118,6 +118,7 @@ struct Engine<H> {
     pace: Pace,
     recover: Option<Recovery>,
     connections: u32,
+    began: Instant,
     next_tend: Instant,
     next_housekeeping: Instant,
     reported: HashSet<String>,
@@ -197,6 +198,7 @@ async fn run_lane<H: Handler>(
         clock,
         pulse,
     } = consumer;
+    let began = Instant::now();
     let meters = Arc::new(Meters::new(keys.name(), &config.group));
     let first = connect(&endpoint, &config, &keys, &shutdown);
     let Some(link) = beating(first, &pulse, &keys, config.upkeep).await? else {
@@ -265,6 +267,7 @@ async fn run_lane<H: Handler>(
         pace: Pace::new(),
         recover: None,
         connections: 0,
+        began,
         next_tend: now,
         next_housekeeping: now,
         reported: HashSet::new(),

@@ -64,8 +64,9 @@ impl<H: Handler> Engine<H> {
             self.keys.clone(),
             self.consumer.clone(),
         );
+        let up = now.saturating_duration_since(self.began);
         self.tending = Some(Box::pin(async move {
-            let about = name::about(&config.version);
+            let about = name::about(&config.version, config.concurrency, up);
             let housekept = if housekeeping {
                 Some(housekeep(&mut link, &config, &keys, &consumer, &about).await)
             } else {
