@@ -7,10 +7,12 @@ mod config;
 mod dead;
 pub(crate) mod env;
 mod health;
+mod ps;
 mod publish;
 mod schema;
 mod show;
 mod status;
+mod top;
 mod up;
 mod watch;
 mod worker;
@@ -33,6 +35,8 @@ pub(crate) enum Command {
     Show(show::Show),
     Apply(apply::Apply),
     Status(status::Status),
+    Ps(ps::Ps),
+    Top(top::Top),
     Health(health::Health),
     Dead(dead::Dead),
     Env(Box<env::Env>),
@@ -72,6 +76,8 @@ impl Command {
     pub(crate) fn default_log(&self) -> &'static str {
         match self {
             Self::Up(_) | Self::Worker(_) => "info",
+            // A line would end up in the middle of the picture; a panic is told after it.
+            Self::Top(_) => "error",
             _ => "warn",
         }
     }
@@ -85,6 +91,8 @@ impl Command {
             Self::Show(show) => runtime::of_one_command()?.block_on(show.run(session)),
             Self::Apply(apply) => runtime::of_one_command()?.block_on(apply.run(session)),
             Self::Status(status) => runtime::of_one_command()?.block_on(status.run(session)),
+            Self::Top(top) => runtime::of_one_command()?.block_on(top.run(session)),
+            Self::Ps(ps) => runtime::of_one_command()?.block_on(ps.run(session)),
             Self::Health(health) => health.run(&session),
             Self::Dead(dead) => runtime::of_one_command()?.block_on(dead.run(session)),
             Self::Env(env) => runtime::of_one_command()?.block_on(env.run(session)),
