@@ -96,7 +96,10 @@ pub(super) fn row(stream: Stream, entry: Entry) -> Row {
     }
     let field = |name| entry.fields.get_str(name).unwrap_or_default();
     let kind = field("type").trim_start_matches("maestro.");
-    let kind = kind.rsplit_once(".v").map_or(kind, |(kind, _)| kind).to_owned();
+    let kind = kind
+        .rsplit_once(".v")
+        .map_or(kind, |(kind, _)| kind)
+        .to_owned();
     let text = match (field("subject"), field("id")) {
         ("", id) => id.to_owned(),
         (subject, "") => subject.to_owned(),

@@ -4,6 +4,8 @@
 //! the picture of a state; only [`screen`] touches the terminal.
 
 mod draw;
+#[cfg(test)]
+mod fixture;
 mod flow;
 mod news;
 mod press;
@@ -66,8 +68,10 @@ impl Top {
             )));
         }
         if !self.once && !(io::stdin().is_terminal() && io::stdout().is_terminal()) {
-            return Err(Fault::usage("`maestro top` needs a terminal to show the fleet live")
-                .next("`maestro top --once` prints one frame"));
+            return Err(
+                Fault::usage("`maestro top` needs a terminal to show the fleet live")
+                    .next("`maestro top --once` prints one frame"),
+            );
         }
         let shutdown = signals::shutdown()?;
         let mut sampler = Sampler::new(connection::admin(&session)?);

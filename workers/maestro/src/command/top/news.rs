@@ -34,7 +34,11 @@ impl News {
         let mut new = Vec::new();
         let mut before = None;
         // Whoever looks for the first time, or seldom, need not read pages of what was seen already.
-        let page = if self.seen == EntryId::ZERO { PAGE } else { PAGE / 4 };
+        let page = if self.seen == EntryId::ZERO {
+            PAGE
+        } else {
+            PAGE / 4
+        };
         loop {
             let page_of = admin.newest(self.stream.name(), self.urgent, before, page);
             let found = page_of.await.map_err(|error| connection::fault(&error))?;

@@ -60,7 +60,8 @@ impl State {
             return Step::Draw;
         }
         // What was looked at is no longer there.
-        if matches!(self.views.last(), Some(View::Detail { detail, .. }) if detail.letter == Some((stream, id))) {
+        if matches!(self.views.last(), Some(View::Detail { detail, .. }) if detail.letter == Some((stream, id)))
+        {
             self.views.pop();
         }
         Step::Ask(Request::Act(act, stream, id))
@@ -78,6 +79,7 @@ impl State {
                 let id = text.trim().to_owned();
                 self.views.pop();
                 if !id.is_empty() {
+                    self.following = Some(id.clone());
                     return Step::Ask(Request::Follow(id));
                 }
             }
@@ -90,7 +92,14 @@ impl State {
         match code {
             KeyCode::Esc | KeyCode::Char('q') | KeyCode::Backspace => {
                 let closed = self.views.pop();
-                if matches!(closed, Some(View::List(List { follows: Some(_), .. }))) {
+                if matches!(
+                    closed,
+                    Some(View::List(List {
+                        follows: Some(_),
+                        ..
+                    }))
+                ) {
+                    self.following = None;
                     return Step::Ask(Request::Unfollow);
                 }
             }
@@ -189,3 +198,6 @@ impl State {
         Step::Draw
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -68,7 +68,11 @@ impl Running {
         standing.sort_by_key(|(_, found)| std::cmp::Reverse(found.entry.id));
         let standing = standing.into_iter().take(ENVIRONMENTS);
         work.extend(standing.map(|(id, found)| told("environment", found, Some(id))));
-        work.extend(self.verdicts.iter().map(|found| told("verdict", found, None)));
+        work.extend(
+            self.verdicts
+                .iter()
+                .map(|found| told("verdict", found, None)),
+        );
         Ok(work)
     }
 
@@ -92,9 +96,16 @@ impl Running {
 
     async fn heals(&mut self, admin: &Admin, replicas: &[Replica]) -> Result<Vec<Work>, Fault> {
         let stream = Stream::Heal;
-        let healers = replicas.iter().filter(|one| Some(one.group.as_str()) == stream.group());
-        let held: Vec<_> = healers.flat_map(|one| one.held.iter().map(move |held| (one, held))).collect();
-        let is_held = |key: &(bool, EntryId)| held.iter().any(|(_, held)| *key == (held.urgent, held.entry));
+        let healers = replicas
+            .iter()
+            .filter(|one| Some(one.group.as_str()) == stream.group());
+        let held: Vec<_> = healers
+            .flat_map(|one| one.held.iter().map(move |held| (one, held)))
+            .collect();
+        let is_held = |key: &(bool, EntryId)| {
+            held.iter()
+                .any(|(_, held)| *key == (held.urgent, held.entry))
+        };
         self.requests.retain(|key, _| is_held(key));
         let mut work = Vec::new();
         for (replica, held) in held {
@@ -143,13 +154,20 @@ fn heal(replica: &Replica, held: &Held, request: Option<&Found>) -> Work {
         Some(Message::HealRequested(heal)) => heal.test.as_ref().map(|test| test.id.clone()),
         _ => None,
     };
-    let subject = test.or_else(|| request.map(Found::id)).unwrap_or_else(|| held.entry.to_string());
+    let subject = test
+        .or_else(|| request.map(Found::id))
+        .unwrap_or_else(|| held.entry.to_string());
     let (state, tone) = match State::of(replica) {
         State::Alive if held.deliveries > 1 => (format!("try {}", held.deliveries), Tone::Warn),
         State::Alive => ("in hand".to_owned(), Tone::Good),
         _ => ("worker silent".to_owned(), Tone::Bad),
     };
-    let title = format!("{} {}, in the hands of {}", Stream::Heal, held.entry, replica.name);
+    let title = format!(
+        "{} {}, in the hands of {}",
+        Stream::Heal,
+        held.entry,
+        replica.name
+    );
     Work {
         what: "heal",
         state,

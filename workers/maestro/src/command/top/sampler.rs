@@ -61,7 +61,9 @@ impl Sampler {
         Ok(Sample {
             taken: Timestamp::now(),
             clock,
-            streams: lines.map(|(stream, (status, flow))| line(*stream, status, flow)).collect(),
+            streams: lines
+                .map(|(stream, (status, flow))| line(*stream, status, flow))
+                .collect(),
             work: self.running.look(&self.admin, &replicas).await?,
             replicas,
             dead,
@@ -88,9 +90,10 @@ impl Sampler {
             let is_act = matches!(request, Some(Request::Act(..)));
             let answer = match request {
                 None => None,
-                Some(request) => self.answer(request).await.unwrap_or_else(|fault| {
-                    Some(Answer::Told(Tone::Bad, fault.to_string()))
-                }),
+                Some(request) => self
+                    .answer(request)
+                    .await
+                    .unwrap_or_else(|fault| Some(Answer::Told(Tone::Bad, fault.to_string()))),
             };
             let mut all: Vec<Answer> = answer.into_iter().collect();
             // After a change the next picture shows it.
@@ -154,7 +157,9 @@ impl Sampler {
 
     /// The newest messages of both lanes of a stream.
     async fn newest(&self, name: &str) -> Result<List, Fault> {
-        let stream: Stream = name.parse().map_err(|error| Fault::usage(format!("{error}")))?;
+        let stream: Stream = name
+            .parse()
+            .map_err(|error| Fault::usage(format!("{error}")))?;
         let mut entries = Vec::new();
         for urgent in [false, true] {
             let page = self.admin.newest(name, urgent, None, NEWEST).await;
@@ -164,7 +169,10 @@ impl Sampler {
         entries.truncate(NEWEST);
         Ok(List {
             title: format!("{name}: the newest messages"),
-            rows: entries.into_iter().map(|entry| row(stream, entry)).collect(),
+            rows: entries
+                .into_iter()
+                .map(|entry| row(stream, entry))
+                .collect(),
             ..List::default()
         })
     }
@@ -187,11 +195,23 @@ fn letter(stream: Stream, dead: &DeadEntry) -> Letter {
 
 /// Both lanes of a stream in one line, as the worker of ours has them; groups of others do not count.
 fn line(stream: Stream, status: &StreamStatus, flow: &Flow) -> StreamLine {
-    let lanes = [Some((&status.groups, status.delayed)), status.urgent.as_ref().map(|lane| (&lane.groups, lane.delayed))];
+    let lanes = [
+        Some((&status.groups, status.delayed)),
+        status
+            .urgent
+            .as_ref()
+            .map(|lane| (&lane.groups, lane.delayed)),
+    ];
     let lanes: Vec<_> = lanes.into_iter().flatten().collect();
     let is_ours = |group: &&GroupStatus| Some(group.group.as_str()) == stream.group();
-    let groups: Vec<_> = lanes.iter().flat_map(|(groups, _)| groups.iter().filter(is_ours)).collect();
-    let ours = flow.groups.iter().find(|group| Some(group.group.as_str()) == stream.group());
+    let groups: Vec<_> = lanes
+        .iter()
+        .flat_map(|(groups, _)| groups.iter().filter(is_ours))
+        .collect();
+    let ours = flow
+        .groups
+        .iter()
+        .find(|group| Some(group.group.as_str()) == stream.group());
     StreamLine {
         name: status.stream.clone(),
         is_read: stream.group().is_some(),

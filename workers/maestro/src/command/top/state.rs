@@ -35,12 +35,21 @@ impl Pane {
 #[derive(Debug, Clone)]
 pub(super) enum View {
     Help,
-    Detail { detail: Detail, scroll: usize },
+    Detail {
+        detail: Detail,
+        scroll: usize,
+    },
     List(List),
     /// Asks for the flow to follow.
-    Prompt { text: String },
+    Prompt {
+        text: String,
+    },
     /// Asks whether to do something that cannot be taken back.
-    Confirm { act: Act, stream: Stream, id: EntryId },
+    Confirm {
+        act: Act,
+        stream: Stream,
+        id: EntryId,
+    },
 }
 
 /// Messages, one a row.
@@ -99,6 +108,8 @@ pub(super) struct State {
     pub(super) selected: [usize; 4],
     pub(super) views: Vec<View>,
     pub(super) told: Option<(Tone, String)>,
+    /// The flow that was asked for last, until its list is closed.
+    pub(super) following: Option<String>,
     tracks: HashMap<String, Track>,
 }
 
@@ -112,6 +123,7 @@ impl State {
             selected: [0; 4],
             views: Vec::new(),
             told: None,
+            following: None,
             tracks: HashMap::new(),
         }
     }
@@ -141,6 +153,10 @@ impl State {
 
     /// A flow that is in sight grows; anything else lies over what was there.
     fn learn_list(&mut self, list: List) {
+        if list.follows.is_some() && list.follows != self.following {
+            // It was on its way when the person had seen enough.
+            return;
+        }
         let is_same = |view: &&mut View| matches!(view, View::List(old) if old.follows.is_some() && old.follows == list.follows);
         match self.views.iter_mut().find(is_same) {
             Some(View::List(old)) => {
@@ -196,7 +212,12 @@ impl State {
             Some(View::List(list)) => list.rows.get(list.selected)?.detail.flow.clone(),
             Some(_) => None,
             None => match self.focus {
-                Pane::Work => sample.work.get(self.selected(Pane::Work))?.detail.flow.clone(),
+                Pane::Work => sample
+                    .work
+                    .get(self.selected(Pane::Work))?
+                    .detail
+                    .flow
+                    .clone(),
                 Pane::Dead => self.selected_letter()?.flow.clone(),
                 Pane::Streams | Pane::Workers => None,
             },
@@ -216,7 +237,11 @@ impl Track {
             self.ages.pop_front();
         }
         // The stream was deleted, or Redis began anew.
-        if self.counts.back().is_some_and(|(_, added, _)| *added > line.added) {
+        if self
+            .counts
+            .back()
+            .is_some_and(|(_, added, _)| *added > line.added)
+        {
             self.counts.clear();
         }
         self.counts.push_back((clock, line.added, line.done));
@@ -240,5 +265,39 @@ impl Track {
         };
         let done = first.2.zip(last.2).map(|(from, to)| rate(from, to));
         (Some(rate(first.1, last.1)), done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(added: u64, done: Option<u64>) -> StreamLine {
+        StreamLine {
+            added,
+            done,
+            ..StreamLine::default()
+        }
+    }
+
+    #[test]
+    #[expect(
+        clippy::float_cmp,
+        reason = "small whole numbers, divided by powers of two"
+    )]
+    fn a_rate_is_counted_over_ten_seconds_and_begins_anew_with_the_stream() {
+        let mut track = Track::default();
+        let seconds = Duration::from_secs;
+        track.note(seconds(0), &line(100, Some(90)));
+        assert_eq!(track.rates(), (None, None));
+        track.note(seconds(2), &line(108, Some(91)));
+        assert_eq!(track.rates(), (Some(4.0), Some(0.5)));
+        for second in 3..=30 {
+            track.note(seconds(second), &line(108, None));
+        }
+        assert_eq!(track.rates(), (Some(0.0), None));
+        track.note(seconds(31), &line(5, Some(5)));
+        assert_eq!(track.rates(), (None, None));
+        assert_eq!(track.ages.len(), 31);
     }
 }

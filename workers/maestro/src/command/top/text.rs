@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 
 use anstyle::AnsiColor;
+use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier};
-use ratatui::Terminal;
 
 use super::draw::draw;
 use super::state::State;
@@ -33,7 +33,9 @@ fn line(buffer: &Buffer, at: u16, colours: bool) -> String {
             covered -= 1;
             continue;
         }
-        covered = ratatui::text::Span::raw(cell.symbol()).width().saturating_sub(1);
+        covered = ratatui::text::Span::raw(cell.symbol())
+            .width()
+            .saturating_sub(1);
         let style = style(cell);
         if colours && style != before {
             let _ = write!(text, "{before:#}{style}");

@@ -9,7 +9,8 @@ use super::state::Act;
 use crate::fleet::roster::{self, State};
 use crate::output::duration;
 
-pub(super) const NO_LETTER: &str = "only a dead letter can be replayed or dropped; Tab goes to them";
+pub(super) const NO_LETTER: &str =
+    "only a dead letter can be replayed or dropped; Tab goes to them";
 
 pub(super) const HELP: &[&str] = &[
     "Tab, Shift-Tab     the next part of the board, the one before",
@@ -40,7 +41,11 @@ pub(super) fn keys(is_board: bool, has_letter: bool) -> String {
     if has_letter {
         keys.push_str("  r replay  d drop");
     }
-    keys.push_str(if is_board { "  ? help  q quit" } else { "  ? help" });
+    keys.push_str(if is_board {
+        "  ? help  q quit"
+    } else {
+        "  ? help"
+    });
     keys
 }
 
@@ -53,7 +58,12 @@ pub(super) const fn verb(act: Act) -> &'static str {
 
 /// The fleet in one line.
 pub(super) fn summary(sample: &Sample) -> String {
-    let in_state = |state| sample.replicas.iter().filter(move |one| State::of(one) == state);
+    let in_state = |state| {
+        sample
+            .replicas
+            .iter()
+            .filter(move |one| State::of(one) == state)
+    };
     let count = |number: usize, one: &str, many: &str| match number {
         1 => format!("1 {one}"),
         number => format!("{number} {many}"),
@@ -70,7 +80,10 @@ pub(super) fn summary(sample: &Sample) -> String {
     let waiting = sum(|line| line.lag.unwrap_or(0) + line.waiting);
     parts.push(format!("{waiting} waiting"));
     parts.push(format!("{} in hand", sum(|line| line.pending)));
-    parts.push(format!("{} dead", sample.streams.iter().map(|line| line.dead).sum::<u64>()));
+    parts.push(format!(
+        "{} dead",
+        sample.streams.iter().map(|line| line.dead).sum::<u64>()
+    ));
     parts.join(" · ")
 }
 
@@ -88,7 +101,8 @@ pub(super) fn warning(sample: &Sample) -> Option<String> {
 /// A replica at length.
 pub(super) fn replica(one: &Replica) -> Detail {
     let span = |span: Option<Duration>| span.map_or_else(|| "not known".to_owned(), duration);
-    let number = |number: Option<u32>| number.map_or_else(|| "not known".to_owned(), |n| n.to_string());
+    let number =
+        |number: Option<u32>| number.map_or_else(|| "not known".to_owned(), |n| n.to_string());
     let line = |name: &str, value: String| format!("{name:<16}{value}");
     let mut lines = vec![
         line("kind", one.group.clone()),

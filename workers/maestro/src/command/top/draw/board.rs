@@ -72,7 +72,11 @@ fn heading(pane: Pane, state: &State, columns: usize) -> Line<'static> {
             let numbers = names.iter().zip(NUMBERS);
             let numbers: String = numbers.map(|(name, wide)| right(name, wide)).collect();
             let bars = columns.saturating_sub(name_width(columns) + width(&numbers) + 1);
-            format!("{}{numbers} {}", fit(" STREAMS", name_width(columns)), right("its history", bars))
+            format!(
+                "{}{numbers} {}",
+                fit(" STREAMS", name_width(columns)),
+                right("history", bars)
+            )
         }
         Pane::Workers => worker_cells(
             columns,
@@ -93,7 +97,9 @@ fn heading(pane: Pane, state: &State, columns: usize) -> Line<'static> {
 const fn nothing(pane: Pane) -> &'static str {
     match pane {
         Pane::Streams => "there are no streams",
-        Pane::Workers => "no worker is registered; start some with `maestro up` or `maestro worker`",
+        Pane::Workers => {
+            "no worker is registered; start some with `maestro up` or `maestro worker`"
+        }
         Pane::Work => "nothing goes on",
         Pane::Dead => "none",
     }
@@ -118,7 +124,13 @@ const fn name_width(columns: usize) -> usize {
 
 fn stream(line: &StreamLine, track: Option<&Track>, columns: usize) -> Line<'static> {
     let name_width = name_width(columns);
-    let count = |number: u64| if number == 0 { "·".to_owned() } else { number.to_string() };
+    let count = |number: u64| {
+        if number == 0 {
+            "·".to_owned()
+        } else {
+            number.to_string()
+        }
+    };
     let rate = |rate: Option<f64>| match rate {
         None => "-".to_owned(),
         Some(0.0) => "·".to_owned(),
@@ -152,7 +164,9 @@ fn stream(line: &StreamLine, track: Option<&Track>, columns: usize) -> Line<'sta
     }
     let taken: usize = name_width + NUMBERS.iter().sum::<usize>();
     let bars = columns.saturating_sub(taken + 1);
-    let ages = track.filter(|_| line.is_read).map(|track| track.ages.iter().copied());
+    let ages = track
+        .filter(|_| line.is_read)
+        .map(|track| track.ages.iter().copied());
     let bars = ages.map_or_else(|| " ".repeat(bars), |ages| sparkline(ages, bars));
     spans.push(Span::styled(format!(" {bars}"), style(Tone::Place)));
     Line::from(spans)
@@ -161,7 +175,11 @@ fn stream(line: &StreamLine, track: Option<&Track>, columns: usize) -> Line<'sta
 fn worker_cells(columns: usize, kind: &str, name: &str, rest: [&str; 5]) -> String {
     const REST: [usize; 5] = [9, 7, 7, 8, 8];
     let kind = fit(&format!(" {kind}"), 13);
-    let rest: String = rest.iter().zip(REST).map(|(cell, wide)| right(cell, wide)).collect();
+    let rest: String = rest
+        .iter()
+        .zip(REST)
+        .map(|(cell, wide)| right(cell, wide))
+        .collect();
     let room = columns.saturating_sub(width(&kind) + width(&rest));
     format!("{kind}{}{rest}", fit(name, room))
 }

@@ -67,14 +67,18 @@ pub(super) fn wrapped(text: &str, columns: usize) -> Vec<String> {
 }
 
 /// Values as a line of bars, the newest at the right, the highest as high as a line.
-pub(super) fn sparkline(values: impl DoubleEndedIterator<Item = u64> + Clone, columns: usize) -> String {
+pub(super) fn sparkline(
+    values: impl DoubleEndedIterator<Item = u64> + Clone,
+    columns: usize,
+) -> String {
     const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let shown = values.rev().take(columns);
     let most = shown.clone().max().unwrap_or(0).max(1);
     let bar = |value: u64| match value {
         0 => ' ',
         value => {
-            let at = usize::try_from(value.saturating_mul(8).div_ceil(most)).unwrap_or(8);
+            let eighths = (u128::from(value) * 8).div_ceil(u128::from(most));
+            let at = usize::try_from(eighths).unwrap_or(8);
             BARS[at.clamp(1, 8) - 1]
         }
     };
@@ -95,7 +99,13 @@ mod tests {
 
     #[test]
     fn a_text_takes_its_columns_whatever_it_is() {
-        for text in ["", "short", "far too long for it", "日本語の名前です", "a\nb\u{1b}[2Jc"] {
+        for text in [
+            "",
+            "short",
+            "far too long for it",
+            "日本語の名前です",
+            "a\nb\u{1b}[2Jc",
+        ] {
             assert_eq!(width(&fit(text, 8)), 8, "{text:?}");
             assert_eq!(width(&right(text, 8)), 8, "{text:?}");
         }

@@ -21,13 +21,18 @@ pub(super) fn draw(frame: &mut Frame<'_>, state: &State) {
     let area = frame.area();
     let (columns, rows) = (usize::from(area.width), usize::from(area.height));
     let lines = if area.width < LEAST.0 || area.height < LEAST.1 {
-        let sentence = format!("maestro top wants {} columns and {} lines", LEAST.0, LEAST.1);
+        let sentence = format!(
+            "maestro top wants {} columns and {} lines",
+            LEAST.0, LEAST.1
+        );
         vec![Line::raw(fit(&sentence, columns))]
     } else {
         picture(state, columns, rows)
     };
     for (at, line) in (area.top()..area.bottom()).zip(&lines) {
-        frame.buffer_mut().set_line(area.left(), at, line, area.width);
+        frame
+            .buffer_mut()
+            .set_line(area.left(), at, line, area.width);
     }
 }
 
@@ -53,7 +58,9 @@ const fn is_question(view: &View) -> bool {
 /// The name, the place and the time.
 fn title(state: &State, columns: usize) -> Line<'static> {
     let time = state.sample.as_ref().map(|sample| sample.taken);
-    let time = time.map_or_else(String::new, |taken| taken.strftime("%H:%M:%S UTC").to_string());
+    let time = time.map_or_else(String::new, |taken| {
+        taken.strftime("%H:%M:%S UTC").to_string()
+    });
     let name = " maestro top  ";
     let room = columns.saturating_sub(width(name) + width(&time) + 2);
     let bold = Style::new().add_modifier(Modifier::BOLD);
@@ -97,8 +104,14 @@ fn last(state: &State, columns: usize) -> Line<'static> {
             return Line::styled(fit(&text, columns), style(Tone::Strong));
         }
         Some(View::Confirm { act, stream, id }) => {
-            let text = format!(" {} {id} of {stream}? y: yes, any other key: no", words::verb(*act));
-            return Line::styled(fit(&text, columns), style(Tone::Warn).add_modifier(Modifier::BOLD));
+            let text = format!(
+                " {} {id} of {stream}? y: yes, any other key: no",
+                words::verb(*act)
+            );
+            return Line::styled(
+                fit(&text, columns),
+                style(Tone::Warn).add_modifier(Modifier::BOLD),
+            );
         }
         _ => {}
     }

@@ -14,7 +14,9 @@ pub(super) fn lines(view: &View, columns: usize, room: usize) -> Vec<Line<'stati
         View::Help => {
             let rows = words::HELP.iter();
             let rows = rows.map(|row| Line::raw(fit(&format!("  {row}"), columns)));
-            std::iter::once(heading("keys and words", columns)).chain(rows).collect()
+            std::iter::once(heading("keys and words", columns))
+                .chain(rows)
+                .collect()
         }
         View::Detail { detail, scroll } => {
             let mut lines = vec![heading(&detail.title, columns)];
