@@ -128,9 +128,12 @@ impl Replica {
             return;
         }
         self.beat = Some(age);
-        self.host = words.next().unwrap_or_default().to_owned();
+        words.next().unwrap_or_default().clone_into(&mut self.host);
         self.process = words.next().and_then(|word| word.parse().ok());
-        self.version = words.next().unwrap_or_default().to_owned();
+        words
+            .next()
+            .unwrap_or_default()
+            .clone_into(&mut self.version);
         self.concurrency = words.next().and_then(|word| word.parse().ok());
         let up = words.next().and_then(|word| word.parse().ok());
         self.started = up.map(|up| Duration::from_millis(up) + age);

@@ -9,7 +9,8 @@ use tokio::sync::Semaphore;
 use crate::rig::{Rig, by, config, done, job, relay, until};
 
 async fn replicas(rig: &Rig) -> Vec<Replica> {
-    rig.admin().replicas(&["jobs"]).await.unwrap()
+    let all = rig.admin().replicas(&["jobs"]).await;
+    all.expect("the registry")
 }
 
 async fn named(rig: &Rig, name: &str) -> Option<Replica> {

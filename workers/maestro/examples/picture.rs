@@ -131,7 +131,7 @@ fn draw(svg: &mut String, run: &Run, line: u16) {
         ink = PAPER;
         let _ = writeln!(
             svg,
-            "<rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" height=\"{HEIGHT:.1}\" fill=\"{}\"/>",
+            "<rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" height=\"{HEIGHT:.1}\" shape-rendering=\"crispEdges\" fill=\"{}\"/>",
             look.ink
         );
     }

@@ -1,5 +1,6 @@
 //! `maestro health`: whether a worker process is alive, from its heartbeat file alone.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -165,13 +166,15 @@ fn well(record: &Record, age: impl Fn(u64) -> Duration, ready: bool) -> String {
         State::Stopping => format!("{word}, and ending: {}", names.join(", ")),
         State::Running => format!("{word}: {}", names.join(", ")),
     };
-    sentence.push_str(&format!(
+    // A String takes whatever is written.
+    let _ = write!(
+        sentence,
         "; {in_hand} in hand{}",
         oldest.unwrap_or_default()
-    ));
+    );
     let unconnected = unconnected(record);
     if !unconnected.is_empty() {
-        sentence.push_str(&format!("; {} not connected to Redis", are(&unconnected)));
+        let _ = write!(sentence, "; {} not connected to Redis", are(&unconnected));
     }
     sentence
 }

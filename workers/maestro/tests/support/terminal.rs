@@ -4,8 +4,9 @@ use std::io::{Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::{Duration, Instant};
 
-use crate::support::{Place, eventually};
+use crate::support::Place;
 
 /// A terminal of 80 columns and 24 lines in which a shell runs one line.
 pub(crate) struct Terminal {
@@ -71,18 +72,19 @@ impl Terminal {
 
     /// Waits until all of these stand on the screen, and returns it.
     pub(crate) fn shows(&self, parts: &[&str]) -> String {
-        let mut last = String::new();
-        let what = format!("the screen shows {parts:?}");
-        eventually(&what, || {
+        let start = Instant::now();
+        loop {
             let text = self.text();
-            let all = parts.iter().all(|part| text.contains(part));
-            if text != last {
-                // Only in the report of a test that fails.
-                println!("{text}\n{}", "-".repeat(80));
-                last.clone_from(&text);
+            if parts.iter().all(|part| text.contains(part)) {
+                return text;
             }
-            all.then_some(text)
-        })
+            let waited = start.elapsed();
+            assert!(
+                waited < Duration::from_secs(30),
+                "never: the screen shows {parts:?}\n{text}"
+            );
+            thread::sleep(Duration::from_millis(20));
+        }
     }
 }
 

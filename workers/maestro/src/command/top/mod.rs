@@ -67,7 +67,8 @@ impl Top {
                 self.interval
             )));
         }
-        if !self.once && !(io::stdin().is_terminal() && io::stdout().is_terminal()) {
+        let has_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
+        if !(self.once || has_terminal) {
             return Err(
                 Fault::usage("`maestro top` needs a terminal to show the fleet live")
                     .next("`maestro top --once` prints one frame"),

@@ -191,12 +191,11 @@ impl State {
         match self.views.last() {
             Some(View::Detail { detail, .. }) => detail.letter,
             Some(View::List(list)) => list.rows.get(list.selected)?.detail.letter,
-            Some(_) => None,
             None if self.focus == Pane::Dead => {
                 let letter = self.selected_letter()?;
                 Some((letter.stream, letter.id))
             }
-            None => None,
+            Some(_) | None => None,
         }
     }
 
@@ -281,10 +280,6 @@ mod tests {
     }
 
     #[test]
-    #[expect(
-        clippy::float_cmp,
-        reason = "small whole numbers, divided by powers of two"
-    )]
     fn a_rate_is_counted_over_ten_seconds_and_begins_anew_with_the_stream() {
         let mut track = Track::default();
         let seconds = Duration::from_secs;

@@ -118,9 +118,9 @@ pub(super) fn replica(one: &Replica) -> Detail {
         line("holds", one.pending.to_string()),
     ];
     for held in &one.held {
-        let lane = if held.urgent { ", urgent" } else { "" };
+        let urgent = if held.urgent { ", urgent" } else { "" };
         let text = format!(
-            "{}  {} old, delivery {}{lane}",
+            "{}  {} old, delivery {}{urgent}",
             held.entry,
             duration(held.age),
             held.deliveries

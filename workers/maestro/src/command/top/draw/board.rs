@@ -42,7 +42,7 @@ pub(super) fn lines(state: &State, columns: usize, room: usize) -> Vec<Line<'sta
         for at in first..count.min(first + height) {
             let mut line = row(pane, at, sample, state, columns);
             if is_focus && at == selected {
-                line = line.patch_style(Style::new().add_modifier(Modifier::REVERSED));
+                line = super::selected(line);
             }
             lines.push(line);
         }

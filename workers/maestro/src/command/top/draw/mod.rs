@@ -122,6 +122,14 @@ fn last(state: &State, columns: usize) -> Line<'static> {
     Line::styled(fit(&format!(" {keys}"), columns), style(Tone::Faint))
 }
 
+/// The row that the keys are about: one bar, whatever its colours were.
+fn selected(mut line: Line<'static>) -> Line<'static> {
+    for span in &mut line.spans {
+        span.style = Style::new();
+    }
+    line.style(Style::new().add_modifier(Modifier::REVERSED))
+}
+
 /// The colours of a tone, those of every other command.
 fn style(tone: Tone) -> Style {
     let plain = Style::new();

@@ -1,6 +1,6 @@
 //! What lies over the board: one thing at length, a list of messages, the help.
 
-use ratatui::style::{Modifier, Style};
+use ratatui::style::Modifier;
 use ratatui::text::Line;
 
 use super::cells::{first_in_sight, fit, wrapped};
@@ -47,7 +47,7 @@ fn messages(list: &List, columns: usize, room: usize) -> Vec<Line<'static>> {
     for (at, row) in list.rows.iter().enumerate().skip(first).take(room) {
         let mut line = Line::styled(fit(&format!(" {}", row.text), columns), style(row.tone));
         if at == list.selected {
-            line = line.patch_style(Style::new().add_modifier(Modifier::REVERSED));
+            line = super::selected(line);
         }
         lines.push(line);
     }
