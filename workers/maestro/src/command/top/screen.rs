@@ -68,7 +68,11 @@ async fn interact(
                 // The terminal is gone.
                 None => return Ok(Exit::Interrupted),
             },
-            Some(answer) = answers.recv() => state.learn(answer),
+            answer = answers.recv() => match answer {
+                Some(answer) => state.learn(answer),
+                // It has panicked, and its hook has given the terminal back.
+                None => return Err(Fault::unavailable("the sampler of the view has ended")),
+            },
         }
     }
 }
@@ -98,3 +102,6 @@ fn inputs() -> Result<UnboundedReceiver<Input>, Fault> {
 fn unusable(error: &io::Error) -> Fault {
     Fault::new(Exit::Io, format!("the terminal cannot be used: {error}"))
 }
+
+#[cfg(test)]
+mod tests;
