@@ -4,7 +4,7 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")/.." && pwd)
-size=100x30
+size=100x26
 target=${1:-$here/docs/pictures/top.svg}
 
 cd "$here"
