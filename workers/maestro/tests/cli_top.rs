@@ -142,6 +142,22 @@ fn without_a_terminal_it_says_how_to_get_one_frame() {
         )
     );
     let workers = fleet(&place);
+    let told = |kind: &str, data: &str| {
+        let kind = format!("maestro.environment.{kind}.v1");
+        place.redis(&["XADD", "k8s:results", "*", "type", &kind, "data", data]);
+    };
+    told(
+        "status",
+        r#"{"environment":"pr-7","namespace":"n","phase":"ready"}"#,
+    );
+    told(
+        "status",
+        r#"{"environment":"pr-8","namespace":"n","phase":"ready"}"#,
+    );
+    told(
+        "deleted",
+        r#"{"environment":"pr-8","namespace":"n","cause":"expired"}"#,
+    );
     let lines = place.lines(&["top", "--once", "--interval", "200ms"]);
     assert_eq!(lines.len(), 24, "{lines:#?}");
     assert!(
@@ -151,6 +167,15 @@ fn without_a_terminal_it_says_how_to_get_one_frame() {
     let text = lines.join("\n");
     assert!(
         text.contains("2 workers") && text.contains("DEAD LETTERS 2"),
+        "{text}"
+    );
+    let work: Vec<_> = lines
+        .iter()
+        .filter(|line| line.starts_with(" environment "))
+        .collect();
+    assert_eq!(work.len(), 1, "{text}");
+    assert!(
+        work[0].contains("ready") && work[0].contains("pr-7"),
         "{text}"
     );
     let wide = place.lines(&[
