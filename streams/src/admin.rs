@@ -7,8 +7,12 @@ use crate::pool::Pool;
 use crate::script::{ENSURE, REPLAY, ensure_call};
 use crate::{Endpoint, Entry, EntryId, Error, Keys, reply};
 
+mod flow;
+mod replicas;
 mod status;
 
+pub use flow::{Flow, GroupFlow};
+pub use replicas::{Held, Replica};
 pub use status::{ConsumerStatus, GroupStatus, LaneStatus, StreamStatus};
 
 /// Looks after streams from outside: their state, their dead letters, their groups.
@@ -116,6 +120,27 @@ impl Admin {
         for stream in streams {
             let keys = Keys::new(&self.prefix, stream)?;
             all.push(Box::pin(status::read(&self.pool, &keys, self.lease)).await?);
+        }
+        Ok(all)
+    }
+
+    /// Who reads these streams, by their registry and their groups: the living, and those that have not been cleared up. In the order of
+    /// the streams, then by group and by name.
+    pub async fn replicas(&self, streams: &[&str]) -> Result<Vec<Replica>, Error> {
+        let mut all = Vec::new();
+        for stream in streams {
+            let keys = Keys::new(&self.prefix, stream)?;
+            all.extend(replicas::read(&self.pool, &keys).await?);
+        }
+        Ok(all)
+    }
+
+    /// How much has gone through these streams, in the same order; both lanes of each together.
+    pub async fn flow(&self, streams: &[&str]) -> Result<Vec<Flow>, Error> {
+        let mut all = Vec::with_capacity(streams.len());
+        for stream in streams {
+            let keys = Keys::new(&self.prefix, stream)?;
+            all.push(flow::read(&self.pool, &keys).await?);
         }
         Ok(all)
     }

@@ -70,7 +70,8 @@ impl Keys {
         self.tagged("seen:")
     }
 
-    /// The registry of consumers: a hash from `group/consumer` to `milliseconds host process version`.
+    /// The registry of consumers: a hash from `group/consumer` to `milliseconds host process version concurrency up`, the first
+    /// being the time of the last heartbeat by the server's clock and the last one for how many milliseconds it had run then.
     pub fn workers(&self) -> String {
         self.of_lane("workers")
     }

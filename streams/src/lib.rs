@@ -22,7 +22,10 @@ mod script;
 mod tail;
 mod tally;
 
-pub use admin::{Admin, ConsumerStatus, DeadEntry, GroupStatus, LaneStatus, StreamStatus};
+pub use admin::{
+    Admin, ConsumerStatus, DeadEntry, Flow, GroupFlow, GroupStatus, Held, LaneStatus, Replica,
+    StreamStatus,
+};
 pub use clock::{Clock, SystemClock};
 pub use config::{CheckFirst, ConsumerConfig, RateLimit};
 pub use consumer::{Consumer, Progress, ProgressError, Published, Pulse};

@@ -39,6 +39,10 @@ lua!(/// Tells which keys have taken effect already.
     SEEN, "seen.lua");
 lua!(/// Puts a dead letter back into its stream.
     REPLAY, "replay.lua");
+lua!(/// Tells who reads a lane, and what each one holds.
+    REPLICAS, "replicas.lua");
+lua!(/// Tells how much has gone through a lane, and how late its groups are.
+    FLOW, "turn.lua", "flow.lua");
 lua!(/// Counts distinct members.
     TALLY, "tally.lua");
 

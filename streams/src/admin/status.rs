@@ -314,7 +314,8 @@ fn registry(workers: Value) -> HashMap<String, (u64, String)> {
     while let (Some(name), Some(value)) = (items.next(), items.next()) {
         if let (Some(name), Some(value)) = (reply::text(name), reply::text(value)) {
             let (beat, about) = value.split_once(' ').unwrap_or((&value, ""));
-            registry.insert(name, (beat.parse().unwrap_or(0), about.to_owned()));
+            let about: Vec<&str> = about.split(' ').take(3).collect();
+            registry.insert(name, (beat.parse().unwrap_or(0), about.join(" ")));
         }
     }
     registry

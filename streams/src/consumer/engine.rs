@@ -118,6 +118,7 @@ struct Engine<H> {
     pace: Pace,
     recover: Option<Recovery>,
     connections: u32,
+    began: Instant,
     next_tend: Instant,
     next_housekeeping: Instant,
     reported: HashSet<String>,
@@ -197,8 +198,10 @@ async fn run_lane<H: Handler>(
         clock,
         pulse,
     } = consumer;
+    let began = Instant::now();
     let meters = Arc::new(Meters::new(keys.name(), &config.group, keys.is_urgent()));
-    let Some(link) = connect(&endpoint, &config, &keys, &shutdown).await? else {
+    let first = connect(&endpoint, &config, &keys, &shutdown);
+    let Some(link) = beating(first, &pulse, &keys, config.upkeep).await? else {
         return Ok(());
     };
     let slots = Arc::new(Slots::new(config.concurrency));
@@ -264,6 +267,7 @@ async fn run_lane<H: Handler>(
         pace: Pace::new(),
         recover: None,
         connections: 0,
+        began,
         next_tend: now,
         next_housekeeping: now,
         reported: HashSet::new(),
@@ -306,6 +310,23 @@ async fn connect(
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             () = shutdown.cancelled() => return Ok(None),
+        }
+    }
+}
+
+/// Waiting for Redis is no hanging: the pulse goes on.
+async fn beating<T>(
+    waiting: impl Future<Output = T>,
+    pulse: &Pulse,
+    keys: &Keys,
+    period: Duration,
+) -> T {
+    let mut waiting = std::pin::pin!(waiting);
+    loop {
+        pulse.beat_unconnected(keys.is_urgent());
+        tokio::select! {
+            done = &mut waiting => return done,
+            () = tokio::time::sleep(period) => {}
         }
     }
 }
@@ -422,7 +443,9 @@ impl<H: Handler> Engine<H> {
                 (true, false) => stopping.abort_at,
                 (true, true) => stopping.give_up_at,
             };
-            return if busy { at } else { next.min(at) };
+            // Nothing else wakes it while Redis is away, and a loop that waits is no loop that hangs.
+            let round = now + self.config.upkeep.max(Duration::from_millis(100));
+            return at.min(if busy { round } else { next });
         }
         if busy {
             // The reply comes first, or the new connection; a timer in the past would only spin.

@@ -1,4 +1,7 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::time::Duration;
+
+use crate::admin::millis;
 
 /// The name of this machine, as far as it can be known without asking the network.
 pub(super) fn host() -> String {
@@ -25,8 +28,10 @@ pub(super) fn unique() -> String {
     format!("{}-{}-{random:012x}", host(), std::process::id())
 }
 
-/// What the registry says about this process.
-pub(super) fn about(version: &str) -> String {
+/// What the registry says about this consumer: host, process, version, concurrency, and for how many milliseconds it has run. Words are
+/// only added at the end; whoever reads them takes what there is.
+pub(super) fn about(version: &str, concurrency: usize, up: Duration) -> String {
     let version: String = version.chars().filter(|c| !c.is_whitespace()).collect();
-    format!("{} {} {version}", host(), std::process::id())
+    let (host, process, up) = (host(), std::process::id(), millis(up));
+    format!("{host} {process} {version} {concurrency} {up}")
 }

@@ -15,10 +15,12 @@ struct Beat {
     looped: Option<Instant>,
     oldest: Option<Instant>,
     in_hand: usize,
+    connected: bool,
 }
 
 impl Pulse {
-    /// Since the consumer's loop last went round (that of the slower lane), which it does at least once per [`crate::ConsumerConfig::upkeep`]; `None` before the first time.
+    /// Since the consumer's loop last went round (that of the slower lane), which it does at least once per [`crate::ConsumerConfig::upkeep`],
+    /// also while it waits for Redis; `None` before the first time.
     pub fn loop_age(&self) -> Option<Duration> {
         self.read(|lanes| {
             let looped = lanes.iter().filter_map(|beat| beat.looped);
@@ -39,13 +41,33 @@ impl Pulse {
         self.read(|lanes| lanes.iter().map(|beat| beat.in_hand).sum())
     }
 
-    pub(super) fn beat(&self, urgent: bool, oldest: Option<Instant>, in_hand: usize) {
+    /// Whether it has a connection to Redis, in both lanes if it reads both. What is noticed late (a server that hangs) still counts as one.
+    pub fn is_connected(&self) -> bool {
+        self.read(|lanes| {
+            let mut begun = lanes.iter().filter(|beat| beat.looped.is_some()).peekable();
+            begun.peek().is_some() && begun.all(|beat| beat.connected)
+        })
+    }
+
+    pub(super) fn beat(
+        &self,
+        urgent: bool,
+        connected: bool,
+        oldest: Option<Instant>,
+        in_hand: usize,
+    ) {
         let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         lanes[usize::from(urgent)] = Beat {
             looped: Some(Instant::now()),
             oldest,
             in_hand,
+            connected,
         };
+    }
+
+    /// The loop waits for its first connection.
+    pub(super) fn beat_unconnected(&self, urgent: bool) {
+        self.beat(urgent, false, None, 0);
     }
 
     fn read<T>(&self, look: impl FnOnce(&Lanes) -> T) -> T {

@@ -1,8 +1,9 @@
 -- Trims what all groups have done with, saves how far each has come, says "alive", and deletes dead consumers.
 --
 -- KEYS  1 stream, 2 workers, 3 cursor, 4 fence, 5 order, 6 turn, 7 parked, 8 what the parked sets' names begin with
--- ARGV  1 group, 2 consumer, 3 what to register (host, process, version), 4 after how many ms without a heartbeat a
+-- ARGV  1 group, 2 consumer, 3 what to register (Keys::workers), 4 after how many ms without a heartbeat a
 --       consumer is dead, 5 retention in ms
+-- The registry as a whole goes a day after the last heartbeat in it: then nobody is left who could clear it up.
 -- Returns {names of deleted consumers, how many entries were trimmed, {group, consumers, pending, lag or -1}…}
 local stream, workers, cursors = KEYS[1], KEYS[2], KEYS[3]
 local group, me, dead_after, retention = ARGV[1], ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -71,6 +72,7 @@ end
 -- With a full memory Redis refuses these as long as nothing was trimmed; the rest goes on.
 if #saved > 0 then redis.pcall('HSET', cursors, unpack(saved)) end
 redis.pcall('HSET', workers, group .. '/' .. me, string.format('%.0f', now) .. ' ' .. ARGV[3])
+redis.call('PEXPIRE', workers, string.format('%.0f', math.max(86400000, 10 * dead_after)))
 
 -- Heartbeats from the future: the clock was set back. Until it has caught up nothing that is pending would look idle, so
 -- every lease begins anew; the dead will not renew theirs.

@@ -54,6 +54,17 @@ async fn assert_effects(cluster: &Cluster, causes: &[String]) {
 }
 
 /// The only dead letter comes back once, and then is dropped.
+/// The only one, and what went through its hands.
+async fn is_registered(admin: &Admin, name: &str) {
+    let streams = ["jobs", "nothing"];
+    let replicas = admin.replicas(&streams).await.expect("an answer");
+    let names: Vec<_> = replicas.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, [name]);
+    let flow = admin.flow(&streams).await.expect("an answer");
+    assert!(flow[0].groups[0].done >= Some(3), "{flow:?}");
+    assert_eq!((flow[1].added, flow[1].groups.len()), (0, 0));
+}
+
 async fn replay_and_drop(admin: &Admin) {
     let letters = admin
         .dead_letters("jobs", None, 10)
@@ -276,6 +287,7 @@ async fn dead_letters_retries_tallies_tails_and_the_state_work_in_a_cluster_with
     let consumers = &status[0].groups[0].consumers;
     assert_eq!(consumers[0].name, worker.name);
 
+    is_registered(&admin, &worker.name).await;
     replay_and_drop(&admin).await;
     tally(&cluster).await;
     worker.stop().await;

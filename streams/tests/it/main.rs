@@ -14,6 +14,7 @@ mod order;
 mod outage;
 mod progress;
 mod rate;
+mod registry;
 mod retry;
 mod rig;
 mod sentinel;

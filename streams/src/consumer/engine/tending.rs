@@ -64,8 +64,9 @@ impl<H: Handler> Engine<H> {
             self.keys.clone(),
             self.consumer.clone(),
         );
+        let up = now.saturating_duration_since(self.began);
         self.tending = Some(Box::pin(async move {
-            let about = name::about(&config.version);
+            let about = name::about(&config.version, config.concurrency, up);
             let housekept = if housekeeping {
                 Some(housekeep(&mut link, &config, &keys, &consumer, &about).await)
             } else {
@@ -230,7 +231,11 @@ impl<H: Handler> Engine<H> {
 
     pub(super) fn beat(&self) {
         let oldest = self.held.values().filter_map(|held| held.running).min();
-        self.pulse
-            .beat(self.keys.is_urgent(), oldest, self.held.len());
+        self.pulse.beat(
+            self.keys.is_urgent(),
+            self.link.is_some(),
+            oldest,
+            self.held.len(),
+        );
     }
 }

@@ -6,10 +6,13 @@ mod completions;
 mod config;
 mod dead;
 pub(crate) mod env;
+mod health;
+mod ps;
 mod publish;
 mod schema;
 mod show;
 mod status;
+mod top;
 mod up;
 mod watch;
 mod worker;
@@ -32,6 +35,9 @@ pub(crate) enum Command {
     Show(show::Show),
     Apply(apply::Apply),
     Status(status::Status),
+    Ps(ps::Ps),
+    Top(top::Top),
+    Health(health::Health),
     Dead(dead::Dead),
     Env(Box<env::Env>),
     Schema(schema::Schema),
@@ -61,6 +67,7 @@ impl Command {
             Self::Up(up) => up.flags.clone(),
             Self::Worker(worker) => worker.flags.clone(),
             Self::Config(config) => config.flags.clone(),
+            Self::Health(health) => health.flags(),
             _ => WorkerFlags::default(),
         }
     }
@@ -69,6 +76,8 @@ impl Command {
     pub(crate) fn default_log(&self) -> &'static str {
         match self {
             Self::Up(_) | Self::Worker(_) => "info",
+            // A line would end up in the middle of the picture; a panic is told after it.
+            Self::Top(_) => "error",
             _ => "warn",
         }
     }
@@ -82,6 +91,9 @@ impl Command {
             Self::Show(show) => runtime::of_one_command()?.block_on(show.run(session)),
             Self::Apply(apply) => runtime::of_one_command()?.block_on(apply.run(session)),
             Self::Status(status) => runtime::of_one_command()?.block_on(status.run(session)),
+            Self::Top(top) => runtime::of_one_command()?.block_on(top.run(session)),
+            Self::Ps(ps) => runtime::of_one_command()?.block_on(ps.run(session)),
+            Self::Health(health) => health.run(&session),
             Self::Dead(dead) => runtime::of_one_command()?.block_on(dead.run(session)),
             Self::Env(env) => runtime::of_one_command()?.block_on(env.run(session)),
             Self::Schema(schema) => schema.run(&session),

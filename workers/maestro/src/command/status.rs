@@ -10,6 +10,7 @@ use super::OutputFlag;
 use crate::exit::Exit;
 use crate::fault::{Fault, Outcome};
 use crate::fleet::connection;
+use crate::fleet::roster::SILENT;
 use crate::output::{Table, Tone, duration, harmless};
 use crate::session::Session;
 
@@ -185,11 +186,8 @@ fn consumers(streams: &[StreamStatus]) -> Table {
 
 /// Consumers whose last sign of life is younger than half a minute; they give one every five seconds.
 pub(super) fn alive(group: &GroupStatus) -> usize {
-    let is_alive = |consumer: &&ConsumerStatus| {
-        consumer
-            .heartbeat
-            .is_some_and(|beat| beat < Duration::from_secs(30))
-    };
+    let is_alive =
+        |consumer: &&ConsumerStatus| consumer.heartbeat.is_some_and(|beat| beat < SILENT);
     group.consumers.iter().filter(is_alive).count()
 }
 

@@ -79,7 +79,7 @@ async fn fleet(
     let telemetry = telemetry::start(session, &endpoint)?;
     let traces = telemetry::trace(session)?;
     let spans = traces.as_ref().map(Traces::spans);
-    let crew = Crew::new(shutdown.clone(), spans);
+    let crew = Crew::new(shutdown.clone(), &session.settings, spans)?;
     let ended = work(session, crew, embedded, &endpoint).await;
     telemetry::end_tracing(traces).await;
     telemetry::end(telemetry).await;

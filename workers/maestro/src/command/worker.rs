@@ -47,7 +47,7 @@ impl Worker {
         let telemetry = telemetry::start(&session, &endpoint)?;
         let traces = telemetry::trace(&session)?;
         let spans = traces.as_ref().map(Traces::spans);
-        let mut crew = Crew::new(shutdown, spans);
+        let mut crew = Crew::new(shutdown, &settings, spans)?;
         let ended = match crew.start(self.kind, &settings, &endpoint).await {
             Ok(()) => crew.finished().await,
             Err(fault) => Err(fault),

@@ -26,6 +26,7 @@ pub(super) struct File {
     pub(super) up: Up,
     pub(super) metrics: Metrics,
     pub(super) traces: Traces,
+    pub(super) worker: Worker,
     pub(super) delivery: Delivery,
     pub(super) triage: Triage,
     pub(super) heal: Heal,
@@ -76,6 +77,12 @@ pub(super) struct Traces {
     pub(super) token: Given<String>,
     pub(super) ca: Given<PathBuf>,
     pub(super) ratio: Given<f64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Worker {
+    pub(super) heartbeat_file: Given<PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]

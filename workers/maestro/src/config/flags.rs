@@ -138,6 +138,15 @@ pub(crate) struct WorkerFlags {
     #[command(flatten)]
     pub(crate) traces: TraceFlags,
 
+    /// A file in which this process says every second that it is alive, for `maestro health` [default: none]
+    #[arg(
+        long,
+        env = "MAESTRO_HEARTBEAT_FILE",
+        value_name = "FILE",
+        hide_env_values = true
+    )]
+    pub(crate) heartbeat_file: Option<PathBuf>,
+
     /// How many messages the triage worker handles at a time [default: 32]
     #[arg(
         long,

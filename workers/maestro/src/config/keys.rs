@@ -130,6 +130,12 @@ pub(super) const TRACES_RATIO: Key = key(
     "MAESTRO_TRACES_RATIO",
     "how much of the traces that begin here is kept",
 );
+pub(super) const HEARTBEAT_FILE: Key = key(
+    "worker.heartbeat_file",
+    "heartbeat-file",
+    "MAESTRO_HEARTBEAT_FILE",
+    "where a worker process says that it is alive",
+);
 pub(super) const LEASE: Key = key(
     "delivery.lease",
     "lease",

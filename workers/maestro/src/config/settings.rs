@@ -8,8 +8,8 @@ use super::delivery::Delivery;
 use super::environments::Environments;
 use super::flags::{LogFormat, Sandbox};
 use super::keys::{
-    CACHE_DIR, DATA_DIR, HEAL_CONCURRENCY, HEAL_RATE_LIMIT, INDEX, LOG, LOG_FORMAT, LOG_RATE,
-    PREFIX, REDIS_URL, ROOTS, SANDBOX, TIME_LIMIT, TRIAGE_CONCURRENCY, TRIAGE_RATE_LIMIT,
+    CACHE_DIR, DATA_DIR, HEAL_CONCURRENCY, HEAL_RATE_LIMIT, HEARTBEAT_FILE, INDEX, LOG, LOG_FORMAT,
+    LOG_RATE, PREFIX, REDIS_URL, ROOTS, SANDBOX, TIME_LIMIT, TRIAGE_CONCURRENCY, TRIAGE_RATE_LIMIT,
     TRIAGE_WINDOW, WORK_DIR,
 };
 use super::layers::Layers;
@@ -32,6 +32,7 @@ pub(crate) struct Settings {
     pub(crate) data_dir: Setting<PathBuf>,
     pub(crate) metrics: Metrics,
     pub(crate) traces: Traces,
+    pub(crate) heartbeat_file: Setting<Option<PathBuf>>,
     pub(crate) delivery: Delivery,
     pub(crate) triage_concurrency: Setting<u32>,
     pub(crate) triage_rate_limit: Setting<Rate>,
@@ -86,6 +87,7 @@ impl Settings {
             ),
             metrics: Metrics::of(layers),
             traces: Traces::of(layers),
+            heartbeat_file: heartbeat_file(layers),
             delivery: Delivery::of(layers),
             triage_concurrency: layers.setting(
                 TRIAGE_CONCURRENCY,
@@ -196,6 +198,9 @@ impl Settings {
             }),
             Shown::of(&self.log_rate, ToString::to_string),
             Shown::of(&self.data_dir, path),
+            Shown::of(&self.heartbeat_file, |file| {
+                file.as_ref().map(path).unwrap_or_default()
+            }),
         ];
         shown.extend(self.metrics.shown());
         shown.extend(self.traces.shown());
@@ -232,6 +237,13 @@ fn redis_url(layers: &Layers, fallback: Option<String>) -> Setting<Option<String
         },
         None => optional(REDIS_URL, layers.given(REDIS_URL, flag, file)),
     }
+}
+
+fn heartbeat_file(layers: &Layers) -> Setting<Option<PathBuf>> {
+    let flag = layers.worker.heartbeat_file.as_ref();
+    let file = layers.file.worker.heartbeat_file.as_ref();
+    let given = layers.given(HEARTBEAT_FILE, flag, file);
+    optional(HEARTBEAT_FILE, given.map(|path| layers.resolved(path)))
 }
 
 fn roots(layers: &Layers) -> Setting<Vec<PathBuf>> {

@@ -10,6 +10,7 @@ use maestro_worker::{Spans, Typed, Worker};
 use tokio::task::JoinSet;
 
 use super::connection;
+use super::heartbeat::Heartbeat;
 use super::tick::Tick;
 use crate::config::{Rate, Settings};
 use crate::fault::Fault;
@@ -57,16 +58,24 @@ pub(crate) struct Crew {
     running: JoinSet<Result<(), Fault>>,
     shutdown: CancellationToken,
     spans: Option<Arc<dyn Spans>>,
+    heartbeat: Heartbeat,
 }
 
 impl Crew {
-    /// Workers that end in order when `shutdown` fires, and tell `spans` what they do.
-    pub(crate) fn new(shutdown: CancellationToken, spans: Option<Arc<dyn Spans>>) -> Self {
-        Self {
+    /// Workers that end in order when `shutdown` fires, and tell `spans` what they do. Fails where the heartbeat file that the settings
+    /// name cannot be written.
+    pub(crate) fn new(
+        shutdown: CancellationToken,
+        settings: &Settings,
+        spans: Option<Arc<dyn Spans>>,
+    ) -> Result<Self, Fault> {
+        let file = settings.heartbeat_file.value.as_deref();
+        Ok(Self {
             running: JoinSet::new(),
+            heartbeat: Heartbeat::start(file, shutdown.clone())?,
             shutdown,
             spans,
-        }
+        })
     }
 
     /// Starts one kind of worker, with as many messages at a time as its setting says.
@@ -140,12 +149,14 @@ impl Crew {
         let consumer = Consumer::new(endpoint.clone(), config, typed)
             .map_err(|error| connection::fault(&error))?;
         let shutdown = self.shutdown.clone();
+        let watched = self.heartbeat.watch(W::NAME, consumer.pulse());
         tracing::info!(worker = W::NAME, stream = kind.stream().name(), concurrency, %endpoint, "started");
         self.running.spawn(async move {
             let ended = consumer
                 .run(shutdown)
                 .await
                 .map_err(|error| connection::fault(&error));
+            drop(watched);
             tracing::info!(worker = W::NAME, "ended");
             ended
         });
@@ -154,6 +165,7 @@ impl Crew {
 
     /// Waits until all have ended. One that ends by a fault takes the others down in order.
     pub(crate) async fn finished(&mut self) -> Result<(), Fault> {
+        self.heartbeat.all_started();
         let mut first = Ok(());
         while let Some(ended) = self.running.join_next().await {
             let ended = ended.unwrap_or_else(|panic| {

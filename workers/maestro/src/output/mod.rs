@@ -77,6 +77,11 @@ impl Output {
         }
     }
 
+    /// Whether standard output is coloured.
+    pub(crate) const fn colours(self) -> bool {
+        self.colour_out
+    }
+
     /// Whether log lines may be coloured.
     pub(crate) const fn colours_logs(self) -> bool {
         self.colour_err

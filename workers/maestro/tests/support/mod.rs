@@ -43,6 +43,11 @@ impl Place {
         }
     }
 
+    /// Its Redis, to be ended and started.
+    pub(crate) fn server(&mut self) -> &mut Server {
+        self.redis.as_mut().unwrap()
+    }
+
     pub(crate) fn path(&self) -> PathBuf {
         self.directory.path().canonicalize().unwrap()
     }
@@ -185,17 +190,22 @@ impl Running {
         self.child.try_wait().unwrap().is_some()
     }
 
-    /// Sends SIGTERM and returns the exit code.
-    pub(crate) fn stop(mut self) -> i32 {
+    /// Sends a signal, `TERM` for example.
+    pub(crate) fn signal(&self, name: &str) {
         let pid = self.pid().to_string();
         assert!(
             // The shell has `kill` built in; a bare system need not have the program.
             Command::new("sh")
-                .args(["-c", "kill -TERM \"$0\"", &pid])
+                .args(["-c", &format!("kill -{name} \"$0\""), &pid])
                 .status()
                 .unwrap()
                 .success()
         );
+    }
+
+    /// Sends SIGTERM and returns the exit code.
+    pub(crate) fn stop(mut self) -> i32 {
+        self.signal("TERM");
         eventually("the command ends", || self.child.try_wait().unwrap())
             .code()
             .unwrap_or(-1)
