@@ -89,6 +89,10 @@ crash: cargo-is-there ## kill, freeze and cut a fleet and its Redis, and count; 
 	@MAESTRO_TEST_CLUSTER=off deploy/setup.sh test
 	$(CARGO) run --locked --quiet --release --package maestro-crash -- --duration $(DURATION) $(if $(SEED),--seed $(SEED))
 
+.PHONY: pictures
+pictures: cargo-is-there ## the picture of the live view, from a fleet that heals real failing tests
+	@deploy/pictures.sh
+
 clean: ## remove what was built, and what the demo left
 	$(CARGO) clean
 	rm -rf .maestro

@@ -47,13 +47,15 @@ impl Sampler {
         let (admin, names) = (&self.admin, Stream::ALL.map(Stream::name));
         let (some, others) = names.split_at(names.len() / 2);
         // Side by side, for a Redis that is far away; there are two connections.
-        let (mut status, more, flow, replicas) = tokio::try_join!(
-            admin.status(some),
-            admin.status(others),
-            admin.flow(&names),
-            admin.replicas(&names),
-        )
-        .map_err(fault)?;
+        let asked = Box::pin(async {
+            tokio::try_join!(
+                admin.status(some),
+                admin.status(others),
+                admin.flow(&names),
+                admin.replicas(&names),
+            )
+        });
+        let (mut status, more, flow, replicas) = asked.await.map_err(fault)?;
         status.extend(more);
         let clock = self.began.elapsed();
         let mut dead = Vec::new();
