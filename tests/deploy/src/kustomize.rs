@@ -1,6 +1,7 @@
 //! The manifests as `kubectl kustomize` puts them together.
 
 use std::path::Path;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::tools::kubectl;
@@ -51,6 +52,28 @@ pub fn with_components(components: &[&str]) -> Vec<Manifest> {
     let built = build(&overlay);
     std::fs::remove_dir_all(&overlay).expect("it goes");
     built
+}
+
+/// Everything that may be applied together, by name. It is put together once, for kubectl takes a second for each.
+///
+/// # Panics
+/// When something cannot be put together.
+pub fn everything() -> &'static [(String, Vec<Manifest>)] {
+    static ALL: LazyLock<Vec<(String, Vec<Manifest>)>> = LazyLock::new(|| {
+        let together = ["heal-sandbox", "keda", "network-policy", "redis"];
+        let components = COMPONENTS.map(|component| vec![component]);
+        let components = components.into_iter().chain([together.to_vec()]);
+        let components = components.map(|these| (these.join(" + "), with_components(&these)));
+        let directories = ["base", "overlays/trial"];
+        let directories = directories.map(|name| (name.to_owned(), directory(name)));
+        components.chain(directories).collect()
+    });
+    &ALL
+}
+
+/// The Deployments of workers, by name: cleanup, heal, provision, triage.
+pub fn workers(manifests: &[Manifest]) -> Vec<&Manifest> {
+    manifests.iter().filter(|one| one.is_worker()).collect()
 }
 
 /// Kustomize takes no absolute paths.

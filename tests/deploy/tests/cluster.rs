@@ -3,14 +3,12 @@
 //! The one that is built for tests is of Kubernetes 1.20, the manifests are for 1.33 and newer. What it cannot know is given to it as it
 //! had it then, or left out, and stands in [`as_of`]; the types of a current release are checked in `manifests.rs`.
 
-use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::process::Stdio;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::Secret;
-use kube::api::{ApiResource, Patch, PatchParams, PostParams};
+use kube::api::{ApiResource, Patch, PatchParams};
 use kube::core::{DynamicObject, GroupVersionKind};
 use kube::{Api, Client};
 use maestro_deploy_tests::Manifest;
@@ -95,23 +93,17 @@ async fn the_fleet_with_every_component_is_taken_by_the_api_server_and_its_worke
         assert_eq!(left_out.len(), expected, "{more:?}: {left_out:?}");
     }
 
-    let secrets: Api<Secret> = Api::namespaced(client.clone(), NAMESPACE);
-    let secret = Secret {
-        metadata: kube::api::ObjectMeta {
-            name: Some("maestro-redis".to_owned()),
-            ..Default::default()
-        },
-        string_data: Some(BTreeMap::from([
-            ("url".to_owned(), "redis://:made-up@redis:6379".to_owned()),
-            ("password".to_owned(), "made-up".to_owned()),
-            ("address".to_owned(), "redis.maestro.svc:6379".to_owned()),
-        ])),
-        ..Secret::default()
-    };
-    secrets
-        .create(&PostParams::default(), &secret)
-        .await
-        .expect("a secret");
+    let secret = Manifest(serde_json::json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": { "name": "maestro-redis", "namespace": NAMESPACE },
+        "stringData": {
+            "url": "redis://:made-up@redis:6379",
+            "password": "made-up",
+            "address": "redis.maestro.svc:6379"
+        }
+    }));
+    apply(&client, &secret).await.expect("a secret");
     // Pods of a foreign cluster would want images that nobody has pushed.
     if plane.node() != Node::Played {
         return;

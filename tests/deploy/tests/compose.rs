@@ -132,7 +132,6 @@ fn what_is_mounted_from_the_repository_is_there() {
                 .map(str::to_owned)
         });
         for path in volumes.chain(profiles).filter(|path| path.starts_with('.')) {
-            // Made with the metrics; the compose file names their directories.
             assert!(
                 repository().join("deploy/compose").join(&path).exists(),
                 "{name}: {path}"
@@ -144,6 +143,17 @@ fn what_is_mounted_from_the_repository_is_there() {
 #[test]
 fn prometheus_reads_what_was_pushed_as_the_workers_said_it_and_grafana_reads_prometheus() {
     let prometheus = &documents(&text("deploy/compose/prometheus.yaml"))[0];
+    for rules in prometheus["rule_files"].as_array().unwrap() {
+        let name = rules
+            .as_str()
+            .unwrap()
+            .strip_prefix("/etc/prometheus/rules/")
+            .unwrap();
+        assert!(
+            repository().join("deploy/prometheus").join(name).exists(),
+            "{name}"
+        );
+    }
     let scrape = &prometheus["scrape_configs"][0];
     assert_eq!(scrape["honor_labels"], true);
     assert_eq!(
