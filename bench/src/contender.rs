@@ -3,6 +3,7 @@
 use clap::ValueEnum;
 
 pub mod bare;
+pub mod observed;
 pub mod runtime;
 pub mod script;
 
@@ -30,6 +31,8 @@ pub enum Contender {
     Runtime,
     /// The runtime with nothing changed, concurrency 16
     RuntimeDefault,
+    /// The runtime as `Runtime`, watched: metrics recorded and written, a line logged for each message
+    Observed,
     /// apalis-redis
     Apalis,
     /// sea-streamer-redis on all cores, as its documentation has it
@@ -59,6 +62,7 @@ impl Contender {
             Self::Script2 => "script2",
             Self::Runtime => "runtime",
             Self::RuntimeDefault => "runtime-default",
+            Self::Observed => "observed",
             Self::Apalis => "apalis",
             Self::SeaStreamer => "sea-streamer",
             Self::SeaStreamer1 => "sea-streamer-1",
@@ -81,6 +85,9 @@ impl Contender {
                 "maestro_streams::Consumer, every default guarantee on, only concurrency raised from 16 to 1024"
             }
             Self::RuntimeDefault => "maestro_streams::Consumer with nothing changed",
+            Self::Observed => {
+                "runtime, and metrics recorded and written to a file each 15 s, and a log line a message at the default level, 200 a second written"
+            }
             Self::Apalis => {
                 "apalis-redis 1.0: batches of 256, concurrency 512, no task locks, no events; at least once"
             }

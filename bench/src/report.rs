@@ -23,6 +23,8 @@ pub struct Report {
     pub ratio_to_fastest_peer: Option<f64>,
     /// … over those of sea-streamer-redis on one thread, which is faster still and not documented.
     pub ratio_to_sea_streamer_on_one_thread: Option<f64>,
+    /// Messages per second of the runtime that is watched (metrics, log lines), over those of the one that is not.
+    pub observed_to_runtime: Option<f64>,
     /// At 1,000 messages a second, the p99 from when a message was to be sent to when its result is read: that of the runtime
     /// over that of the bare loop, which blocks in its read and appends and acknowledges in one round trip.
     pub p99_to_bare: Option<f64>,
@@ -88,6 +90,9 @@ impl Report {
                 .filter_map(ratio_to)
                 .min_by(f64::total_cmp),
             ratio_to_sea_streamer_on_one_thread: ratio_to(Contender::SeaStreamer1),
+            observed_to_runtime: rate(Contender::Observed)
+                .zip(rate(Contender::Runtime))
+                .map(|(observed, runtime)| observed / runtime),
             p99_to_bare: p99_ratio(|at| at.to_result.p99_us),
             p99_to_handler_to_bare: p99_ratio(|at| at.to_handler.p99_us),
             medians,

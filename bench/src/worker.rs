@@ -10,7 +10,7 @@ use std::thread;
 use anyhow::{Context as _, bail, ensure};
 use maestro_streams::CancellationToken;
 
-use crate::contender::{CONCURRENCY, Contender, bare, runtime, script};
+use crate::contender::{CONCURRENCY, Contender, bare, observed, runtime, script};
 use crate::latency::producer;
 use crate::usage::Usage;
 
@@ -53,10 +53,14 @@ pub fn work(contender: Contender, url: &str) -> anyhow::Result<()> {
                 Contender::Script2 => script::run_two(url).await,
                 Contender::Runtime => runtime::run(url, Some(CONCURRENCY), stop.clone()).await,
                 Contender::RuntimeDefault => runtime::run(url, None, stop.clone()).await,
+                Contender::Observed => observed::run(url, stop.clone()).await,
                 peer => bail!("{} lives in the program of the peers", peer.name()),
             }
         };
-        let own_end = matches!(contender, Contender::Runtime | Contender::RuntimeDefault);
+        let own_end = matches!(
+            contender,
+            Contender::Runtime | Contender::RuntimeDefault | Contender::Observed
+        );
         tokio::select! {
             ended = relay => ended,
             () = stop.cancelled(), if !own_end => Ok(()),

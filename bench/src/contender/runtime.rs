@@ -9,7 +9,8 @@ use super::{GROUP, JOBS, RESULTS};
 use crate::message::Job;
 use crate::worker::now;
 
-struct Relay;
+/// Reads a job and says its result.
+pub(super) struct Relay;
 
 impl Handler for Relay {
     fn inspect(&self, entry: &Entry) -> Inspection {

@@ -1,11 +1,10 @@
 //! Log lines: one an event, on standard error.
 
-mod limit;
-
 use std::io;
 use std::panic::PanicHookInfo;
 use std::thread;
 
+use maestro_telemetry::LogLimit;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer as _};
@@ -14,7 +13,6 @@ use crate::config::Settings;
 use crate::config::flags::LogFormat;
 use crate::fault::Fault;
 use crate::output::Output;
-use limit::Limit;
 
 /// Starts logging; `default` is the filter where none is configured.
 pub(crate) fn start(settings: &Settings, output: Output, default: &str) -> Result<(), Fault> {
@@ -26,7 +24,7 @@ pub(crate) fn start(settings: &Settings, output: Output, default: &str) -> Resul
         ))
     })?;
     let registry = tracing_subscriber::registry().with(filter);
-    let limit = Limit::new(settings.log_rate.value);
+    let limit = LogLimit::new(settings.log_rate.value);
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)
         .with_ansi(output.colours_logs());

@@ -13,9 +13,9 @@ use tracing_subscriber::layer::{Context, Filter};
 /// How often it is said that lines were left out.
 const REPORT: Duration = Duration::from_secs(10);
 
-/// So many lines a second from each place in the code; the others are counted.
+/// So many lines a second from each place in the code; the others are counted. A filter for a layer that writes lines.
 #[derive(Debug, Clone)]
-pub(super) struct Limit {
+pub struct LogLimit {
     /// A second's lines; 0 for as many as come.
     most: u32,
     begun: Instant,
@@ -37,8 +37,9 @@ struct Window {
     lines: u32,
 }
 
-impl Limit {
-    pub(super) fn new(most: u32) -> Self {
+impl LogLimit {
+    /// `most` lines a second; 0 for as many as come.
+    pub fn new(most: u32) -> Self {
         Self {
             most,
             begun: Instant::now(),
@@ -95,7 +96,7 @@ impl Limit {
     }
 }
 
-impl<S> Filter<S> for Limit {
+impl<S> Filter<S> for LogLimit {
     fn enabled(&self, _: &Metadata<'_>, _: &Context<'_, S>) -> bool {
         true
     }
@@ -129,7 +130,7 @@ mod tests {
     }
 
     fn logged(most: u32, log: impl FnOnce()) -> (usize, u64) {
-        let (lines, limit) = (Lines::default(), Limit::new(most));
+        let (lines, limit) = (Lines::default(), LogLimit::new(most));
         let writer = lines.clone();
         let layer = fmt::layer().with_writer(move || writer.clone());
         let subscriber = tracing_subscriber::registry().with(layer.with_filter(limit.clone()));
@@ -153,7 +154,7 @@ mod tests {
 
     #[test]
     fn a_new_second_has_lines_of_its_own() {
-        let limit = Limit::new(1);
+        let limit = LogLimit::new(1);
         let place = tracing::callsite::Identifier(&PLACE);
         assert!(limit.admits(place.clone(), 0));
         assert!(!limit.admits(place.clone(), 0));
