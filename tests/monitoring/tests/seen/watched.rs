@@ -107,19 +107,32 @@ impl Watched<'_> {
         self.add(stream, "*", &fields)
     }
 
-    /// Waits until one of these workers has the only pending entry of a stream, and gives back which.
-    pub(crate) fn holder(&self, stream: &str, group: &str, among: &[&Worker]) -> usize {
-        until(&format!("a message of {stream} is in hand"), || {
+    /// Waits until one of these workers has this entry in hand, and gives back which.
+    pub(crate) fn holder(&self, stream: &str, group: &str, id: &str, among: &[&Worker]) -> usize {
+        until(&format!("{id} of {stream} is in hand"), || {
             let pending: Vec<(String, String, u64, u64)> = redis::cmd("XPENDING")
                 .arg(stream)
                 .arg(group)
-                .arg(("-", "+", 10))
+                .arg((id, id, 1))
                 .query(&mut self.fleet.redis())
                 .expect("XPENDING");
             let (_, consumer, ..) = pending.first()?;
             let is_of = |worker: &&Worker| consumer.contains(&format!("-{}-", worker.pid()));
             among.iter().position(is_of)
         })
+    }
+
+    /// Waits until nothing is in hand.
+    pub(crate) fn idle(&self, stream: &str, group: &str) {
+        until(&format!("nothing of {stream} is in hand"), || {
+            let pending: Vec<redis::Value> = redis::cmd("XPENDING")
+                .arg(stream)
+                .arg(group)
+                .arg(("-", "+", 1))
+                .query(&mut self.fleet.redis())
+                .expect("XPENDING");
+            pending.is_empty().then_some(())
+        });
     }
 }
 
