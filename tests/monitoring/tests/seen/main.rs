@@ -20,15 +20,8 @@ const REPORTED: &str = "maestro.error.reported.v1";
 const HEAL: &str = "maestro.heal.requested.v1";
 const CLEANUP: &str = "maestro.environment.cleanup.requested.v1";
 
-/// One at a time, and a last push that is long enough there to be scraped.
-const HEALING: &[&str] = &[
-    "--heal-concurrency",
-    "1",
-    "--grace",
-    "5s",
-    "--metrics-linger",
-    "5s",
-];
+/// One at a time, so that it is known who has what.
+const HEALING: &[&str] = &["--heal-concurrency", "1", "--max-deliveries", "9"];
 
 /// Metrics of which a sound fleet shows nothing but zeros, and for which no fault is made here.
 const QUIET: &[&str] = &[
@@ -62,9 +55,7 @@ async fn every_panel_shows_something_and_every_alert_fires() {
     let mut triage = [watched.worker("triage", &[]), watched.worker("triage", &[])];
     let heal = [(); 3].map(|()| watched.worker("heal", HEALING));
     load(&watched);
-    until("nothing fires in a sound fleet", || {
-        watched.firing().is_empty().then_some(())
-    });
+    watched.sound();
     dependency_away(&watched);
     if let (Some(site), Some((_, kubelet))) = (&site, cluster) {
         kubelet.play("absent:1", Play::image_pull_fails("not found"));
@@ -79,16 +70,12 @@ async fn every_panel_shows_something_and_every_alert_fires() {
     everything_was_seen(&watched, site.is_some());
     assert_eq!(undescribed(&gateway.text()), Vec::<String>::new());
     for worker in &mut triage {
-        let instance = format!("-{}\"", worker.pid());
-        assert!(gateway.text().contains(&instance));
+        let own = format!("-{}\"", worker.pid());
+        assert!(!watched.shown(&own).is_empty());
         assert!(worker.terminate().success(), "{}", worker.log());
-        assert!(!gateway.text().contains(&instance), "{}", gateway.text());
+        assert_eq!(watched.shown(&own), Vec::<String>::new());
     }
-    assert!(
-        !gateway.text().contains("maestro_queue"),
-        "{}",
-        gateway.text()
-    );
+    assert_eq!(watched.shown("instance=\"fleet\""), Vec::<String>::new());
 }
 
 /// What a fleet does on a good day.
@@ -235,11 +222,6 @@ fn lost_workers(watched: &Watched<'_>, heal: [Worker; 3]) {
     signal("CONT", holder);
     watched.idle(stream, group);
 
-    // One is stopped, and its grace is over before its message is done: its last words are read.
-    let id = watched.publish(stream, HEAL, "stopped", &slow);
-    signal("TERM", all[watched.holder(stream, group, &id, &all)]);
-    watched.some("increase(streams_retried_total{group=\"heal\"}[1m])");
-
     // All of them die with a message in hand.
     let id = watched.publish(stream, HEAL, "orphan", &slow);
     watched.holder(stream, group, &id, &all);
@@ -249,6 +231,16 @@ fn lost_workers(watched: &Watched<'_>, heal: [Worker; 3]) {
     watched.fires("MaestroUnattended", &of_heal);
     watched.fires("MaestroNoWorker", &of_heal);
     watched.fires("MaestroConsumersSilent", &of_heal);
+
+    // One comes whose directory is none, and tries again and again.
+    let work = watched.fleet.directory().join("work");
+    let at = work.display().to_string();
+    let mut last = watched.worker("heal", &[HEALING, &["--work-dir", &at]].concat());
+    std::fs::rename(&work, work.with_extension("away")).expect("its directory");
+    std::fs::write(&work, "").expect("a file");
+    watched.publish(stream, HEAL, "again", &slow);
+    watched.some("increase(streams_retried_total{group=\"heal\"}[1m])");
+    assert!(last.terminate().success(), "{}", last.log());
 }
 
 /// The data of a heal that takes its time.

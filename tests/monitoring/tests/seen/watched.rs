@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use maestro_monitoring::{Prometheus, Pushgateway, Sample, until};
+use maestro_monitoring::{Alert, PATIENCE, Prometheus, Pushgateway, Sample, until};
 use maestro_telemetry::undescribed;
 use maestro_tests::{Fleet, Worker, listening};
 use serde_json::Value;
@@ -25,7 +27,7 @@ impl Watched<'_> {
     pub(crate) fn worker(&self, kind: &str, more: &[&str]) -> Worker {
         let own = self.arguments();
         let mut all: Vec<_> = own.iter().map(String::as_str).collect();
-        all.extend(["--lease", "1s"]);
+        all.extend(["--lease", "5s"]);
         all.extend(more);
         let worker = self.fleet.worker(kind, &all);
         self.seen(&worker);
@@ -66,13 +68,25 @@ impl Watched<'_> {
         });
     }
 
-    /// The alerts that fire.
-    pub(crate) fn firing(&self) -> BTreeSet<String> {
-        let alerts = self.prometheus.alerts().into_iter();
-        alerts
-            .filter(|alert| alert.state == "firing")
-            .map(|alert| alert.name)
-            .collect()
+    /// Waits until no alert fires.
+    pub(crate) fn sound(&self) {
+        let mut last = BTreeSet::new();
+        let sound = |last: &mut BTreeSet<Alert>| {
+            *last = self.prometheus.alerts().into_iter().collect();
+            last.is_empty().then_some(())
+        };
+        let waited = Instant::now();
+        while sound(&mut last).is_none() {
+            assert!(waited.elapsed() < PATIENCE, "these fire: {last:?}");
+            thread::park_timeout(Duration::from_millis(50));
+        }
+    }
+
+    /// The lines of the Pushgateway with this text in them.
+    pub(crate) fn shown(&self, text: &str) -> Vec<String> {
+        let all = self.gateway.text();
+        let lines = all.lines().filter(|line| line.contains(text));
+        lines.map(str::to_owned).collect()
     }
 
     /// What an expression was at its most, since the test began; without what was never a number.
