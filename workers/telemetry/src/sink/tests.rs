@@ -22,7 +22,7 @@ fn settings(target: &str) -> Settings {
         prefix: String::new(),
         version: String::new(),
         interval: Duration::from_secs(1),
-        timeout: Duration::from_secs(60),
+        timeout: Duration::from_mins(1),
         linger: Duration::ZERO,
         gzip: false,
         authorities: None,
@@ -161,7 +161,7 @@ async fn a_target_that_never_answers_costs_no_more_than_the_timeout() {
         .unwrap_err();
     assert!(matches!(error, PushError::TimedOut(_)), "{error}");
     assert!(began.elapsed() >= Duration::from_millis(200));
-    assert!(began.elapsed() < Duration::from_secs(60));
+    assert!(began.elapsed() < Duration::from_mins(1));
 }
 
 #[tokio::test]
