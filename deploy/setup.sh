@@ -59,6 +59,8 @@ python3 -c 'import venv, ensurepip' 2>/dev/null || need python
 if [ "$purpose" = test ]; then
     have node || need node
     have npm || need node
+    have promtool || need prometheus # what the fleet exports is looked at by the real ones
+    have prometheus-pushgateway || need pushgateway
     have openssl || need openssl # the TLS tests make their own authority, and so does the control plane
 fi
 # Ubuntu has Debian's signing keys in a package of their own.
@@ -73,7 +75,7 @@ elif have dnf; then manager=dnf
 elif have pacman; then manager=pacman
 elif have apk; then manager=apk
 else
-    give_up "this system has no package manager known here; please install:$missing (a C compiler, redis-server 7.0 or newer, bubblewrap, git, python3 with venv, node with npm), as far as named"
+    give_up "this system has no package manager known here; please install:$missing (a C compiler, redis-server 7.0 or newer, bubblewrap, git, python3 with venv, node with npm, prometheus with promtool, prometheus-pushgateway), as far as named"
 fi
 
 packages=
@@ -85,11 +87,15 @@ for thing in $missing; do
     apt-git) names="git" ;;
     apt-python) names="python3 python3-venv" ;;
     apt-node) names="nodejs npm" ;;
+    apt-prometheus) names="prometheus" ;;
+    apt-pushgateway) names="prometheus-pushgateway" ;;
     apt-debian-keys) names="debian-archive-keyring" ;;
 
     *-sandbox) names="bubblewrap" ;;
     *-git) names="git" ;;
     *-openssl) names="openssl" ;;
+    *-prometheus) names="prometheus" ;;
+    *-pushgateway) names="prometheus-pushgateway" ;;
     dnf-compiler) names="gcc glibc-devel" ;;
     dnf-redis) names="redis" ;;
     dnf-python) names="python3" ;;
@@ -160,16 +166,18 @@ apt)
     # An unreachable third party's list is no reason to stop.
     apt-get $quick -q update >"$log" 2>&1 || true
     apt-get $quick -q -y --no-install-recommends install $packages </dev/null >>"$log" 2>&1 || failed
-    case " $packages " in
-    *" redis-server "*)
-        if [ -d /run/systemd/system ]; then
-            systemctl disable --now redis-server >/dev/null 2>&1 || true
-        elif have update-rc.d; then
-            service redis-server stop >/dev/null 2>&1 || true
-            update-rc.d redis-server disable >/dev/null 2>&1 || true
-        fi
-        ;;
-    esac
+    for service in redis-server prometheus prometheus-pushgateway; do
+        case " $packages " in
+        *" $service "*)
+            if [ -d /run/systemd/system ]; then
+                systemctl disable --now "$service" >/dev/null 2>&1 || true
+            elif have update-rc.d; then
+                service "$service" stop >/dev/null 2>&1 || true
+                update-rc.d "$service" disable >/dev/null 2>&1 || true
+            fi
+            ;;
+        esac
+    done
     ;;
 dnf) dnf -q -y --setopt=install_weak_deps=False install $packages </dev/null >"$log" 2>&1 || failed ;;
 pacman) pacman -Sy --needed --noconfirm $packages </dev/null >"$log" 2>&1 || failed ;;

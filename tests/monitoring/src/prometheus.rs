@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::get::{encoded, get};
-use crate::program::Program;
+use crate::program::{Program, until};
 
 /// A Prometheus that scrapes one Pushgateway; ends when dropped.
 #[derive(Debug)]
@@ -62,8 +62,13 @@ impl Prometheus {
             ),
             "--web.listen-address=127.0.0.1:0".to_owned(),
         ];
+        let program = Program::start("prometheus", &arguments);
+        // It listens before it answers.
+        until("Prometheus is ready", || {
+            (get(program.address(), "/-/ready").status == 200).then_some(())
+        });
         Self {
-            program: Program::start("prometheus", &arguments),
+            program,
             _directory: directory,
         }
     }

@@ -47,7 +47,7 @@ impl Pusher {
         }
     }
 
-    /// Pushes until `stop` fires, then once more, and takes it back. `hurry` cuts short what `stop` began.
+    /// Pushes until `stop` fires, then once more, and takes it back.
     pub(crate) async fn run(mut self, sink: &Sink, stop: CancellationToken) {
         let mut pauses = Pauses::new(self.interval, LONGEST.max(self.interval));
         // Replicas that began together do not push together.
@@ -59,10 +59,8 @@ impl Pusher {
                 () = stop.cancelled() => break,
                 _ = sorting.tick() => self.handle.run_upkeep(),
                 () = sleep_until(next) => {
-                    let pushed = tokio::select! {
-                        () = stop.cancelled() => break,
-                        pushed = self.push(sink) => pushed,
-                    };
+                    // Never given up half-way: it could arrive after the last one was taken back.
+                    let pushed = self.push(sink).await;
                     let wait = if self.told(pushed) {
                         pauses.reset();
                         about(self.interval)

@@ -95,13 +95,13 @@ async fn an_outage_is_outlived_and_counted() {
     let recorder = recorder(&[]).unwrap();
     let mut pusher = pusher(&recorder, Duration::ZERO);
     for _ in 0..2 {
-        let answer = pusher.push(&sink(&away.to_string())).await;
-        assert!(!pusher.told(answer));
+        let result = pusher.push(&sink(&away.to_string())).await;
+        assert!(!pusher.told(result));
     }
     assert_eq!(pusher.failures, 2);
     let gateway = Pushgateway::start();
-    let answer = pusher.push(&sink(gateway.address())).await;
-    assert!(pusher.told(answer));
+    let result = pusher.push(&sink(gateway.address())).await;
+    assert!(pusher.told(result));
     assert_eq!(pusher.failures, 0);
     let line = r#"maestro_metrics_pushes_total{instance="one",job="maestro",outcome="failed"} 2"#;
     let text = gateway.text();

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use maestro_streams::CancellationToken;
 use maestro_streams::backoff::{about, up_to};
+use maestro_streams::{CancellationToken, Error, StreamStatus};
 use metrics::{gauge, set_global_recorder};
 use tokio::task::JoinSet;
 
@@ -158,10 +158,12 @@ impl Watch {
                 () = stop.cancelled() => break,
                 () = tokio::time::sleep(wait) => {}
             }
-            tokio::select! {
+            let read = tokio::select! {
                 () = stop.cancelled() => break,
-                () = self.turn(sink) => {}
-            }
+                read = self.queues.read(self.interval) => read,
+            };
+            // Not given up half-way: it could arrive after it was taken back.
+            self.turn(sink, read).await;
             wait = if self.holds {
                 // It comes back when its turn has just ended, before others do.
                 self.interval
@@ -174,8 +176,8 @@ impl Watch {
         }
     }
 
-    async fn turn(&mut self, sink: &Sink) {
-        let status = match self.queues.read(self.interval).await {
+    async fn turn(&mut self, sink: &Sink, read: Result<Option<Vec<StreamStatus>>, Error>) {
+        let status = match read {
             Ok(Some(status)) => status,
             Ok(None) => {
                 if std::mem::take(&mut self.holds) {

@@ -7,7 +7,7 @@ use maestro_protocol::environment::{DeletionCause, Phase, TestOutcome};
 use maestro_protocol::error::{Decision, ErrorKind};
 use maestro_protocol::heal::{Strategy, Timing, Verdict};
 use maestro_protocol::{DeadReason, Message};
-use metrics::{Counter, counter, histogram};
+use metrics::{Counter, Histogram, counter, histogram};
 use serde::Serialize;
 
 const OUTCOMES: [&str; 5] = ["done", "retry", "refused", "unavailable", "panicked"];
@@ -34,6 +34,10 @@ pub(crate) fn prepare(worker: &'static str) {
                 for strategy in STRATEGIES.into_iter().map(Some).chain([None]) {
                     heals(verdict, strategy).increment(0);
                 }
+                let _ = heal_seconds(verdict);
+            }
+            for step in STEPS {
+                let _ = step_seconds(step);
             }
         }
         "provision" | "cleanup" => {
@@ -42,7 +46,9 @@ pub(crate) fn prepare(worker: &'static str) {
             }
             for outcome in TEST_OUTCOMES {
                 tests(outcome).increment(0);
+                let _ = test_seconds(outcome);
             }
+            let _ = ready_seconds();
             for cause in CAUSES {
                 deleted(cause).increment(0);
             }
@@ -105,6 +111,31 @@ const CAUSES: [DeletionCause; 5] = [
     DeletionCause::Orphaned,
 ];
 
+const STEPS: [&str; 6] = [
+    "checkout",
+    "install",
+    "reproduce",
+    "generate",
+    "validate",
+    "teeth",
+];
+
+fn heal_seconds(verdict: Verdict) -> Histogram {
+    histogram!("maestro_heal_seconds", "verdict" => name(&verdict))
+}
+
+fn step_seconds(step: &'static str) -> Histogram {
+    histogram!("maestro_heal_step_seconds", "step" => step)
+}
+
+fn ready_seconds() -> Histogram {
+    histogram!("maestro_environment_ready_seconds")
+}
+
+fn test_seconds(outcome: TestOutcome) -> Histogram {
+    histogram!("maestro_environment_test_seconds", "outcome" => name(&outcome))
+}
+
 fn triaged(decision: Decision, kind: ErrorKind) -> Counter {
     counter!("maestro_triaged_total", "decision" => name(&decision), "kind" => name(&kind))
 }
@@ -148,16 +179,12 @@ pub(crate) fn said(message: &Message, age: Duration) {
         Message::EnvironmentStatus(status) => {
             phases(status.phase).increment(1);
             if status.phase == Phase::Ready {
-                histogram!("maestro_environment_ready_seconds").record(age);
+                ready_seconds().record(age);
             }
         }
         Message::EnvironmentTested(tested) => {
             tests(tested.outcome).increment(1);
-            let (outcome, took) = (
-                name(&tested.outcome),
-                Duration::from_millis(tested.duration_ms),
-            );
-            histogram!("maestro_environment_test_seconds", "outcome" => outcome).record(took);
+            test_seconds(tested.outcome).record(Duration::from_millis(tested.duration_ms));
         }
         Message::EnvironmentDeleted(deleted) if deleted.dry_run != Some(true) => {
             self::deleted(deleted.cause).increment(1);
@@ -168,22 +195,23 @@ pub(crate) fn said(message: &Message, age: Duration) {
 
 fn healed(verdict: Verdict, strategy: Option<Strategy>, timing: &Timing) {
     heals(verdict, strategy).increment(1);
+    let took = [
+        Some(timing.checkout),
+        Some(timing.install),
+        Some(timing.reproduce),
+        Some(timing.generate),
+        Some(timing.validate),
+        timing.teeth,
+    ];
     let mut whole = Duration::ZERO;
-    for (step, ms) in [
-        ("checkout", Some(timing.checkout)),
-        ("install", Some(timing.install)),
-        ("reproduce", Some(timing.reproduce)),
-        ("generate", Some(timing.generate)),
-        ("validate", Some(timing.validate)),
-        ("teeth", timing.teeth),
-    ] {
+    for (step, ms) in STEPS.into_iter().zip(took) {
         if let Some(ms) = ms {
             let took = Duration::from_millis(ms);
             whole += took;
-            histogram!("maestro_heal_step_seconds", "step" => step).record(took);
+            step_seconds(step).record(took);
         }
     }
-    histogram!("maestro_heal_seconds", "verdict" => name(&verdict)).record(whole);
+    heal_seconds(verdict).record(whole);
 }
 
 /// The name by which the protocol writes a value of one of its closed sets.

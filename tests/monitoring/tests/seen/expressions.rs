@@ -13,6 +13,8 @@ pub(crate) struct Drawn {
     pub(crate) place: String,
     /// With the variables put in: every tenant, every stream.
     pub(crate) expression: String,
+    /// The same of all streams, on a dashboard that shows those of one kind of worker.
+    pub(crate) whole: String,
 }
 
 /// A file of rules.
@@ -57,12 +59,14 @@ pub(crate) fn drawn() -> Vec<Drawn> {
                 let expression = target["expr"].as_str().expect("an expression");
                 let expression = expression
                     .replace("$prefix", ".*")
-                    .replace("$stream", stream)
                     .replace("$__rate_interval", "30s");
+                let whole = expression.replace("$stream", ".*");
+                let expression = expression.replace("$stream", stream);
                 assert!(!expression.contains('$'), "{expression}");
                 all.push(Drawn {
                     place: format!("{name}: {}", panel["title"].as_str().expect("a title")),
                     expression,
+                    whole,
                 });
             }
         }

@@ -13,12 +13,15 @@ use maestro_test_cluster::{Play, shared_played};
 use maestro_tests::{Fleet, Project, Worker, listening};
 use serde_json::{Value, json};
 
-use expressions::{drawn, impatient, rules};
+use expressions::{Drawn, drawn, impatient, rules};
 use watched::{Watched, pushing, signal};
 
 const REPORTED: &str = "maestro.error.reported.v1";
 const HEAL: &str = "maestro.heal.requested.v1";
 const CLEANUP: &str = "maestro.environment.cleanup.requested.v1";
+
+/// One at a time, so that it is known who has what.
+const HEALING: &[&str] = &["--heal-concurrency", "1", "--max-deliveries", "9"];
 
 /// Metrics of which a sound fleet shows nothing but zeros, and for which no fault is made here.
 const QUIET: &[&str] = &[
@@ -50,14 +53,10 @@ async fn every_panel_shows_something_and_every_alert_fires() {
     watched.fires("MaestroQueuesUnread", &[("severity", "page")]);
 
     let mut triage = [watched.worker("triage", &[]), watched.worker("triage", &[])];
-    let heal = [
-        watched.worker("heal", &["--heal-concurrency", "1"]),
-        watched.worker("heal", &["--heal-concurrency", "1"]),
-    ];
+    let heal = [(); 3].map(|()| watched.worker("heal", HEALING));
     load(&watched);
-    until("nothing fires in a sound fleet", || {
-        watched.firing().is_empty().then_some(())
-    });
+    watched.sound();
+    dependency_away(&watched);
     if let (Some(site), Some((_, kubelet))) = (&site, cluster) {
         kubelet.play("absent:1", Play::image_pull_fails("not found"));
         kubelet.play("tests:1", Play::exits(0));
@@ -71,16 +70,12 @@ async fn every_panel_shows_something_and_every_alert_fires() {
     everything_was_seen(&watched, site.is_some());
     assert_eq!(undescribed(&gateway.text()), Vec::<String>::new());
     for worker in &mut triage {
-        let instance = format!("-{}\"", worker.pid());
-        assert!(gateway.text().contains(&instance));
+        let own = format!("-{}\"", worker.pid());
+        assert!(!watched.shown(&own).is_empty());
         assert!(worker.terminate().success(), "{}", worker.log());
-        assert!(!gateway.text().contains(&instance), "{}", gateway.text());
+        assert_eq!(watched.shown(&own), Vec::<String>::new());
     }
-    assert!(
-        !gateway.text().contains("maestro_queue"),
-        "{}",
-        gateway.text()
-    );
+    assert_eq!(watched.shown("instance=\"fleet\""), Vec::<String>::new());
 }
 
 /// What a fleet does on a good day.
@@ -146,7 +141,7 @@ fn environments(watched: &Watched<'_>, site: &Site) {
     let mut spec = stack("shop:1");
     spec["test"] = json!({ "image": "tests:1", "command": ["true"] });
     site.request("tested", &spec);
-    for number in 0..3 {
+    for number in 0..6 {
         site.request(
             &format!("absent-{number}"),
             &json!({ "app": { "image": "absent:1" } }),
@@ -191,43 +186,31 @@ fn producers_at_fault(watched: &Watched<'_>) {
 }
 
 /// Workers that freeze or die with a message in hand.
-fn lost_workers(watched: &Watched<'_>, heal: [Worker; 2]) {
-    let [one, other] = heal;
+fn lost_workers(watched: &Watched<'_>, heal: [Worker; 3]) {
     let slow = slow(watched.fleet);
     let (stream, group) = ("automation:heal", "heal");
     let of_heal = [("stream", stream), ("group", group)];
+    let all: Vec<_> = heal.iter().collect();
 
     // The first one freezes, the second one as well; the third is given the message alone.
-    watched.publish(stream, HEAL, "poison", &slow);
-    let both = [&one, &other];
-    let first = both[watched.holder(stream, group, &both)];
-    signal("STOP", first);
-    let second = if first.pid() == one.pid() {
-        &other
-    } else {
-        &one
-    };
-    watched.holder(stream, group, &[second]);
-    watched.fires("MaestroWorkersLost", &of_heal);
-    signal("STOP", second);
-    let third = watched.worker("heal", &["--heal-concurrency", "1"]);
-    watched.holder(stream, group, &[&third]);
-    watched.fires("MaestroPoisonMessage", &of_heal);
+    let id = watched.publish(stream, HEAL, "poison", &slow);
+    let mut sound = all.clone();
+    for alert in ["MaestroWorkersLost", "MaestroPoisonMessage"] {
+        let holder = watched.holder(stream, group, &id, &sound);
+        signal("STOP", sound.remove(holder));
+        watched.holder(stream, group, &id, &sound);
+        watched.fires(alert, &of_heal);
+    }
     watched.fires("MaestroReplicaSilent", &[("job", "maestro")]);
-    signal("CONT", &one);
-    signal("CONT", &other);
+    for worker in &all {
+        signal("CONT", worker);
+    }
     watched.fires("MaestroOutcomesTooLate", &of_heal);
-    until("it is done all the same", || {
-        watched
-            .prometheus
-            .query("sum(streams_in_flight{group=\"heal\"}) == 0")
-            .pop()
-    });
+    watched.idle(stream, group);
 
     // One freezes, and meanwhile somebody deletes its message.
     let id = watched.publish(stream, HEAL, "vanishing", &slow);
-    let all = [&one, &other, &third];
-    let holder = all[watched.holder(stream, group, &all)];
+    let holder = all[watched.holder(stream, group, &id, &all)];
     signal("STOP", holder);
     let deleted: u32 = redis::cmd("XDEL")
         .arg(stream)
@@ -237,16 +220,27 @@ fn lost_workers(watched: &Watched<'_>, heal: [Worker; 2]) {
     assert_eq!(deleted, 1);
     watched.fires("MaestroEntriesVanished", &of_heal);
     signal("CONT", holder);
+    watched.idle(stream, group);
 
     // All of them die with a message in hand.
-    watched.publish(stream, HEAL, "orphan", &slow);
-    watched.holder(stream, group, &all);
-    for mut worker in [one, other, third] {
+    let id = watched.publish(stream, HEAL, "orphan", &slow);
+    watched.holder(stream, group, &id, &all);
+    for mut worker in heal {
         worker.kill();
     }
     watched.fires("MaestroUnattended", &of_heal);
     watched.fires("MaestroNoWorker", &of_heal);
     watched.fires("MaestroConsumersSilent", &of_heal);
+
+    // One comes whose directory is none, and tries again and again.
+    let work = watched.fleet.directory().join("work");
+    let at = work.display().to_string();
+    let mut last = watched.worker("heal", &[HEALING, &["--work-dir", &at]].concat());
+    std::fs::rename(&work, work.with_extension("away")).expect("its directory");
+    std::fs::write(&work, "").expect("a file");
+    watched.publish(stream, HEAL, "again", &slow);
+    watched.some("increase(streams_retried_total{group=\"heal\"}[1m])");
+    assert!(last.terminate().success(), "{}", last.log());
 }
 
 /// The data of a heal that takes its time.
@@ -279,7 +273,7 @@ fn lost_in_redis(watched: &Watched<'_>, triage: &[Worker]) {
     assert!(logs.iter().any(|log| log.contains("consuming")), "{logs:?}");
 }
 
-/// Messages that nobody comes for, and a dependency that is away.
+/// Messages that nobody comes for.
 fn nobody_there(watched: &Watched<'_>) {
     let mut redis = watched.fleet.redis();
     let _: () = redis::cmd("XGROUP")
@@ -298,7 +292,10 @@ fn nobody_there(watched: &Watched<'_>) {
     let of_validation = [("stream", "automation:validation"), ("group", "validate")];
     watched.fires("MaestroQueueOld", &of_validation);
     watched.fires("MaestroNoWorker", &of_validation);
+}
 
+/// A cluster that is away: its messages wait.
+fn dependency_away(watched: &Watched<'_>) {
     let kubeconfig = watched.fleet.directory().join("nowhere.yaml");
     std::fs::write(&kubeconfig, NOWHERE).expect("a kubeconfig");
     let kubeconfig = kubeconfig.display().to_string();
@@ -335,26 +332,37 @@ clusters: [{name: nowhere, cluster: {server: "http://127.0.0.1:1"}}]
 users: [{name: nobody, user: {}}]
 "#;
 
+/// Dashboards of workers that a fleet without a cluster does not have.
+fn is_of_cluster(place: &str) -> bool {
+    ["provision", "cleanup", "environments"]
+        .iter()
+        .any(|name| place.starts_with(name))
+}
+
 /// Every expression has had data, and more than zeros.
 fn everything_was_seen(watched: &Watched<'_>, has_cluster: bool) {
     let is_expected = |text: &str| has_cluster || !text.to_lowercase().contains("environment");
-    let mut missing = Vec::new();
+    let mut missing = BTreeSet::new();
     for drawn in drawn() {
-        if !is_expected(&drawn.expression) || (!has_cluster && drawn.place.starts_with("cleanup")) {
+        if !is_expected(&drawn.expression) || (!has_cluster && is_of_cluster(&drawn.place)) {
             continue;
         }
-        let found = watched.ever(&drawn.expression);
-        let is_quiet = QUIET.iter().any(|metric| drawn.expression.contains(metric));
-        if found.is_empty() || !(is_quiet || found.iter().any(|sample| sample.value > 0.0)) {
-            missing.push(format!(
-                "{} shows {} series and nothing above 0: {}",
-                drawn.place,
-                found.len(),
-                drawn.expression
-            ));
+        let Drawn {
+            place,
+            expression,
+            whole,
+        } = &drawn;
+        if watched.ever(expression).is_empty() {
+            missing.insert(format!("{place} shows nothing: {expression}"));
+        }
+        // Of each stream it may be; of all together it must not.
+        let is_quiet = QUIET.iter().any(|metric| whole.contains(metric));
+        let found = watched.ever(whole);
+        if !(is_quiet || found.iter().any(|sample| sample.value > 0.0)) {
+            missing.insert(format!("{place} shows nothing above 0: {whole}"));
         }
     }
-    assert_eq!(missing, Vec::<String>::new());
+    assert_eq!(missing, BTreeSet::new());
     for rule in rules("recording.yaml") {
         let name = rule.record.expect("a recording rule");
         assert!(!watched.ever(&name).is_empty(), "{name}");

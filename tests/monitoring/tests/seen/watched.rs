@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use maestro_monitoring::{Prometheus, Pushgateway, Sample, until};
+use maestro_monitoring::{Alert, PATIENCE, Prometheus, Pushgateway, Sample, until};
 use maestro_telemetry::undescribed;
 use maestro_tests::{Fleet, Worker, listening};
 use serde_json::Value;
@@ -25,7 +27,7 @@ impl Watched<'_> {
     pub(crate) fn worker(&self, kind: &str, more: &[&str]) -> Worker {
         let own = self.arguments();
         let mut all: Vec<_> = own.iter().map(String::as_str).collect();
-        all.extend(["--lease", "1s"]);
+        all.extend(["--lease", "5s"]);
         all.extend(more);
         let worker = self.fleet.worker(kind, &all);
         self.seen(&worker);
@@ -66,13 +68,25 @@ impl Watched<'_> {
         });
     }
 
-    /// The alerts that fire.
-    pub(crate) fn firing(&self) -> BTreeSet<String> {
-        let alerts = self.prometheus.alerts().into_iter();
-        alerts
-            .filter(|alert| alert.state == "firing")
-            .map(|alert| alert.name)
-            .collect()
+    /// Waits until no alert fires.
+    pub(crate) fn sound(&self) {
+        let mut last = BTreeSet::new();
+        let sound = |last: &mut BTreeSet<Alert>| {
+            *last = self.prometheus.alerts().into_iter().collect();
+            last.is_empty().then_some(())
+        };
+        let waited = Instant::now();
+        while sound(&mut last).is_none() {
+            assert!(waited.elapsed() < PATIENCE, "these fire: {last:?}");
+            thread::park_timeout(Duration::from_millis(50));
+        }
+    }
+
+    /// The lines of the Pushgateway with this text in them.
+    pub(crate) fn shown(&self, text: &str) -> Vec<String> {
+        let all = self.gateway.text();
+        let lines = all.lines().filter(|line| line.contains(text));
+        lines.map(str::to_owned).collect()
     }
 
     /// What an expression was at its most, since the test began; without what was never a number.
@@ -107,19 +121,32 @@ impl Watched<'_> {
         self.add(stream, "*", &fields)
     }
 
-    /// Waits until one of these workers has the only pending entry of a stream, and gives back which.
-    pub(crate) fn holder(&self, stream: &str, group: &str, among: &[&Worker]) -> usize {
-        until(&format!("a message of {stream} is in hand"), || {
+    /// Waits until one of these workers has this entry in hand, and gives back which.
+    pub(crate) fn holder(&self, stream: &str, group: &str, id: &str, among: &[&Worker]) -> usize {
+        until(&format!("{id} of {stream} is in hand"), || {
             let pending: Vec<(String, String, u64, u64)> = redis::cmd("XPENDING")
                 .arg(stream)
                 .arg(group)
-                .arg(("-", "+", 10))
+                .arg((id, id, 1))
                 .query(&mut self.fleet.redis())
                 .expect("XPENDING");
             let (_, consumer, ..) = pending.first()?;
             let is_of = |worker: &&Worker| consumer.contains(&format!("-{}-", worker.pid()));
             among.iter().position(is_of)
         })
+    }
+
+    /// Waits until nothing is in hand.
+    pub(crate) fn idle(&self, stream: &str, group: &str) {
+        until(&format!("nothing of {stream} is in hand"), || {
+            let pending: Vec<redis::Value> = redis::cmd("XPENDING")
+                .arg(stream)
+                .arg(group)
+                .arg(("-", "+", 1))
+                .query(&mut self.fleet.redis())
+                .expect("XPENDING");
+            pending.is_empty().then_some(())
+        });
     }
 }
 

@@ -435,4 +435,44 @@ mod tests {
         assert!(settings.roots.value[0].is_absolute());
         assert!(settings.roots.value[0].ends_with("src"));
     }
+
+    #[test]
+    fn where_metrics_go_is_checked_and_its_credentials_are_never_shown() {
+        let yaml =
+            "metrics: {target: 'https://me:hidden@gateway/base', ca: ca.pem, interval: 1m}\n";
+        let found = settings(&["--metrics-job", "night"], yaml).unwrap();
+        let shown: Vec<_> = found
+            .shown()
+            .into_iter()
+            .map(|shown| format!("{} {}", shown.key.path, shown.value))
+            .collect();
+        for expected in [
+            "metrics.target https://me:***@gateway/base",
+            "metrics.job night",
+            "metrics.interval 1m",
+            "metrics.timeout 5s",
+        ] {
+            assert!(shown.contains(&expected.to_owned()), "{shown:?}");
+        }
+        let token = settings(&[], "metrics: {target: 'http://g', token: hidden}\n").unwrap();
+        for text in [format!("{found:?}"), format!("{token:?}")] {
+            assert!(!text.contains("hidden"), "{text}");
+        }
+        for (yaml, part) in [
+            (
+                "metrics: {target: 'me:hidden@gateway'}",
+                "`metrics.target`: expected a URL of http://",
+            ),
+            (
+                "metrics: {target: 'http://me:hidden@g', token: hidden}",
+                "`metrics.token`: expected none beside the user in `metrics.target`",
+            ),
+            ("metrics: {interval: 1ms}", "between `100ms` and `1h`"),
+            ("metrics: {instance: ''}", "1 to 256 bytes"),
+        ] {
+            let sentence = settings(&[], yaml).unwrap_err().to_string();
+            assert!(sentence.contains(part), "{sentence}");
+            assert!(!sentence.contains("hidden"), "{sentence}");
+        }
+    }
 }
