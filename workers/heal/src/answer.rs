@@ -162,9 +162,7 @@ impl Answer {
         let others = if further == 0 {
             String::new()
         } else {
-            format!(
-                ", and in none of {further} further ones in other orders and with other seeds"
-            )
+            format!(", and in none of {further} further ones in other orders and with other seeds")
         };
         self.completed.reason = format!(
             "the failure showed in {} of {} runs of the same code{others}: what it depends on is unknown",
@@ -499,9 +497,7 @@ fn collected(report: &Report) -> u32 {
     let files = report
         .outcomes
         .iter()
-        .filter(|(test, outcome)| {
-            **outcome != TestOutcome::Passed && adapter::names_a_file(test)
-        });
+        .filter(|(test, outcome)| **outcome != TestOutcome::Passed && adapter::names_a_file(test));
     (passed + failed + errors + skipped)
         .saturating_sub(u32::try_from(files.count()).unwrap_or(u32::MAX))
 }

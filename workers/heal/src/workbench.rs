@@ -8,9 +8,7 @@ use std::time::{Duration, Instant};
 use maestro_protocol::heal::RuntimeChanges;
 use maestro_protocol::project::Runtime;
 
-use crate::bench::{
-    Bench, RECORDS, environment_error, read_records, stopped, write_beside,
-};
+use crate::bench::{Bench, RECORDS, environment_error, read_records, stopped, write_beside};
 use crate::case::{Installed, PackageIndex};
 use crate::conditions::Conditions;
 use crate::distribution::distribution;

@@ -19,10 +19,8 @@ pub mod sandbox;
 
 pub use checkout::{Checkout, CheckoutError, CheckoutLimits, WorkCopy, checkout};
 pub use command::{Command, Network};
-pub(crate) use environment::node::{
-    is_requirement as is_npm_requirement, name_of as npm_name,
-};
 pub use environment::node::{Manifest, NodeEnvironment, NodeSpec};
+pub(crate) use environment::node::{is_requirement as is_npm_requirement, name_of as npm_name};
 pub use environment::{
     Environment, EnvironmentError, EnvironmentSpec, Environments, ProjectInstall, SourceBuilds,
 };

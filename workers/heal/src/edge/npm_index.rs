@@ -60,7 +60,8 @@ impl NpmIndex {
                 unreachable(said.lines().next().unwrap_or_default().to_owned())
             });
         }
-        newest_first(&finished.stdout).ok_or_else(|| unreachable("npm named no versions".to_owned()))
+        newest_first(&finished.stdout)
+            .ok_or_else(|| unreachable("npm named no versions".to_owned()))
     }
 }
 
@@ -76,16 +77,14 @@ fn newest_first(json: &[u8]) -> Option<Vec<String>> {
     let mut known: Vec<(Vec<u64>, String)> = versions
         .into_iter()
         .filter_map(|text| {
-            let numbers: Option<Vec<u64>> =
-                text.split('.').map(|part| part.parse().ok()).collect();
+            let numbers: Option<Vec<u64>> = text.split('.').map(|part| part.parse().ok()).collect();
             Some((numbers?, text.to_owned()))
         })
         .collect();
     known.sort_by(|a, b| b.0.cmp(&a.0));
     let mut ordered: Vec<String> = known.into_iter().map(|(_, text)| text).collect();
     let latest = viewed.get("dist-tags.latest").and_then(Value::as_str);
-    if let Some(at) =
-        latest.and_then(|latest| ordered.iter().position(|version| version == latest))
+    if let Some(at) = latest.and_then(|latest| ordered.iter().position(|version| version == latest))
     {
         let latest = ordered.remove(at);
         ordered.insert(0, latest);

@@ -3,6 +3,7 @@
 //! none of them.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Variables that an installation is given when the worker has them
@@ -84,8 +85,10 @@ impl NpmSettings {
         self.variables
             .iter()
             .filter(|(name, _)| name.to_ascii_lowercase().contains("config"))
-            .map(|(name, value)| format!("{name}={value}\n"))
-            .collect()
+            .fold(String::new(), |mut text, (name, value)| {
+                let _ = writeln!(text, "{name}={value}");
+                text
+            })
     }
 }
 

@@ -4,12 +4,55 @@ use super::source::{Source, arguments};
 
 /// Methods of the object that tape, ava and tap hand to a test.
 const METHODS: &[&str] = &[
-    "ok", "true", "assert", "notOk", "false", "notok", "error", "ifError", "ifErr", "iferror",
-    "equal", "equals", "is", "isEqual", "strictEqual", "strictEquals", "notEqual", "notEquals",
-    "not", "isNot", "deepEqual", "deepEquals", "isEquivalent", "same", "notSame", "strictSame",
-    "notDeepEqual", "deepLooseEqual", "looseEqual", "notLooseEqual", "throws", "doesNotThrow",
-    "notThrows", "rejects", "match", "doesNotMatch", "regex", "fail", "pass", "plan", "truthy",
-    "falsy", "like", "snapshot", "matchSnapshot", "type", "has", "hasStrict", "comment",
+    "ok",
+    "true",
+    "assert",
+    "notOk",
+    "false",
+    "notok",
+    "error",
+    "ifError",
+    "ifErr",
+    "iferror",
+    "equal",
+    "equals",
+    "is",
+    "isEqual",
+    "strictEqual",
+    "strictEquals",
+    "notEqual",
+    "notEquals",
+    "not",
+    "isNot",
+    "deepEqual",
+    "deepEquals",
+    "isEquivalent",
+    "same",
+    "notSame",
+    "strictSame",
+    "notDeepEqual",
+    "deepLooseEqual",
+    "looseEqual",
+    "notLooseEqual",
+    "throws",
+    "doesNotThrow",
+    "notThrows",
+    "rejects",
+    "match",
+    "doesNotMatch",
+    "regex",
+    "fail",
+    "pass",
+    "plan",
+    "truthy",
+    "falsy",
+    "like",
+    "snapshot",
+    "matchSnapshot",
+    "type",
+    "has",
+    "hasStrict",
+    "comment",
 ];
 
 /// The number of checks in a text: calls of `assert` and of what belongs to it, `expect`, chai's `should`, and the checks
@@ -18,7 +61,10 @@ pub(super) fn count(path: &str, text: &str) -> u32 {
     let Some(source) = Source::parse(path, text) else {
         return 0;
     };
-    let checks = source.calls().filter(|(_, called)| is_check(called)).count();
+    let checks = source
+        .calls()
+        .filter(|(_, called)| is_check(called))
+        .count();
     let should = source
         .nodes()
         .filter(|node| node.kind() == "member_expression")
@@ -34,7 +80,9 @@ fn is_check(called: &str) -> bool {
     match first {
         "assert" | "assertStrict" | "assertType" | "expectTypeOf" => true,
         // `expect(x)` counts once, whatever is chained behind it; and so do `expect.assertions(2)` and its like.
-        "expect" => called == "expect" || matches!(last, "assertions" | "hasAssertions" | "soft" | "poll"),
+        "expect" => {
+            called == "expect" || matches!(last, "assertions" | "hasAssertions" | "soft" | "poll")
+        }
         "t" | "st" | "tt" | "test" | "context" => METHODS.contains(&last) && called != first,
         _ => called.contains(".assert."),
     }
@@ -42,11 +90,28 @@ fn is_check(called: &str) -> bool {
 
 /// Members by which a test is not run, run alone, run again, or meant to fail.
 const HIDING: &[&str] = &[
-    "skip", "todo", "only", "skipIf", "runIf", "failing", "fails", "fail_", "retries",
-    "retryTimes", "retry",
+    "skip",
+    "todo",
+    "only",
+    "skipIf",
+    "runIf",
+    "failing",
+    "fails",
+    "fail_",
+    "retries",
+    "retryTimes",
+    "retry",
 ];
 /// Functions that do so.
-const HIDING_NAMES: &[&str] = &["xit", "xtest", "xdescribe", "xcontext", "fit", "fdescribe", "pending"];
+const HIDING_NAMES: &[&str] = &[
+    "xit",
+    "xtest",
+    "xdescribe",
+    "xcontext",
+    "fit",
+    "fdescribe",
+    "pending",
+];
 /// Options of a test that do so.
 const HIDING_OPTIONS: &[&str] = &["skip", "todo", "only", "retry", "retries", "fails"];
 /// What holds of almost anything.
@@ -81,7 +146,9 @@ fn marks(path: &str, text: &str) -> Vec<String> {
         match node.kind() {
             "catch_clause" => found.push("catch".to_owned()),
             "property_identifier"
-                if node.parent().is_some_and(|up| up.kind() == "member_expression") =>
+                if node
+                    .parent()
+                    .is_some_and(|up| up.kind() == "member_expression") =>
             {
                 let name = source.slice(node);
                 if HIDING.contains(&name) {

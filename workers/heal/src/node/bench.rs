@@ -13,9 +13,7 @@ use super::manifest::{self, Package};
 use super::plan::{Plan, Runner};
 use super::{Node, subject};
 use crate::adapter::Adapter;
-use crate::bench::{
-    Bench, RECORDS, environment_error, read_records, stopped, write_beside,
-};
+use crate::bench::{Bench, RECORDS, environment_error, read_records, stopped, write_beside};
 use crate::case::{Installed, PackageIndex, Tree};
 use crate::conditions::Conditions;
 use crate::edge::{
@@ -138,11 +136,14 @@ impl NodeBench {
         Ok((environment, install))
     }
 
-    /// The runner's own file; the outer `None` where it is not installed.
-    fn program(&self, environment: &NodeEnvironment) -> Option<Option<PathBuf>> {
+    /// The runner's own file, none where Node is the runner; the package that is not installed where that is so.
+    fn program(&self, environment: &NodeEnvironment) -> Result<Option<PathBuf>, &'static str> {
         match self.plan.runner.package() {
-            None => Some(None),
-            Some(package) => environment.program(package, package).map(Some),
+            None => Ok(None),
+            Some(package) => environment
+                .program(package, package)
+                .map(Some)
+                .ok_or(package),
         }
     }
 
@@ -205,7 +206,11 @@ fn link_packages(modules: &Path, project: &Path) -> Result<(), AttemptError> {
 /// Sets the variables of a change; options of Node are added to those that are there.
 fn set(command: &mut Command, changes: &RuntimeChanges) {
     for (name, value) in &changes.variables {
-        let value = match command.variables.get(name).filter(|_| name == "NODE_OPTIONS") {
+        let value = match command
+            .variables
+            .get(name)
+            .filter(|_| name == "NODE_OPTIONS")
+        {
             Some(given) => format!("{given} {value}"),
             None => value.clone(),
         };
@@ -239,15 +244,17 @@ impl Laboratory for NodeBench {
         let (environment, requested) = self.environment(changes).await?;
         let install = began.elapsed();
         let installed = Arc::new(self.installed(&environment, requested));
-        let Some(program) = self.program(&environment) else {
-            let package = self.plan.runner.package().unwrap_or_default();
-            return Ok(Attempt {
-                report: without_runner(package),
-                installed,
-                install,
-                run: Duration::ZERO,
-                stopped: None,
-            });
+        let program = match self.program(&environment) {
+            Ok(program) => program,
+            Err(package) => {
+                return Ok(Attempt {
+                    report: without_runner(package),
+                    installed,
+                    install,
+                    run: Duration::ZERO,
+                    stopped: None,
+                });
+            }
         };
         let (copy, records) = self.bench.copy(tree).await?;
         let mut words = self
@@ -263,10 +270,9 @@ impl Laboratory for NodeBench {
         let mut command = self.command(&environment, words, &copy, records.path())?;
         set(&mut command, changes);
         if traced && self.plan.runner != Runner::Jest {
-            command.variables.insert(
-                "NODE_V8_COVERAGE".to_owned(),
-                covered.display().to_string(),
-            );
+            command
+                .variables
+                .insert("NODE_V8_COVERAGE".to_owned(), covered.display().to_string());
         }
         let finished = self.bench.run(&command).await?;
         let written = read_records(&records.path().join(RECORDS));
@@ -302,7 +308,7 @@ impl Laboratory for NodeBench {
         within: Duration,
     ) -> Result<Bites, AttemptError> {
         let (environment, _) = self.environment(changes).await?;
-        let Some(program) = self.program(&environment) else {
+        let Ok(program) = self.program(&environment) else {
             return Ok(Bites::default());
         };
         let (copy, records) = self.bench.copy(tree).await?;

@@ -119,9 +119,7 @@ fn leaning(
 /// A file, or a name, that the project asks of itself and has not: whether it was taken away on purpose, a person knows.
 fn lost_by_the_project(case: &Case<'_>, about: &Subject) -> Option<String> {
     match about {
-        Subject::ModuleMissing(module)
-            if module.starts_with(['.', '/']) && !is_built(module) =>
-        {
+        Subject::ModuleMissing(module) if module.starts_with(['.', '/']) && !is_built(module) => {
             Some(format!(
                 "the project's own `{module}` is asked for and is not there: either the product lost it, or it was removed on purpose and its users were not told"
             ))
@@ -208,12 +206,7 @@ fn assertion(case: &Case<'_>, failure: &Failure, roles: &Roles) -> String {
 }
 
 /// What an exception says to a person, where it comes out of the project's own code and no absent API explains it.
-fn exception(
-    case: &Case<'_>,
-    about: &Subject,
-    failure: &Failure,
-    roles: &Roles,
-) -> Option<String> {
+fn exception(case: &Case<'_>, about: &Subject, failure: &Failure, roles: &Roles) -> Option<String> {
     let said = format!(
         "{}: {}",
         failure.exception.as_deref().unwrap_or("Error"),
@@ -221,9 +214,10 @@ fn exception(
     );
     if *about == Subject::Timeout {
         let test = failure.test.as_deref().unwrap_or("the test");
-        let from = called_product(case, failure, roles).map_or(String::new(), |(path, line, name)| {
-            format!("; it waits for `{name}` ({path}:{line})")
-        });
+        let from = called_product(case, failure, roles)
+            .map_or(String::new(), |(path, line, name)| {
+                format!("; it waits for `{name}` ({path}:{line})")
+            });
         return Some(format!(
             "{test} waits for what does not come: {}{from}. Nothing shows that the limit is what is wrong",
             first_line(&failure.message)
@@ -287,13 +281,23 @@ fn called_product(
             let name = called.rsplit('.').next()?;
             let known = matches!(
                 name,
-                "require" | "expect" | "test" | "it" | "describe" | "assert" | "equal" | "strictEqual"
+                "require"
+                    | "expect"
+                    | "test"
+                    | "it"
+                    | "describe"
+                    | "assert"
+                    | "equal"
+                    | "strictEqual"
             );
-            (!known && name.chars().all(|c| c == '_' || c == '$' || c.is_alphanumeric()))
-                .then(|| (Source::line(node), name.to_owned()))
+            (!known
+                && name
+                    .chars()
+                    .all(|c| c == '_' || c == '$' || c.is_alphanumeric()))
+            .then(|| (Source::line(node), name.to_owned()))
         })
         .collect();
-    names.sort_by(|a, b| b.0.cmp(&a.0));
+    names.sort_by_key(|(line, _)| std::cmp::Reverse(*line));
     let bound = source.bindings();
     let products: Vec<&String> = case
         .tree

@@ -33,7 +33,10 @@ fn a_failed_assertion_is_refused_with_both_values_and_the_products_line() {
         ..Failure::default()
     };
     let files = [
-        ("lib/add.js", "'use strict';\n\nfunction add(a, b) {\n  return a - b;\n}\n"),
+        (
+            "lib/add.js",
+            "'use strict';\n\nfunction add(a, b) {\n  return a - b;\n}\n",
+        ),
         (
             "test/a.test.js",
             "const add = require('../lib/add');\ntest('adds', () => {\n  assert.strictEqual(add(1, 2), 3);\n});\n",
@@ -44,7 +47,11 @@ fn a_failed_assertion_is_refused_with_both_values_and_the_products_line() {
     let Leaning::Refuse(reason) = diagnosis.leaning else {
         panic!("{diagnosis:?}");
     };
-    for part in ["test/a.test.js:3", "expected 3, there is 2", "`add` (lib/add.js:3)"] {
+    for part in [
+        "test/a.test.js:3",
+        "expected 3, there is 2",
+        "`add` (lib/add.js:3)",
+    ] {
         assert!(reason.contains(part), "{part} in {reason}");
     }
 }
@@ -60,7 +67,10 @@ fn a_file_of_the_projects_own_that_is_gone_is_a_persons_matter() {
         ..Failure::default()
     };
     let diagnosis = diagnosis(failure, &[]);
-    assert!(matches!(diagnosis.leaning, Leaning::Refuse(_)), "{diagnosis:?}");
+    assert!(
+        matches!(diagnosis.leaning, Leaning::Refuse(_)),
+        "{diagnosis:?}"
+    );
 }
 
 #[test]
@@ -79,7 +89,11 @@ fn an_exception_of_the_product_is_refused_and_a_package_that_is_missing_is_not()
     };
     assert!(reason.contains("lib/a.js:7 (`parse`)"), "{reason}");
     let missing = diagnosis(
-        failure("Error", Some("MODULE_NOT_FOUND"), "Cannot find module 'express'"),
+        failure(
+            "Error",
+            Some("MODULE_NOT_FOUND"),
+            "Cannot find module 'express'",
+        ),
         &[],
     );
     assert_eq!(missing.leaning, Leaning::Heal);

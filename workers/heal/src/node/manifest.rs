@@ -41,7 +41,9 @@ const KINDS: [&str; 4] = [
 impl Package {
     /// That of a tree.
     pub(super) fn read(tree: &dyn Tree) -> Self {
-        tree.read(NAME).map(|text| Self::parse(&text)).unwrap_or_default()
+        tree.read(NAME)
+            .map(|text| Self::parse(&text))
+            .unwrap_or_default()
     }
 
     /// Reads the text.

@@ -75,7 +75,7 @@ impl Adapter for Node {
         if is_config(name) {
             return Some(Role::Config);
         }
-        (is_test_file(name) || name.ends_with(".snap")).then_some(Role::Test)
+        (is_test_file(name) || has_extension(name, &["snap"])).then_some(Role::Test)
     }
 
     fn assertions(&self, path: &str, text: &str) -> u32 {
@@ -126,13 +126,22 @@ fn is_config(name: &str) -> bool {
             | "npm-shrinkwrap.json"
             | "jsconfig.json"
             | "babel.config.json"
-    ) || (name.starts_with("tsconfig") && name.ends_with(".json"))
-        || [".babelrc", ".mocharc", ".eslintrc", ".swcrc", ".taprc", ".nycrc"]
-            .iter()
-            .any(|known| name.starts_with(known))
-        || ["jest", "vitest", "vite", "babel", "webpack", "rollup", "eslint"]
-            .into_iter()
-            .any(tool)
+    ) || (name.starts_with("tsconfig") && has_extension(name, &["json"]))
+        || [
+            ".babelrc",
+            ".mocharc",
+            ".eslintrc",
+            ".swcrc",
+            ".taprc",
+            ".nycrc",
+        ]
+        .iter()
+        .any(|known| name.starts_with(known))
+        || [
+            "jest", "vitest", "vite", "babel", "webpack", "rollup", "eslint",
+        ]
+        .into_iter()
+        .any(tool)
 }
 
 #[cfg(test)]
@@ -162,7 +171,12 @@ mod tests {
         ] {
             assert_eq!(roles.of(path), Role::Config, "{path}");
         }
-        for path in ["index.js", "lib/latest.js", "src/contest.ts", "lib/inspect.js"] {
+        for path in [
+            "index.js",
+            "lib/latest.js",
+            "src/contest.ts",
+            "lib/inspect.js",
+        ] {
             assert_eq!(roles.of(path), Role::Product, "{path}");
         }
     }

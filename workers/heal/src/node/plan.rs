@@ -90,9 +90,9 @@ pub(crate) fn is_node(
     tree: &dyn Tree,
 ) -> bool {
     if let Some(program) = command.and_then(<[String]>::first) {
-        let name = Path::new(program).file_name().map_or_else(String::new, |name| {
-            name.to_string_lossy().into_owned()
-        });
+        let name = Path::new(program)
+            .file_name()
+            .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         return matches!(
             name.as_str(),
             "node" | "nodejs" | "npx" | "npm" | "yarn" | "pnpm" | "cross-env" | "c8" | "nyc"
@@ -261,7 +261,9 @@ impl Plan {
         }
         plan.arguments
             .retain(|word| word.starts_with('-') || word == "run");
-        if plan.arguments.len() < self.arguments.len() && self.arguments.iter().any(|word| word.starts_with('-')) {
+        if plan.arguments.len() < self.arguments.len()
+            && self.arguments.iter().any(|word| word.starts_with('-'))
+        {
             // The value of an option cannot be told from a file: all is run as it was.
             plan.arguments.clone_from(&self.arguments);
         } else {
@@ -285,11 +287,18 @@ impl Plan {
             .get("NODE_OPTIONS")
             .map_or_else(|| probe.clone(), |given| format!("{probe} {given}"));
         variables.insert("NODE_OPTIONS".to_owned(), options);
-        variables.insert("MAESTRO_PROBE_FILE".to_owned(), records.display().to_string());
+        variables.insert(
+            "MAESTRO_PROBE_FILE".to_owned(),
+            records.display().to_string(),
+        );
         if matches!(self.runner, Runner::Jest | Runner::Vitest) {
             // What both set themselves where nobody else has.
-            variables.entry("NODE_ENV".to_owned()).or_insert_with(|| "test".to_owned());
-            variables.entry("CI".to_owned()).or_insert_with(|| "true".to_owned());
+            variables
+                .entry("NODE_ENV".to_owned())
+                .or_insert_with(|| "test".to_owned());
+            variables
+                .entry("CI".to_owned())
+                .or_insert_with(|| "true".to_owned());
         }
         variables
     }

@@ -21,7 +21,11 @@ fn the_runner_is_found_behind_what_starts_it() {
         ("node --test test/a.js", Runner::NodeTest, "test/a.js"),
         ("npx --yes jest --verbose src", Runner::Jest, "src"),
         ("vitest run --reporter=verbose", Runner::Vitest, "run"),
-        ("node_modules/.bin/tape test/a.js", Runner::Tape, "test/a.js"),
+        (
+            "node_modules/.bin/tape test/a.js",
+            Runner::Tape,
+            "test/a.js",
+        ),
         ("npx c8 mocha test/a.js", Runner::Mocha, "test/a.js"),
         ("node test/index.js", Runner::Script, "test/index.js"),
         ("pnpm exec vitest --run", Runner::Vitest, "--run"),
@@ -30,7 +34,10 @@ fn the_runner_is_found_behind_what_starts_it() {
         assert_eq!(plan.runner, runner, "{command}");
         assert_eq!(plan.arguments.join(" "), arguments, "{command}");
     }
-    let plan = made("node --experimental-vm-modules node_modules/jest/bin/jest.js a.js", &[]);
+    let plan = made(
+        "node --experimental-vm-modules node_modules/jest/bin/jest.js a.js",
+        &[],
+    );
     let plan = plan.unwrap();
     assert_eq!(plan.runner, Runner::Jest);
     assert_eq!(plan.node, ["--experimental-vm-modules"]);
@@ -51,7 +58,10 @@ fn a_script_of_the_manifest_is_followed_to_its_runner() {
 #[test]
 fn files_are_named_by_a_pattern_where_no_shell_does_it() {
     let files = [
-        ("package.json", r#"{"scripts": {"test": "node --test test/*.test.js"}}"#),
+        (
+            "package.json",
+            r#"{"scripts": {"test": "node --test test/*.test.js"}}"#,
+        ),
         ("test/a.test.js", ""),
         ("test/b.test.js", ""),
         ("test/deep/c.test.js", ""),
@@ -62,7 +72,8 @@ fn files_are_named_by_a_pattern_where_no_shell_does_it() {
 
 #[test]
 fn without_a_command_the_file_of_the_test_is_run_as_the_project_runs_its_tests() {
-    let manifest = r#"{"scripts": {"test": "node --require ./setup.js --test test/a.js test/b.js"}}"#;
+    let manifest =
+        r#"{"scripts": {"test": "node --require ./setup.js --test test/a.js test/b.js"}}"#;
     let tree = Files::new(&[("package.json", manifest), ("test/b.js", "")]);
     let test = Some(("test/b.js > adds", Framework::NodeTest));
     let plan = Plan::new(None, test, BTreeMap::new(), &tree).unwrap();
@@ -75,7 +86,10 @@ fn without_a_command_the_file_of_the_test_is_run_as_the_project_runs_its_tests()
 fn a_file_that_is_run_by_itself_and_has_nodes_own_tests_is_given_to_their_runner() {
     let files = [("t.js", "const test = require('node:test')\n")];
     assert_eq!(made("node t.js", &files).unwrap().runner, Runner::NodeTest);
-    assert_eq!(made("node t.js", &[("t.js", "")]).unwrap().runner, Runner::Script);
+    assert_eq!(
+        made("node t.js", &[("t.js", "")]).unwrap().runner,
+        Runner::Script
+    );
 }
 
 #[test]

@@ -114,7 +114,12 @@ fn slip(source: &Source, node: Node<'_>) -> Option<Slip> {
             let operator = node.child_by_field_name("operator")?;
             let (kind, other) = SWAPS.iter().find(|(kind, _)| *kind == operator.kind())?;
             let compares = kind.contains(['<', '>', '=']) && !matches!(*kind, "+=" | "-=" | "*=");
-            Some(replaced(source, operator, if compares { 0 } else { 3 }, other))
+            Some(replaced(
+                source,
+                operator,
+                if compares { 0 } else { 3 },
+                other,
+            ))
         }
         "number" => {
             let value: i64 = source.slice(node).parse().ok()?;

@@ -1,7 +1,7 @@
 //! Reads what a run left behind: the records of the probe and the reporters, the TAP of tape, and, where nothing was
 //! reported at all, the last that was printed. Everything in them was written by the code under test.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -29,6 +29,9 @@ pub(super) fn read(
     stderr: &[u8],
     status: Option<i32>,
 ) -> Report {
+    // Without a slash at the end, which a path may have been joined with.
+    let root: PathBuf = root.components().collect();
+    let root = root.as_path();
     let place = format!("{}/", root.display());
     let mut uncaught = Vec::new();
     let mut declared = Vec::new();
@@ -72,6 +75,7 @@ pub(super) fn read(
     for failure in &mut report.failures {
         failure.message = failure.message.replace(&place, "");
         failure.text = failure.text.replace(&place, "");
+        failure.text = told(&failure.text);
         keep_foreign(failure, root);
     }
     name_target(plan, &mut report);
@@ -159,13 +163,7 @@ fn printed_tests(
 }
 
 /// An error that ended the process that ran the tests, where no test was blamed for it.
-fn died(
-    plan: &Plan,
-    report: &mut Report,
-    uncaught: &[Uncaught],
-    root: &Path,
-    status: Option<i32>,
-) {
+fn died(plan: &Plan, report: &mut Report, uncaught: &[Uncaught], root: &Path, status: Option<i32>) {
     if !report.failures.is_empty() || status == Some(0) {
         return;
     }
@@ -222,11 +220,17 @@ fn said(stdout: &[u8], stderr: &[u8]) -> Failure {
         plain
     };
     let (stdout, stderr) = (clean(stdout), clean(stderr));
-    let text = if stderr.trim().is_empty() { stdout } else { stderr };
+    let text = if stderr.trim().is_empty() {
+        stdout
+    } else {
+        stderr
+    };
     let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
     // The line that names an error, or the first that says anything.
     let message = lines()
-        .find(|line| line.contains("Error") || line.contains("not found") || line.contains("Cannot"))
+        .find(|line| {
+            line.contains("Error") || line.contains("not found") || line.contains("Cannot")
+        })
         .or_else(|| lines().next())
         .unwrap_or("the runner ended with an error and said nothing")
         .trim_start_matches(['●', ' '])
@@ -239,15 +243,42 @@ fn said(stdout: &[u8], stderr: &[u8]) -> Failure {
     }
 }
 
+/// What a runner printed, without the frames that are neither the project's nor those nearest to the failure.
+fn told(text: &str) -> String {
+    const NEAREST: usize = 3;
+    let mut frames = 0;
+    text.lines()
+        .filter(|line| {
+            if !line.trim_start().starts_with("at ") {
+                return true;
+            }
+            frames += 1;
+            let foreign = line.contains("node_modules/")
+                || line.contains("node:")
+                || line.contains("maestro_");
+            !foreign || frames <= NEAREST && !line.contains("maestro_")
+        })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
 /// Packages are reached by a link in the project's directory; they are not the project's for that.
 fn keep_foreign(failure: &mut Failure, root: &Path) {
     failure.frames.retain(|frame| {
-        let runner = ["/@jest/", "/jest-", "/@vitest/", "/vitest/", "/tape/", "/mocha/", "/expect/", "/chai/"];
-        !(frame.path.contains("node_modules")
-            && runner
-                .iter()
-                .any(|package| frame.path.contains(&format!("node_modules{package}"))))
-            && !frame.path.ends_with("/maestro_node.cjs")
+        let runner = [
+            "/@jest/",
+            "/jest-",
+            "/@vitest/",
+            "/vitest/",
+            "/tape/",
+            "/mocha/",
+            "/expect/",
+            "/chai/",
+        ];
+        let of_runner = runner
+            .iter()
+            .any(|package| frame.path.contains(&format!("node_modules{package}")));
+        !of_runner && !frame.path.ends_with("/maestro_node.cjs")
     });
     for frame in &mut failure.frames {
         if frame.path.starts_with("node_modules/") || frame.path.contains("/node_modules/") {
@@ -370,7 +401,14 @@ mod tests {
         )
         .unwrap();
         let records = r#"{"kind":"outcome","test":"/w/b.js::sum > adds","when":"call","outcome":"passed","text":""}"#;
-        let report = read(&plan, Path::new("/w"), records.as_bytes(), b"", b"", Some(0));
+        let report = read(
+            &plan,
+            Path::new("/w"),
+            records.as_bytes(),
+            b"",
+            b"",
+            Some(0),
+        );
         assert!(report.passed("adds"));
     }
 }

@@ -28,7 +28,6 @@ pub(super) fn commands(script: &str) -> Vec<Simple> {
             (Some('"') | None, '\\') => {
                 word.get_or_insert_default().extend(characters.next());
             }
-            (Some(_), c) => word.get_or_insert_default().push(c),
             (None, '\'' | '"') => {
                 quote = Some(c);
                 word.get_or_insert_default();
@@ -40,7 +39,7 @@ pub(super) fn commands(script: &str) -> Vec<Simple> {
                 let doubled = characters.next_if_eq(&c).is_some();
                 piped = c == '|' && !doubled;
             }
-            (None, c) => word.get_or_insert_default().push(c),
+            (_, c) => word.get_or_insert_default().push(c),
         }
     }
     words.extend(word.take());

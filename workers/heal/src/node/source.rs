@@ -101,7 +101,9 @@ impl Source {
         self.nodes()
             .filter_map(|node| {
                 let string = match node.kind() {
-                    "import_statement" | "export_statement" => node.child_by_field_name("source")?,
+                    "import_statement" | "export_statement" => {
+                        node.child_by_field_name("source")?
+                    }
                     "call_expression" => {
                         let called = self.slice(node.child_by_field_name("function")?);
                         let loads = matches!(
@@ -157,7 +159,11 @@ impl Source {
         };
         for clause in descendants(node) {
             match clause.kind() {
-                "identifier" if clause.parent().is_some_and(|up| up.kind() == "import_clause") => {
+                "identifier"
+                    if clause
+                        .parent()
+                        .is_some_and(|up| up.kind() == "import_clause") =>
+                {
                     bind(self.slice(clause), Some("default"));
                 }
                 "namespace_import" => {
@@ -307,14 +313,50 @@ pub fn package_of(specifier: &str) -> Option<&str> {
 /// Node's own modules (<https://nodejs.org/api/module.html#modulebuiltinmodules>).
 pub fn is_builtin(module: &str) -> bool {
     const BUILTIN: &[&str] = &[
-        "assert", "async_hooks", "buffer", "child_process", "cluster", "console", "constants",
-        "crypto", "dgram", "diagnostics_channel", "dns", "domain", "events", "fs", "http", "http2",
-        "https", "inspector", "module", "net", "os", "path", "perf_hooks", "process", "punycode",
-        "querystring", "readline", "repl", "stream", "string_decoder", "sys", "timers", "tls",
-        "trace_events", "tty", "url", "util", "v8", "vm", "wasi", "worker_threads", "zlib",
+        "assert",
+        "async_hooks",
+        "buffer",
+        "child_process",
+        "cluster",
+        "console",
+        "constants",
+        "crypto",
+        "dgram",
+        "diagnostics_channel",
+        "dns",
+        "domain",
+        "events",
+        "fs",
+        "http",
+        "http2",
+        "https",
+        "inspector",
+        "module",
+        "net",
+        "os",
+        "path",
+        "perf_hooks",
+        "process",
+        "punycode",
+        "querystring",
+        "readline",
+        "repl",
+        "stream",
+        "string_decoder",
+        "sys",
+        "timers",
+        "tls",
+        "trace_events",
+        "tty",
+        "url",
+        "util",
+        "v8",
+        "vm",
+        "wasi",
+        "worker_threads",
+        "zlib",
     ];
-    module.starts_with("node:")
-        || BUILTIN.contains(&module.split('/').next().unwrap_or(module))
+    module.starts_with("node:") || BUILTIN.contains(&module.split('/').next().unwrap_or(module))
 }
 
 #[cfg(test)]
@@ -350,14 +392,27 @@ mod tests {
     fn typescript_is_read_as_such() {
         let source = Source::parse("a.ts", "const a: number = f<string>('x');\n").unwrap();
         assert!(source.is_whole());
-        assert!(!Source::parse("a.js", "const a: number = 1;\n").unwrap().is_whole());
+        assert!(
+            !Source::parse("a.js", "const a: number = 1;\n")
+                .unwrap()
+                .is_whole()
+        );
     }
 
     #[test]
     fn a_package_is_told_from_a_file_and_from_an_alias() {
         assert_eq!(package_of("@a/b/c"), Some("@a/b"));
         assert_eq!(package_of("x/y"), Some("x"));
-        for none in ["./x", "../x", "/x", "#x", "~/x", "node:fs", "@/x", "https://x"] {
+        for none in [
+            "./x",
+            "../x",
+            "/x",
+            "#x",
+            "~/x",
+            "node:fs",
+            "@/x",
+            "https://x",
+        ] {
             assert_eq!(package_of(none), None, "{none}");
         }
     }

@@ -63,7 +63,10 @@ pattern!(
     SUBPATH,
     r#"Package subpath '([^']+)' is not defined by "exports" in .*?node_modules/((?:@[^/]+/)?[^/]+)/package\.json"#
 );
-pattern!(MISSING_EXPORT, r#"Missing "([^"]+)" specifier in "([^"]+)" package"#);
+pattern!(
+    MISSING_EXPORT,
+    r#"Missing "([^"]+)" specifier in "([^"]+)" package"#
+);
 pattern!(
     NOT_EXPORTED,
     r"(?:requested module '([^']+)' does not provide an export named '([^']+)')|(?:Named export '([^']+)' not found\. The requested module '([^']+)')"
@@ -72,7 +75,10 @@ pattern!(
     REQUIRED_ESM,
     r"require\(\) of ES Module (\S+)|Must use import to load ES Module: (\S+)"
 );
-pattern!(NOT_CALLABLE, r"^([\w$.\[\]()'0-9]+) is not a (?:function|constructor)");
+pattern!(
+    NOT_CALLABLE,
+    r"^([\w$.\[\]()'0-9]+) is not a (?:function|constructor)"
+);
 pattern!(NOT_DEFINED, r"^([\w$]+) is not defined");
 
 fn first<'t>(pattern: &LazyLock<Option<Regex>>, text: &'t str) -> Option<Vec<&'t str>> {
@@ -120,7 +126,8 @@ pub(super) fn subject(failure: &Failure) -> Subject {
         || exception != "AssertionError"
             && failure.compared.is_none()
             && (failure.phase <= Phase::Collection || message.starts_with("Cannot find"));
-    if missing && let Some(parts) = first(&MISSING, message).or_else(|| first(&MISSING_PART, message))
+    if missing
+        && let Some(parts) = first(&MISSING, message).or_else(|| first(&MISSING_PART, message))
     {
         return Subject::ModuleMissing(parts[0].trim_end_matches(['.', ',']).to_owned());
     }
@@ -140,12 +147,15 @@ pub(super) fn subject(failure: &Failure) -> Subject {
         .as_ref()
         .map(|compared| compared.by.as_str())
         .unwrap_or_default();
-    if by.contains("Snapshot") || message.contains("toMatchSnapshot") || message.starts_with("Snapshot `")
+    if by.contains("Snapshot")
+        || message.contains("toMatchSnapshot")
+        || message.starts_with("Snapshot `")
         || message.contains("toMatchInlineSnapshot")
     {
         return Subject::Snapshot;
     }
-    if exception == "SyntaxError" || message.contains("SyntaxError: ") && failure.phase <= Phase::Collection
+    if exception == "SyntaxError"
+        || message.contains("SyntaxError: ") && failure.phase <= Phase::Collection
     {
         let path = failure.frames.last().map(|frame| frame.path.clone());
         return Subject::Syntax(path.filter(|path| !path.starts_with('/')));
@@ -153,7 +163,7 @@ pub(super) fn subject(failure: &Failure) -> Subject {
     if code == "ERR_ASSERTION"
         || failure.compared.is_some()
         || exception.contains("AssertionError")
-        || message.starts_with("expect(")
+        || message.starts_with("expect(") && exception != "TypeError"
     {
         return Subject::Assertion;
     }
@@ -167,10 +177,12 @@ pub(super) fn subject(failure: &Failure) -> Subject {
         return Subject::Timeout;
     }
     match exception {
-        "TypeError" => first(&NOT_CALLABLE, message)
-            .map_or(Subject::Other, |parts| Subject::NotCallable(parts[0].to_owned())),
-        "ReferenceError" => first(&NOT_DEFINED, message)
-            .map_or(Subject::Other, |parts| Subject::NameUndefined(parts[0].to_owned())),
+        "TypeError" => first(&NOT_CALLABLE, message).map_or(Subject::Other, |parts| {
+            Subject::NotCallable(parts[0].to_owned())
+        }),
+        "ReferenceError" => first(&NOT_DEFINED, message).map_or(Subject::Other, |parts| {
+            Subject::NameUndefined(parts[0].to_owned())
+        }),
         _ => Subject::Other,
     }
 }
@@ -199,14 +211,42 @@ mod tests {
     fn a_module_that_is_missing_is_named_whoever_looked_for_it() {
         let missing = |name: &str| Subject::ModuleMissing(name.to_owned());
         for (code, message, name) in [
-            ("MODULE_NOT_FOUND", "Cannot find module 'x/y'\nRequire stack:\n- a.js", "x/y"),
-            ("ERR_MODULE_NOT_FOUND", "Cannot find package '@a/b' imported from /w/a.mjs", "@a/b"),
-            ("MODULE_NOT_FOUND", "Cannot find module 'x' from 'test/a.test.js'", "x"),
-            ("", "Failed to resolve import \"x\" from \"a.test.ts\". Does the file exist?", "x"),
-            ("", "Failed to load url x (resolved id: x) in /w/a.ts. Does the file exist?", "x"),
+            (
+                "MODULE_NOT_FOUND",
+                "Cannot find module 'x/y'\nRequire stack:\n- a.js",
+                "x/y",
+            ),
+            (
+                "ERR_MODULE_NOT_FOUND",
+                "Cannot find package '@a/b' imported from /w/a.mjs",
+                "@a/b",
+            ),
+            (
+                "MODULE_NOT_FOUND",
+                "Cannot find module 'x' from 'test/a.test.js'",
+                "x",
+            ),
+            (
+                "",
+                "Failed to resolve import \"x\" from \"a.test.ts\". Does the file exist?",
+                "x",
+            ),
+            (
+                "",
+                "Failed to load url x (resolved id: x) in /w/a.ts. Does the file exist?",
+                "x",
+            ),
             ("", "Preset ts-jest not found.", "ts-jest"),
-            ("", "Test environment jest-environment-jsdom cannot be found. Make sure", "jest-environment-jsdom"),
-            ("", "Module ./setup.js in the setupFiles option was not found.", "./setup.js"),
+            (
+                "",
+                "Test environment jest-environment-jsdom cannot be found. Make sure",
+                "jest-environment-jsdom",
+            ),
+            (
+                "",
+                "Module ./setup.js in the setupFiles option was not found.",
+                "./setup.js",
+            ),
         ] {
             assert_eq!(of("Error", code, message), missing(name), "{message}");
         }
@@ -215,20 +255,45 @@ mod tests {
     #[test]
     fn errors_of_the_module_systems_are_told_apart() {
         assert_eq!(
-            of("Error", "ERR_PACKAGE_PATH_NOT_EXPORTED", "Package subpath './v4' is not defined by \"exports\" in /c/node_modules/uuid/package.json"),
-            Subject::PathNotExported { package: "uuid".into(), subpath: "./v4".into() }
+            of(
+                "Error",
+                "ERR_PACKAGE_PATH_NOT_EXPORTED",
+                "Package subpath './v4' is not defined by \"exports\" in /c/node_modules/uuid/package.json"
+            ),
+            Subject::PathNotExported {
+                package: "uuid".into(),
+                subpath: "./v4".into()
+            }
         );
         assert_eq!(
-            of("Error", "ERR_REQUIRE_ESM", "require() of ES Module /c/node_modules/@s/p/index.js from /w/a.js not supported."),
+            of(
+                "Error",
+                "ERR_REQUIRE_ESM",
+                "require() of ES Module /c/node_modules/@s/p/index.js from /w/a.js not supported."
+            ),
             Subject::RequireOfModule("@s/p".into())
         );
         assert_eq!(
-            of("SyntaxError", "", "The requested module 'node:util' does not provide an export named 'isArray'"),
-            Subject::NameNotExported { module: "util".into(), name: "isArray".into() }
+            of(
+                "SyntaxError",
+                "",
+                "The requested module 'node:util' does not provide an export named 'isArray'"
+            ),
+            Subject::NameNotExported {
+                module: "util".into(),
+                name: "isArray".into()
+            }
         );
         assert_eq!(
-            of("SyntaxError", "", "Named export 'x' not found. The requested module 'y' is a CommonJS module"),
-            Subject::NameNotExported { module: "y".into(), name: "x".into() }
+            of(
+                "SyntaxError",
+                "",
+                "Named export 'x' not found. The requested module 'y' is a CommonJS module"
+            ),
+            Subject::NameNotExported {
+                module: "y".into(),
+                name: "x".into()
+            }
         );
     }
 
@@ -242,7 +307,13 @@ mod tests {
             of("ReferenceError", "", "document is not defined"),
             Subject::NameUndefined("document".into())
         );
-        assert_eq!(of("SyntaxError", "", "Unexpected token"), Subject::Syntax(None));
-        assert_eq!(of("AssertionError", "ERR_ASSERTION", "a"), Subject::Assertion);
+        assert_eq!(
+            of("SyntaxError", "", "Unexpected token"),
+            Subject::Syntax(None)
+        );
+        assert_eq!(
+            of("AssertionError", "ERR_ASSERTION", "a"),
+            Subject::Assertion
+        );
     }
 }

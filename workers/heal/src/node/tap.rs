@@ -37,7 +37,7 @@ struct Reader<'a> {
     current: Option<String>,
 }
 
-impl<'a> Reader<'a> {
+impl Reader<'_> {
     fn begin(&mut self, name: &str) {
         let declared = self.files.get_mut(name).and_then(VecDeque::pop_front);
         if let Some(file) = declared.or(self.only) {
@@ -68,11 +68,16 @@ impl<'a> Reader<'a> {
         if !rest.is_empty() && !rest.starts_with(' ') {
             return false;
         }
-        let rest = rest.trim_start().trim_start_matches(|c: char| c.is_ascii_digit());
+        let rest = rest
+            .trim_start()
+            .trim_start_matches(|c: char| c.is_ascii_digit());
         let description = rest.trim_start().trim_start_matches("- ");
         let upper = description.to_uppercase();
         let excused = upper.contains("# SKIP") || upper.contains("# TODO");
-        let test = self.current.clone().unwrap_or_else(|| "(unnamed)".to_owned());
+        let test = self
+            .current
+            .clone()
+            .unwrap_or_else(|| "(unnamed)".to_owned());
         let outcome = self
             .report
             .outcomes
@@ -166,7 +171,14 @@ fn explain(failure: &mut Failure, block: &[&str], root: &Path) {
             Some((name, value)) if indent == 4 && !name.contains(' ') => {
                 let value = value.trim();
                 let continued = matches!(value, "|-" | "|" | ">" | ">-");
-                members.insert(name, if continued { String::new() } else { value.to_owned() });
+                members.insert(
+                    name,
+                    if continued {
+                        String::new()
+                    } else {
+                        value.to_owned()
+                    },
+                );
                 open = Some(name);
             }
             _ => {
@@ -183,7 +195,9 @@ fn explain(failure: &mut Failure, block: &[&str], root: &Path) {
     let stack = members.remove("stack").unwrap_or_default();
     failure.frames = frames(&stack, root);
     if failure.frames.is_empty()
-        && let Some(frame) = members.get("at").and_then(|at| frame(&format!("at {at}"), root))
+        && let Some(frame) = members
+            .get("at")
+            .and_then(|at| frame(&format!("at {at}"), root))
     {
         failure.frames.push(frame);
     }
@@ -268,7 +282,11 @@ mod tests {
             .collect();
         assert_eq!(
             own,
-            ["test/b.js", "lib/add.js", "/v/node_modules/tape/lib/test.js"]
+            [
+                "test/b.js",
+                "lib/add.js",
+                "/v/node_modules/tape/lib/test.js"
+            ]
         );
     }
 

@@ -289,7 +289,9 @@ fn asserts(tree: &Overlay, subjects: &[String]) -> bool {
         .filter_map(|test| file_of(tree, test))
         .any(|path| {
             let count = |text: String| Some(adapter::of_file(&path)?.assertions(&path, &text));
-            tree.read(&path).and_then(count).is_some_and(|count| count > 0)
+            tree.read(&path)
+                .and_then(count)
+                .is_some_and(|count| count > 0)
         })
 }
 

@@ -74,9 +74,10 @@ impl NodeSpec {
         let mut install = self.install.clone();
         install.sort_unstable();
         install.dedup();
-        let project = self.project.as_ref().map(|project| {
-            json!([project.package, project.lock, project.without_dev]).to_string()
-        });
+        let project = self
+            .project
+            .as_ref()
+            .map(|project| json!([project.package, project.lock, project.without_dev]).to_string());
         let text = format!(
             "{GENERATION}\n{}\n{install:?}\n{project:?}\n{}",
             node.release,
@@ -194,10 +195,10 @@ impl Environments {
         };
         let key = spec.key(&node, settings);
         let kept = &self.inner.shelf;
-        let mut built = false;
+        let mut is_new = false;
         loop {
             if let Some(held) = kept.borrow(&key, cancel).await? {
-                if built {
+                if is_new {
                     let kept = kept.clone();
                     blocking(move || {
                         kept.make_room();
@@ -219,7 +220,7 @@ impl Environments {
             };
             build.run(&place, spec).await?;
             blocking(move || place.complete()).await?;
-            built = true;
+            is_new = true;
         }
     }
 
@@ -286,7 +287,9 @@ impl Build<'_> {
             match done {
                 Ok(()) if spec.install.is_empty() => return make_modules(root),
                 Ok(()) => {}
-                Err(error @ (EnvironmentError::Unreachable { .. } | EnvironmentError::Cancelled)) => {
+                Err(
+                    error @ (EnvironmentError::Unreachable { .. } | EnvironmentError::Cancelled),
+                ) => {
                     return Err(error);
                 }
                 // A lock that does not fit its manifest says nothing.
@@ -504,7 +507,11 @@ fn without_package(manifest: &str, requirement: &str) -> Option<String> {
     let name = name_of(requirement);
     let mut manifest: Value = serde_json::from_str(manifest).ok()?;
     let mut found = false;
-    for member in ["devDependencies", "optionalDependencies", "peerDependencies"] {
+    for member in [
+        "devDependencies",
+        "optionalDependencies",
+        "peerDependencies",
+    ] {
         if let Some(Value::Object(of)) = manifest.get_mut(member) {
             found |= of.remove(name).is_some();
         }
@@ -631,12 +638,7 @@ fn candidates() -> Vec<PathBuf> {
             .into_iter()
             .flatten()
             .filter_map(|entry| Some(entry.ok()?.path()))
-            .flat_map(|place| {
-                [
-                    place.join("bin/node"),
-                    place.join("installation/bin/node"),
-                ]
-            })
+            .flat_map(|place| [place.join("bin/node"), place.join("installation/bin/node")])
             .collect();
         versions.sort();
         versions.reverse();
@@ -722,9 +724,16 @@ mod tests {
 
     #[test]
     fn what_npm_cannot_find_is_named() {
-        let lines = ["code E404", "404 Not Found - GET x", "404  'no-such@*' is not in this registry."];
+        let lines = [
+            "code E404",
+            "404 Not Found - GET x",
+            "404  'no-such@*' is not in this registry.",
+        ];
         assert_eq!(not_found(&lines).as_deref(), Some("no-such@*"));
-        let lines = ["code ETARGET", "notarget No matching version found for tape@99."];
+        let lines = [
+            "code ETARGET",
+            "notarget No matching version found for tape@99.",
+        ];
         assert_eq!(not_found(&lines).as_deref(), Some("tape@99"));
         assert_eq!(name_of("@a/b@1"), "@a/b");
         assert_eq!(name_of("@a/b"), "@a/b");
@@ -734,6 +743,9 @@ mod tests {
     #[test]
     fn a_node_that_is_not_here_is_refused_with_those_that_are() {
         let error = find(Some("99")).unwrap_err().to_string();
-        assert!(error.starts_with("the tests ask for Node 99, and there is "), "{error}");
+        assert!(
+            error.starts_with("the tests ask for Node 99, and there is "),
+            "{error}"
+        );
     }
 }

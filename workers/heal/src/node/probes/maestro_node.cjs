@@ -66,10 +66,12 @@ function describe(error) {
     const from = (of.requireStack && of.requireStack[0]) || (/ imported from (\/\S+)/.exec(message) || [])[1];
     if (from) trace.push([text(from), 1, '<module>']);
   }
+  // An error that went from one process to another is a plain object; its stack still begins with its name.
+  const [, named, coded] = /^(?:Uncaught )?([A-Za-z_$][\w$.]*)(?: \[(\w+)\])?:/.exec(stack) || [];
   const record = {
-    exception: text(of.name || (of.constructor && of.constructor.name) || of.type || 'Error'),
+    exception: text(of.name || named || of.type || 'Error'),
     message,
-    code: of.code === undefined || of.code === null ? '' : text(of.code),
+    code: of.code === undefined || of.code === null ? coded || '' : text(of.code),
     text: stack || message,
     frames: trace,
   };

@@ -55,14 +55,16 @@ fn by_rules(case: &Case<'_>, failure: &Failure) -> Vec<Candidate> {
     // What one release took away is gone together.
     let together: Vec<&Rule> = rules::rules()
         .iter()
-        .filter(|other| {
-            other.of == rule.of && other.since == rule.since && other.says == rule.says
-        })
+        .filter(|other| other.of == rule.of && other.since == rule.since && other.says == rule.says)
         .collect();
     let mut edits: Vec<Edit> = Vec::new();
     let mut used: BTreeMap<String, &Rule> = BTreeMap::new();
     for path in own_sources(case).take(2000) {
-        let Some(source) = case.tree.read(path).and_then(|text| Source::parse(path, text)) else {
+        let Some(source) = case
+            .tree
+            .read(path)
+            .and_then(|text| Source::parse(path, text))
+        else {
             continue;
         };
         let mut splices = Vec::new();
@@ -75,7 +77,8 @@ fn by_rules(case: &Case<'_>, failure: &Failure) -> Vec<Candidate> {
         }
         if !splices.is_empty()
             && let Some(text) = apply(source.text(), &splices)
-            && (!source.is_whole() || Source::parse(path, text.clone()).is_some_and(|new| new.is_whole()))
+            && (!source.is_whole()
+                || Source::parse(path, text.clone()).is_some_and(|new| new.is_whole()))
         {
             edits.push(Edit {
                 path: path.to_owned(),
@@ -105,7 +108,12 @@ fn by_rules(case: &Case<'_>, failure: &Failure) -> Vec<Candidate> {
         .cloned()
         .collect();
     let rewritten = |edits, rank| {
-        rewrite(Strategy::ApiContractAdaptation, description.clone(), edits, rank)
+        rewrite(
+            Strategy::ApiContractAdaptation,
+            description.clone(),
+            edits,
+            rank,
+        )
     };
     if tests.is_empty() || tests.len() == edits.len() {
         vec![rewritten(edits, rank)]
@@ -118,7 +126,10 @@ fn described(rule: &Rule) -> String {
     let of = rule.of.split(':').next().unwrap_or(&rule.of);
     match &rule.member {
         Some(member) if rule.of == "globals" => format!("`{member}` becomes `{}`", rule.to),
-        Some(member) => format!("`{of}.{member}` becomes `{}`", rule.to.trim_start_matches('.')),
+        Some(member) => format!(
+            "`{of}.{member}` becomes `{}`",
+            rule.to.trim_start_matches('.')
+        ),
         None => format!("module `{of}` becomes `{}`", rule.to.replace('#', ".")),
     }
 }

@@ -33,7 +33,13 @@ fn ported(exception: &str, message: &str, path: &str, text: &str) -> Option<Stri
 fn a_removed_function_of_node_becomes_what_means_the_same() {
     let text = "const util = require('node:util');\nif (!util.isArray(a.b) && util.isNullOrUndefined(f())) { x(util.isString(y)); }\n";
     assert_eq!(
-        ported("TypeError", "util.isArray is not a function", "test/a.js", text).unwrap(),
+        ported(
+            "TypeError",
+            "util.isArray is not a function",
+            "test/a.js",
+            text
+        )
+        .unwrap(),
         "const util = require('node:util');\nif (!Array.isArray(a.b) && (f() == null)) { x((typeof y === 'string')); }\n"
     );
 }
@@ -57,7 +63,13 @@ fn a_name_that_was_taken_out_of_a_module_is_left_out() {
 fn matchers_go_by_their_names_and_everything_that_one_release_removed_goes_at_once() {
     let text = "expect(f).not.toBeCalled();\nexpect(f)\n  .toBeCalledTimes(2);\nawait expect(p).rejects.toThrowError('x');\nother.toBeCalled();\n";
     assert_eq!(
-        ported("TypeError", "expect(...).not.toBeCalled is not a function", "a.test.js", text).unwrap(),
+        ported(
+            "TypeError",
+            "expect(...).not.toBeCalled is not a function",
+            "a.test.js",
+            text
+        )
+        .unwrap(),
         "expect(f).not.toHaveBeenCalled();\nexpect(f)\n  .toHaveBeenCalledTimes(2);\nawait expect(p).rejects.toThrow('x');\nother.toBeCalled();\n"
     );
 }
@@ -65,7 +77,8 @@ fn matchers_go_by_their_names_and_everything_that_one_release_removed_goes_at_on
 #[test]
 fn a_part_that_became_a_name_of_its_package_is_taken_from_there() {
     let text = "const uuid = require('uuid/v4');\nconst id = uuid();\n";
-    let message = "Package subpath './v4' is not defined by \"exports\" in /c/node_modules/uuid/package.json";
+    let message =
+        "Package subpath './v4' is not defined by \"exports\" in /c/node_modules/uuid/package.json";
     assert_eq!(
         ported("Error", message, "a.js", text).unwrap(),
         "const uuid = require('uuid').v4;\nconst id = uuid();\n"
@@ -79,14 +92,21 @@ fn a_part_that_became_a_name_of_its_package_is_taken_from_there() {
 #[test]
 fn a_product_that_lost_a_function_of_the_same_name_is_no_matter_of_a_rule() {
     let text = "const util = require('./util');\nutil.isArray(a);\n";
-    assert_eq!(ported("TypeError", "util.isArray is not a function", "a.js", text), None);
+    assert_eq!(
+        ported("TypeError", "util.isArray is not a function", "a.js", text),
+        None
+    );
     let own = "const _ = require('./lodash');\n_.pluck(a);\n";
-    assert_eq!(ported("TypeError", "_.pluck is not a function", "a.js", own), None);
+    assert_eq!(
+        ported("TypeError", "_.pluck is not a function", "a.js", own),
+        None
+    );
 }
 
 #[test]
 fn a_test_with_a_promise_gives_up_its_callback_only_where_that_comes_last() {
-    let message = "Test functions cannot both take a 'done' callback and return something. Either use";
+    let message =
+        "Test functions cannot both take a 'done' callback and return something. Either use";
     let text = "it('a', async (done) => {\n  expect(await f()).toBe(1);\n  done();\n});\n";
     assert_eq!(
         ported("Error", message, "a.test.js", text).unwrap(),
@@ -100,13 +120,27 @@ fn a_test_with_a_promise_gives_up_its_callback_only_where_that_comes_last() {
 fn a_module_gets_what_only_scripts_have_and_what_vitest_gives_to_who_asks() {
     let text = "import a from './a.js';\nconst b = require('./b.cjs');\n";
     assert_eq!(
-        ported("ReferenceError", "require is not defined in ES module scope, you can use import instead", "a.mjs", text).unwrap(),
-        format!("import {{ createRequire }} from 'node:module';\nconst require = createRequire(import.meta.url);\n{text}")
+        ported(
+            "ReferenceError",
+            "require is not defined in ES module scope, you can use import instead",
+            "a.mjs",
+            text
+        )
+        .unwrap(),
+        format!(
+            "import {{ createRequire }} from 'node:module';\nconst require = createRequire(import.meta.url);\n{text}"
+        )
     );
-    let test = "describe('a', () => { it('b', () => { expect(1).toBe(1); }); });\n";
+    let globals = "describe('a', () => { it('b', () => { expect(1).toBe(1); }); });\n";
     assert_eq!(
-        ported("ReferenceError", "describe is not defined", "a.test.ts", test).unwrap(),
-        format!("import {{ describe, expect, it }} from 'vitest';\n{test}")
+        ported(
+            "ReferenceError",
+            "describe is not defined",
+            "a.test.ts",
+            globals
+        )
+        .unwrap(),
+        format!("import {{ describe, expect, it }} from 'vitest';\n{globals}")
     );
 }
 

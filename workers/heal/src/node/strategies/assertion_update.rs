@@ -36,7 +36,12 @@ static WORDINGS: LazyLock<Vec<Wording>> = LazyLock::new(|| {
     vec![
         wording(
             r"Cannot read property '?([\w$]+)'? of (undefined|null)",
-            |of| format!("Cannot read properties of {} (reading '{}')", &of[2], &of[1]),
+            |of| {
+                format!(
+                    "Cannot read properties of {} (reading '{}')",
+                    &of[2], &of[1]
+                )
+            },
             "Node 16.9",
         ),
         wording(
@@ -77,9 +82,12 @@ fn wording(case: &Case<'_>, failure: &Failure) -> Vec<Finding> {
         .iter()
         .rev()
         .find(|frame| !frame.path.starts_with('/') && roles.of(&frame.path) == Role::Test);
-    let Some((frame, source)) = frame
-        .and_then(|frame| Some((frame, Source::parse(&frame.path, case.tree.read(&frame.path)?)?)))
-    else {
+    let Some((frame, source)) = frame.and_then(|frame| {
+        Some((
+            frame,
+            Source::parse(&frame.path, case.tree.read(&frame.path)?)?,
+        ))
+    }) else {
         return Vec::new();
     };
     let mut shown = format!("{}\n{}", failure.message, failure.text);
@@ -154,20 +162,22 @@ fn snapshot(case: &Case<'_>, failure: &Failure) -> Vec<Finding> {
     let (directory, name) = file.rsplit_once('/').unwrap_or((".", file));
     let path = format!("{directory}/__snapshots__/{name}.snap");
     let path = path.strip_prefix("./").unwrap_or(&path).to_owned();
-    let Some(text) = case.tree.read(&path).filter(|_| is_29) else {
+    let Some(kept) = case.tree.read(&path).filter(|_| is_29) else {
         return Vec::new();
     };
-    let changed = text
+    let changed = kept
         .replace("Object {", "{")
         .replace("Array [", "[")
         .replace("\\\\\"", "\"");
-    if changed == text {
+    if changed == kept {
         return Vec::new();
     }
     vec![Finding::Propose(
         rewrite(
             Strategy::AssertionUpdate,
-            format!("{path}: plain objects and lists are written as jest 29 writes them; nothing else of the snapshots is changed"),
+            format!(
+                "{path}: plain objects and lists are written as jest 29 writes them; nothing else of the snapshots is changed"
+            ),
             vec![Edit {
                 path,
                 text: changed,
@@ -203,7 +213,8 @@ mod tests {
             ..Failure::default()
         };
         let (tree, index) = (Files::new(&[("test/a.js", text)]), Index::default());
-        let found = AssertionUpdate.examine(&case(&[failure], &tree, &Installed::default(), &index));
+        let found =
+            AssertionUpdate.examine(&case(&[failure], &tree, &Installed::default(), &index));
         found.into_iter().find_map(|finding| match finding {
             Finding::Propose(candidate, _) => Some(candidate.edits[0].text.clone()),
             _ => None,
@@ -214,11 +225,19 @@ mod tests {
     fn a_text_that_node_words_otherwise_is_proposed_only_where_the_failure_shows_it() {
         let now = "Cannot read properties of undefined (reading 'x')";
         assert_eq!(
-            proposed(now, "assert.equal(m, \"Cannot read property 'x' of undefined\");\n").unwrap(),
+            proposed(
+                now,
+                "assert.equal(m, \"Cannot read property 'x' of undefined\");\n"
+            )
+            .unwrap(),
             format!("assert.equal(m, \"{now}\");\n")
         );
         assert_eq!(
-            proposed(now, "assert.throws(f, /Cannot read property 'x' of undefined/);\n").unwrap(),
+            proposed(
+                now,
+                "assert.throws(f, /Cannot read property 'x' of undefined/);\n"
+            )
+            .unwrap(),
             "assert.throws(f, /Cannot read properties of undefined \\(reading 'x'\\)/);\n"
         );
         let other = "Cannot read properties of undefined (reading 'y')";

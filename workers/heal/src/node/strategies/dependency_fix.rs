@@ -59,7 +59,11 @@ impl Repair for DependencyFix {
             Subject::NotCallable(called) => search.of_call(&called),
             _ => Vec::new(),
         };
-        candidates.into_iter().map(Finding::Try).collect()
+        let mut findings: Vec<Finding> = candidates.into_iter().map(Finding::Try).collect();
+        if findings.is_empty() {
+            findings.extend(search.least_versions());
+        }
+        findings
     }
 }
 
@@ -133,8 +137,9 @@ impl Search<'_> {
                 );
                 found.push(install(together, description, rank::KNOWN_DISTRIBUTION));
             }
-            let description =
-                format!("installs `{wanted}`, which the project itself asks for: `{module}` is missing");
+            let description = format!(
+                "installs `{wanted}`, which the project itself asks for: `{module}` is missing"
+            );
             found.push(install(
                 vec![wanted],
                 description,
@@ -149,7 +154,8 @@ impl Search<'_> {
 
     /// A part of a runner that is released with it: the version that fits is the runner's.
     fn companion(&self, name: &str) -> Option<Candidate> {
-        let of_jest = name.starts_with("jest-") || name.starts_with("@jest/") || name == "babel-jest";
+        let of_jest =
+            name.starts_with("jest-") || name.starts_with("@jest/") || name == "babel-jest";
         let runner = if of_jest || name == "ts-jest" {
             "jest"
         } else if name.starts_with("@vitest/") {
@@ -205,8 +211,11 @@ impl Search<'_> {
         let mut found = Vec::new();
         let mut rank = rank::OLDER_VERSION;
         let stated = self.package.asked.get(name).map(|_| self.wanted(name));
-        if let Some(stated) = stated.filter(|stated| !self.case.installed.requested.contains(stated)) {
-            let description = format!("installs `{stated}`, as the project asks: {name} {installed}: {why}");
+        if let Some(stated) =
+            stated.filter(|stated| !self.case.installed.requested.contains(stated))
+        {
+            let description =
+                format!("installs `{stated}`, as the project asks: {name} {installed}: {why}");
             found.push(install(vec![stated], description, rank));
             rank += 1;
         }
@@ -237,6 +246,38 @@ impl Search<'_> {
             }
             _ => Vec::new(),
         }
+    }
+
+    /// The packages of the product in the least versions that the manifest allows, which are those that it was written
+    /// against: where a newer one changed what the product passes on, that shows. Whether the product should go along
+    /// with the newer one a person decides.
+    fn least_versions(&self) -> Option<Finding> {
+        let least: Vec<String> = self
+            .package
+            .asked
+            .iter()
+            .filter(|(_, asked)| asked.by == "dependencies")
+            .filter_map(|(name, asked)| {
+                let least = asked.range.strip_prefix(['^', '~'])?;
+                let whole = least.split('.').count() == 3
+                    && least.split('.').all(|part| part.parse::<u64>().is_ok());
+                let installed = self.version_of(name)?;
+                (whole && installed != least && major_of(installed) == major_of(least))
+                    .then(|| format!("{name}@{least}"))
+            })
+            .take(MOST_TOGETHER)
+            .collect();
+        if least.is_empty() {
+            return None;
+        }
+        let description = format!(
+            "installs the versions that the manifest names and not newer ones: {}",
+            least.join(", ")
+        );
+        Some(Finding::Propose(
+            install(least, description, rank::OLDER_VERSION),
+            "a newer version of a package that the product uses behaves otherwise".to_owned(),
+        ))
     }
 
     /// What the manifest asks for of a package, in npm's notation.

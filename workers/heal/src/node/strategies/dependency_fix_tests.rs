@@ -49,10 +49,17 @@ const MANIFEST: &str = r#"{"name": "own", "devDependencies": {"@s/p": "^2.0.0", 
 #[test]
 fn what_the_manifest_asks_for_is_installed_in_its_range_with_what_else_the_tests_import() {
     let found = offered(
-        failure("Cannot find module '@s/p/deep'", "MODULE_NOT_FOUND", "test/a.js"),
+        failure(
+            "Cannot find module '@s/p/deep'",
+            "MODULE_NOT_FOUND",
+            "test/a.js",
+        ),
         &[
             ("package.json", MANIFEST),
-            ("test/a.js", "require('@s/p/deep'); require('./b'); require('fs');\n"),
+            (
+                "test/a.js",
+                "require('@s/p/deep'); require('./b'); require('fs');\n",
+            ),
             ("test/b.js", "import x from 'other';\n"),
             ("index.js", "require('unused');\n"),
         ],
@@ -66,7 +73,11 @@ fn what_the_manifest_asks_for_is_installed_in_its_range_with_what_else_the_tests
 fn what_nobody_asks_for_is_a_guess_by_its_name_and_the_projects_own_name_never() {
     let index: &[(&str, &[&str])] = &[("x", &["3.1.0", "2.0.0", "1.0.0"]), ("own", &["1.0.0"])];
     let missing = |name: &str| {
-        failure(&format!("Cannot find module '{name}'"), "MODULE_NOT_FOUND", "test/a.js")
+        failure(
+            &format!("Cannot find module '{name}'"),
+            "MODULE_NOT_FOUND",
+            "test/a.js",
+        )
     };
     let files = [("package.json", MANIFEST)];
     assert_eq!(
@@ -81,7 +92,11 @@ fn what_nobody_asks_for_is_a_guess_by_its_name_and_the_projects_own_name_never()
 #[test]
 fn a_module_of_a_newer_node_is_lacking_and_nothing_is_installed_for_it() {
     let found = offered(
-        failure("Cannot find module 'node:sqlite'", "MODULE_NOT_FOUND", "test/a.js"),
+        failure(
+            "Cannot find module 'node:sqlite'",
+            "MODULE_NOT_FOUND",
+            "test/a.js",
+        ),
         &[],
         &[],
         &[("sqlite", &["5.0.0"])],
@@ -117,4 +132,27 @@ fn the_parts_of_a_runner_are_installed_in_its_version() {
         &[],
     );
     assert_eq!(found, [["jest-environment-jsdom@29"]]);
+}
+
+#[test]
+fn what_the_product_was_written_against_is_offered_where_nothing_else_explains_a_failure() {
+    let installed = Installed {
+        distributions: vec![
+            ("a".to_owned(), "2.7.2".to_owned()),
+            ("b".to_owned(), "1.0.0".to_owned()),
+        ],
+        ..Installed::default()
+    };
+    let manifest = r#"{"dependencies": {"a": "^2.6.0", "b": "^1.0.0", "c": "^1.0.0"}}"#;
+    let (tree, index) = (Files::new(&[("package.json", manifest)]), Index::default());
+    let failed = Failure {
+        exception: Some("AssertionError".to_owned()),
+        code: Some("ERR_ASSERTION".to_owned()),
+        ..Failure::default()
+    };
+    let found = DependencyFix.examine(&case(&[failed], &tree, &installed, &index));
+    let [Finding::Propose(candidate, _)] = found.as_slice() else {
+        panic!("{found:?}");
+    };
+    assert_eq!(candidate.runtime.install, ["a@2.6.0"]);
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use maestro_protocol::heal::{RuntimeChanges, Strategy};
 
+use crate::adapter::has_extension;
 use crate::case::{Candidate, Case, Edit, Finding, Repair};
 use crate::failure::Failure;
 use crate::node::manifest::Package;
@@ -108,8 +109,8 @@ fn document(case: &Case<'_>, failure: &Failure) -> Option<Candidate> {
     let Subject::NameUndefined(name) = subject(failure) else {
         return None;
     };
-    let test = failure.test.as_deref()?;
-    let path = test.split("::").next().unwrap_or(test);
+    let id = failure.test.as_deref()?;
+    let path = id.split("::").next().unwrap_or(id);
     let text = case.tree.read(path)?;
     if !OF_BROWSERS.contains(&name.as_str()) || text.contains("-environment") {
         return None;
@@ -163,7 +164,12 @@ fn directory(case: &Case<'_>, failure: &Failure) -> Option<Candidate> {
     let file = file.strip_prefix("./").unwrap_or(file);
     let (directory, _) = file.rsplit_once('/')?;
     let inside = format!("{directory}/");
-    if case.tree.paths().iter().any(|path| path.starts_with(&inside)) {
+    if case
+        .tree
+        .paths()
+        .iter()
+        .any(|path| path.starts_with(&inside))
+    {
         return None;
     }
     let frame = failure.innermost_own()?;
@@ -183,7 +189,7 @@ fn directory(case: &Case<'_>, failure: &Failure) -> Option<Candidate> {
         return None;
     }
     let module = super::api_contract_adaptation::is_module(&source)
-        || Package::read(case.tree).module && !frame.path.ends_with(".cjs");
+        || Package::read(case.tree).module && !has_extension(&frame.path, &["cjs"]);
     let (import, call) = if module {
         (
             "import { mkdirSync as makeDirectory } from 'node:fs';\n",
@@ -201,7 +207,10 @@ fn directory(case: &Case<'_>, failure: &Failure) -> Option<Candidate> {
     let mut changed = text;
     changed.insert_str(start, &line);
     Some(candidate(
-        format!("{} makes the directory {directory} that it writes to", frame.path),
+        format!(
+            "{} makes the directory {directory} that it writes to",
+            frame.path
+        ),
         vec![Edit {
             path: frame.path.clone(),
             text: changed,
@@ -226,9 +235,16 @@ fn declared(case: &Case<'_>, failure: &Failure) -> Option<Candidate> {
                 .take_while(|word| word.contains('='))
                 .filter_map(|word| word.split_once('='))
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .filter(|_| command.words.first().is_some_and(|word| word == "cross-env"));
+                .filter(|_| {
+                    command
+                        .words
+                        .first()
+                        .is_some_and(|word| word == "cross-env")
+                });
             for (name, value) in command.variables.iter().cloned().chain(cross) {
-                known.entry(name).or_insert((value, "a script of package.json"));
+                known
+                    .entry(name)
+                    .or_insert((value, "a script of package.json"));
             }
         }
     }
@@ -237,7 +253,9 @@ fn declared(case: &Case<'_>, failure: &Failure) -> Option<Candidate> {
             let line = line.trim().trim_start_matches("export ");
             if let Some((name, value)) = line.split_once('=').filter(|_| !line.starts_with('#')) {
                 let value = value.trim().trim_matches(['"', '\'']).to_owned();
-                known.entry(name.trim().to_owned()).or_insert((value, "its .env.test"));
+                known
+                    .entry(name.trim().to_owned())
+                    .or_insert((value, "its .env.test"));
             }
         }
     }
@@ -256,7 +274,10 @@ fn declared(case: &Case<'_>, failure: &Failure) -> Option<Candidate> {
     paths.push(test.split("::").next().unwrap_or(test));
     let products: Vec<&str> = super::own_sources(case).take(300).collect();
     paths.extend(products);
-    let texts: Vec<String> = paths.iter().filter_map(|path| case.tree.read(path)).collect();
+    let texts: Vec<String> = paths
+        .iter()
+        .filter_map(|path| case.tree.read(path))
+        .collect();
     for (name, of) in known {
         let forms = [
             format!("process.env.{name}"),
@@ -286,7 +307,10 @@ fn declared(case: &Case<'_>, failure: &Failure) -> Option<Candidate> {
         ..RuntimeChanges::default()
     };
     Some(candidate(
-        format!("sets what the project sets for its tests: {}", said.join(", ")),
+        format!(
+            "sets what the project sets for its tests: {}",
+            said.join(", ")
+        ),
         Vec::new(),
         runtime,
         rank::DECLARED_VARIABLE,
@@ -338,15 +362,29 @@ mod tests {
             &[("test/a.test.js", "test('t', () => { document.body; });\n")],
         );
         assert_eq!(found[0].runtime.install, ["jest-environment-jsdom@29"]);
-        assert!(found[0].edits[0].text.starts_with("/**\n * @jest-environment jsdom\n"));
+        assert!(
+            found[0].edits[0]
+                .text
+                .starts_with("/**\n * @jest-environment jsdom\n")
+        );
     }
 
     #[test]
     fn a_directory_is_made_only_where_the_test_itself_names_it() {
-        let missing = || failure("Error", "ENOENT", "ENOENT: no such file or directory, open 'test/tmp/out.txt'");
+        let missing = || {
+            failure(
+                "Error",
+                "ENOENT",
+                "ENOENT: no such file or directory, open 'test/tmp/out.txt'",
+            )
+        };
         let named = "const fs = require('fs');\nfs.writeFileSync('test/tmp/out.txt', '');\n";
         let found = offered(missing(), &[("test/a.test.js", named)]);
-        assert!(found[0].edits[0].text.starts_with("require('fs').mkdirSync('test/tmp', { recursive: true });\n"));
+        assert!(
+            found[0].edits[0]
+                .text
+                .starts_with("require('fs').mkdirSync('test/tmp', { recursive: true });\n")
+        );
         let unnamed = "write('out.txt');\n";
         assert!(offered(missing(), &[("test/a.test.js", unnamed)]).is_empty());
     }
@@ -360,13 +398,24 @@ mod tests {
             ("test/a.test.js", ""),
         ];
         let found = offered(failure("AssertionError", "ERR_ASSERTION", "x"), &files);
-        let names: Vec<&str> = found[0].runtime.variables.keys().map(String::as_str).collect();
+        let names: Vec<&str> = found[0]
+            .runtime
+            .variables
+            .keys()
+            .map(String::as_str)
+            .collect();
         assert_eq!(names, ["MODE", "TZ"]);
     }
 
     #[test]
     fn options_of_node_are_set_where_the_failure_names_what_lacks_them() {
-        let found = offered(failure("Error", "ERR_OSSL_EVP_UNSUPPORTED", "unsupported"), &[]);
-        assert_eq!(found[0].runtime.variables["NODE_OPTIONS"], "--openssl-legacy-provider");
+        let found = offered(
+            failure("Error", "ERR_OSSL_EVP_UNSUPPORTED", "unsupported"),
+            &[],
+        );
+        assert_eq!(
+            found[0].runtime.variables["NODE_OPTIONS"],
+            "--openssl-legacy-provider"
+        );
     }
 }

@@ -7,7 +7,7 @@ use maestro_protocol::heal::Strategy;
 
 use super::rewrite;
 use crate::case::{Candidate, Case, Edit, Finding, Repair};
-use crate::failure::Failure;
+use crate::failure::{Failure, Phase};
 use crate::node::source::{Source, arguments, function_of};
 use crate::node::subject::{Subject, subject};
 use crate::source::edit::{Splice, apply};
@@ -46,11 +46,7 @@ impl Repair for SyntaxRepair {
                     "{path} holds the marks of a merge that was not resolved: which side is meant, a person knows"
                 ))];
             }
-            findings.extend(
-                repairs(&path, &text, failure)
-                    .into_iter()
-                    .map(Finding::Try),
-            );
+            findings.extend(repairs(&path, &text, failure).into_iter().map(Finding::Try));
             if !findings.is_empty() {
                 break;
             }
@@ -202,11 +198,7 @@ fn one_character(text: &str, line: usize) -> Vec<(usize, String, String)> {
         changed.push('\n');
         changed.push_str(closing);
         changed.push('\n');
-        found.push((
-            2,
-            format!("`{closing}` was missing at the end"),
-            changed,
-        ));
+        found.push((2, format!("`{closing}` was missing at the end"), changed));
     }
     found
 }
@@ -217,9 +209,16 @@ fn by_message(path: &str, text: &str, failure: &Failure) -> Vec<Candidate> {
         return Vec::new();
     };
     let message = failure.message.as_str();
-    let (splices, description, rank) = if message.contains("await is only valid in async") {
+    // Where `await` is only a name, what stands behind it is one word too many, and that is all that is said.
+    let awaits = failure.phase <= Phase::Collection && source.is_whole();
+    let async_ones = if awaits || message.contains("await is only valid in async") {
+        made_async(&source)
+    } else {
+        Vec::new()
+    };
+    let (splices, description, rank) = if !async_ones.is_empty() {
         (
-            made_async(&source),
+            async_ones,
             "a function that awaits is async",
             rank::EXACT_RULE,
         )
@@ -263,7 +262,15 @@ fn by_message(path: &str, text: &str, failure: &Failure) -> Vec<Candidate> {
 /// The callbacks of tests and hooks that await and are not async.
 fn made_async(source: &Source) -> Vec<Splice> {
     const TAKE: [&str; 9] = [
-        "test", "it", "before", "after", "beforeEach", "afterEach", "beforeAll", "afterAll", "t.test",
+        "test",
+        "it",
+        "before",
+        "after",
+        "beforeEach",
+        "afterEach",
+        "beforeAll",
+        "afterAll",
+        "t.test",
     ];
     let callbacks: Vec<usize> = source
         .calls()
@@ -308,17 +315,26 @@ fn as_script(source: &Source) -> Option<Vec<Splice>> {
     let mut found = Vec::new();
     for node in source.nodes() {
         match node.kind() {
-            "export_statement" | "await_expression" if node.parent().is_some_and(|up| up.kind() == "program") => {
+            "export_statement" | "await_expression"
+                if node.parent().is_some_and(|up| up.kind() == "program") =>
+            {
                 return None;
             }
             "import_statement" => {
                 let from = source.slice(node.child_by_field_name("source")?);
-                let clause = node.named_child(0).filter(|child| child.kind() == "import_clause");
+                let clause = node
+                    .named_child(0)
+                    .filter(|child| child.kind() == "import_clause");
                 let Some(clause) = clause else {
-                    found.push(Splice::replace(node.byte_range(), format!("require({from});")));
+                    found.push(Splice::replace(
+                        node.byte_range(),
+                        format!("require({from});"),
+                    ));
                     continue;
                 };
-                let only = clause.named_child(0).filter(|_| clause.named_child_count() == 1)?;
+                let only = clause
+                    .named_child(0)
+                    .filter(|_| clause.named_child_count() == 1)?;
                 let bound = match only.kind() {
                     "identifier" => source.slice(only).to_owned(),
                     "namespace_import" => source.slice(only.named_child(0)?).to_owned(),
@@ -340,7 +356,7 @@ fn as_script(source: &Source) -> Option<Vec<Splice>> {
 mod tests {
     use super::*;
     use crate::case::Installed;
-    use crate::failure::{Frame, Phase};
+    use crate::failure::Frame;
     use crate::strategies::fake::{Files, Index, case};
 
     fn examined(message: &str, files: &[(&str, &str)], line: u32) -> Vec<Finding> {
@@ -374,18 +390,32 @@ mod tests {
     fn a_bracket_that_is_missing_is_offered_where_the_text_parses_with_it() {
         let broken = "test('a', () => {\n  assert.equal(f(1, 2);\n});\n";
         let whole = "test('a', () => {\n  assert.equal(f(1, 2));\n});\n";
-        let found = texts(examined("missing ) after argument list", &[("test/a.js", broken)], 2));
+        let found = texts(examined(
+            "missing ) after argument list",
+            &[("test/a.js", broken)],
+            2,
+        ));
         assert_eq!(found.first().map(String::as_str), Some(whole));
         let open = "test('a', () => {\n  f();\n});\ntest('b', () => {\n  g();\n";
-        let found = texts(examined("Unexpected end of input", &[("test/a.js", open)], 6));
-        assert!(found.iter().any(|text| text.ends_with("  g();\n});\n")), "{found:?}");
+        let found = texts(examined(
+            "Unexpected end of input",
+            &[("test/a.js", open)],
+            6,
+        ));
+        assert!(
+            found.iter().any(|text| text.ends_with("  g();\n});\n")),
+            "{found:?}"
+        );
     }
 
     #[test]
     fn the_marks_of_a_merge_are_a_persons_to_resolve() {
         let text = "<<<<<<< HEAD\nconst a = 1;\n=======\nconst a = 2;\n>>>>>>> other\n";
         let found = examined("Unexpected token '<<'", &[("test/a.js", text)], 1);
-        assert!(matches!(found.as_slice(), [Finding::Refuse(_)]), "{found:?}");
+        assert!(
+            matches!(found.as_slice(), [Finding::Refuse(_)]),
+            "{found:?}"
+        );
     }
 
     #[test]
@@ -396,7 +426,10 @@ mod tests {
             &[("test/a.js", text)],
             2,
         ));
-        assert_eq!(found, ["it('a', async () => {\n  const x = await f();\n});\n"]);
+        assert_eq!(
+            found,
+            ["it('a', async () => {\n  const x = await f();\n});\n"]
+        );
     }
 
     #[test]
@@ -409,14 +442,20 @@ mod tests {
         ));
         assert_eq!(
             found,
-            ["const assert = require('assert');\nconst { a, b: c } = require('./x.js');\nrequire('./y.js');\nassert(a);\n"]
+            [
+                "const assert = require('assert');\nconst { a, b: c } = require('./x.js');\nrequire('./y.js');\nassert(a);\n"
+            ]
         );
     }
 
     #[test]
     fn what_is_imported_has_its_type_said_in_todays_words() {
         let text = "import x from './x.json' assert { type: 'json' };\n";
-        let found = texts(examined("Unexpected identifier 'assert'", &[("a.mjs", text)], 1));
+        let found = texts(examined(
+            "Unexpected identifier 'assert'",
+            &[("a.mjs", text)],
+            1,
+        ));
         assert_eq!(found, ["import x from './x.json' with { type: 'json' };\n"]);
     }
 }

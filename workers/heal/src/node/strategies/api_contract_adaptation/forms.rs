@@ -4,6 +4,7 @@
 use maestro_protocol::heal::Strategy;
 
 use super::super::rewrite;
+use crate::adapter::has_extension;
 use crate::case::{Candidate, Case, Edit};
 use crate::failure::Failure;
 use crate::node::source::{Source, arguments, is_builtin, package_of};
@@ -17,42 +18,47 @@ pub(super) fn candidates(case: &Case<'_>, failure: &Failure) -> Vec<Candidate> {
     let Some(path) = failing_file(failure) else {
         return Vec::new();
     };
-    let Some(source) = case.tree.read(&path).and_then(|text| Source::parse(&path, text)) else {
+    let Some(source) = case
+        .tree
+        .read(&path)
+        .and_then(|text| Source::parse(&path, text))
+    else {
         return Vec::new();
     };
     let about = subject(failure);
     let message = failure.message.as_str();
-    let made: Option<(Vec<Splice>, String, u32)> = if message
-        .contains("cannot both take a 'done' callback and return something")
-    {
-        Some((
-            without_done(&source),
-            "a test that waits for its promise no longer takes a callback as well (jest 27)".to_owned(),
-            rank::EXACT_RULE,
-        ))
-    } else if message.contains("provide options as a second argument") {
-        Some((
-            options_second(&source),
-            "the options of a test come before its function (vitest 4)".to_owned(),
-            rank::EXACT_RULE,
-        ))
-    } else if matches!(
-        failure.code.as_deref(),
-        Some("ERR_IMPORT_ATTRIBUTE_MISSING" | "ERR_IMPORT_ASSERTION_TYPE_MISSING")
-    ) {
-        Some((
-            json_attributes(&source),
-            "JSON is imported with its type (Node 22)".to_owned(),
-            rank::EXACT_RULE,
-        ))
-    } else {
-        match &about {
-            Subject::NameUndefined(name) => undefined(case, &source, name, message),
-            Subject::NotCallable(called) => module_default(case, &source, called),
-            _ => None,
-        }
-    };
-    let Some((splices, description, rank)) = made.filter(|(splices, ..)| !splices.is_empty()) else {
+    let made: Option<(Vec<Splice>, String, u32)> =
+        if message.contains("cannot both take a 'done' callback and return something") {
+            Some((
+                without_done(&source),
+                "a test that waits for its promise no longer takes a callback as well (jest 27)"
+                    .to_owned(),
+                rank::EXACT_RULE,
+            ))
+        } else if message.contains("provide options as a second argument") {
+            Some((
+                options_second(&source),
+                "the options of a test come before its function (vitest 4)".to_owned(),
+                rank::EXACT_RULE,
+            ))
+        } else if matches!(
+            failure.code.as_deref(),
+            Some("ERR_IMPORT_ATTRIBUTE_MISSING" | "ERR_IMPORT_ASSERTION_TYPE_MISSING")
+        ) {
+            Some((
+                json_attributes(&source),
+                "JSON is imported with its type (Node 22)".to_owned(),
+                rank::EXACT_RULE,
+            ))
+        } else {
+            match &about {
+                Subject::NameUndefined(name) => undefined(case, &source, name, message),
+                Subject::NotCallable(called) => module_default(case, &source, called),
+                _ => None,
+            }
+        };
+    let Some((splices, description, rank)) = made.filter(|(splices, ..)| !splices.is_empty())
+    else {
         return Vec::new();
     };
     apply(source.text(), &splices)
@@ -114,9 +120,9 @@ fn without_done(source: &Source) -> Vec<Splice> {
         let last = u32::try_from(body.named_child_count())
             .ok()
             .and_then(|count| body.named_child(count.checked_sub(1)?));
-        let Some(last) = last.filter(|last| {
-            source.slice(*last).trim_end_matches(';') == format!("{name}()")
-        }) else {
+        let Some(last) =
+            last.filter(|last| source.slice(*last).trim_end_matches(';') == format!("{name}()"))
+        else {
             continue;
         };
         if uses != 1 {
@@ -139,7 +145,9 @@ fn only_parameter<'s>(
         return Some((parameter.byte_range(), source.slice(parameter)));
     }
     let list = function.child_by_field_name("parameters")?;
-    let only = list.named_child(0).filter(|_| list.named_child_count() == 1)?;
+    let only = list
+        .named_child(0)
+        .filter(|_| list.named_child_count() == 1)?;
     (only.kind() == "identifier").then(|| (list.byte_range(), source.slice(only)))
 }
 
@@ -176,7 +184,7 @@ fn json_attributes(source: &Source) -> Vec<Splice> {
         .filter(|node| node.kind() == "import_statement")
         .filter_map(|node| {
             let from = node.child_by_field_name("source")?;
-            let json = source.string(from)?.ends_with(".json");
+            let json = has_extension(source.string(from)?, &["json"]);
             let bare = source.text().get(from.end_byte()..node.end_byte())?;
             (json && !bare.contains('{'))
                 .then(|| Splice::insert(from.end_byte(), " with { type: 'json' }"))
@@ -227,8 +235,17 @@ fn of_vitest(
     start: usize,
 ) -> Option<(Vec<Splice>, String, u32)> {
     const GIVEN: [&str; 11] = [
-        "describe", "it", "test", "expect", "vi", "beforeEach", "afterEach", "beforeAll",
-        "afterAll", "suite", "assert",
+        "describe",
+        "it",
+        "test",
+        "expect",
+        "vi",
+        "beforeEach",
+        "afterEach",
+        "beforeAll",
+        "afterAll",
+        "suite",
+        "assert",
     ];
     if !GIVEN.contains(&name) || !has(case, "vitest") || has(case, "jest") {
         return None;
@@ -290,7 +307,11 @@ fn module_default(
         .site_packages
         .join(package)
         .join("package.json");
-    let size = file.symlink_metadata().ok().filter(std::fs::Metadata::is_file)?.len();
+    let size = file
+        .symlink_metadata()
+        .ok()
+        .filter(std::fs::Metadata::is_file)?
+        .len();
     if size > 1 << 20 {
         return None;
     }
@@ -304,7 +325,9 @@ fn module_default(
         .filter(|(_, name)| *name == binding.module)
         .filter_map(|(string, _)| {
             let call = ancestors(string).find(|node| node.kind() == "call_expression")?;
-            let bare = call.parent().is_some_and(|up| up.kind() == "variable_declarator");
+            let bare = call
+                .parent()
+                .is_some_and(|up| up.kind() == "variable_declarator");
             bare.then(|| Splice::insert(call.end_byte(), ".default"))
         })
         .collect();

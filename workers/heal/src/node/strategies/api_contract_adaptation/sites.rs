@@ -39,11 +39,17 @@ fn of_module(source: &Source, rule: &Rule) -> Vec<Splice> {
         if plain(named) != rule.of {
             continue;
         }
-        let scheme = if named.starts_with("node:") { "node:" } else { "" };
+        let scheme = if named.starts_with("node:") {
+            "node:"
+        } else {
+            ""
+        };
         let inside = string.start_byte() + 1..string.end_byte() - 1;
         found.push(Splice::replace(inside, format!("{scheme}{module}")));
         let Some(name) = name else { continue };
-        let Some(parent) = string.parent() else { continue };
+        let Some(parent) = string.parent() else {
+            continue;
+        };
         if parent.kind() == "import_statement" {
             // `import x from` becomes `import { name as x } from`; any other form cannot be said so.
             let clause = descendants(parent).find(|node| node.kind() == "import_clause");
@@ -64,7 +70,10 @@ fn of_module(source: &Source, rule: &Rule) -> Vec<Splice> {
                 }
                 None => return Vec::new(),
             }
-        } else if let Some(call) = parent.parent().filter(|call| call.kind() == "call_expression") {
+        } else if let Some(call) = parent
+            .parent()
+            .filter(|call| call.kind() == "call_expression")
+        {
             found.push(Splice::insert(call.end_byte(), format!(".{name}")));
         }
     }
@@ -78,8 +87,10 @@ fn of_global(source: &Source, name: &str, to: &str) -> Vec<Splice> {
             "variable_declarator" | "function_declaration" | "import_specifier" => {
                 node.child_by_field_name("name")
             }
-            "formal_parameters" | "import_clause" => return descendants(node)
-                .any(|inner| inner.kind() == "identifier" && source.slice(inner) == name),
+            "formal_parameters" | "import_clause" => {
+                return descendants(node)
+                    .any(|inner| inner.kind() == "identifier" && source.slice(inner) == name);
+            }
             _ => None,
         };
         binds.is_some_and(|binds| source.slice(binds) == name)
@@ -121,10 +132,13 @@ fn of_member(source: &Source, rule: &Rule, member: &str) -> Vec<Splice> {
         let is_it = match module {
             "expect()" => root_is_expect(source, object),
             // Objects that are always there, unless the file has another thing of that name.
-            "jest" | "process" | "require" => text == module && !bindings.contains_key(module)
-                || bindings.get(text).is_some_and(|binding| {
-                    binding.member.as_deref() == Some(module) && binding.module == "@jest/globals"
-                }),
+            "jest" | "process" | "require" => {
+                text == module && !bindings.contains_key(module)
+                    || bindings.get(text).is_some_and(|binding| {
+                        binding.member.as_deref() == Some(module)
+                            && binding.module == "@jest/globals"
+                    })
+            }
             _ => {
                 bindings.get(text).is_some_and(is_object)
                     || export.is_none()

@@ -21,7 +21,10 @@ pub(super) fn findings(case: &Case<'_>, failure: &Failure) -> Option<Vec<Finding
     }
     let tries: [(&str, String); 3] = [
         ("a comma too many is gone", without_commas(&text)),
-        ("comments are gone, which JSON has not", without_comments(&text)),
+        (
+            "comments are gone, which JSON has not",
+            without_comments(&text),
+        ),
         (
             "comments and commas too many are gone",
             without_commas(&without_comments(&text)),
@@ -76,9 +79,9 @@ fn broken(case: &Case<'_>, failure: &Failure) -> Option<String> {
         .flatten()
         .filter(|_| about_json)
         .find(|path| {
-            case.tree
-                .read(path)
-                .is_some_and(|text| serde_json::from_str::<Value>(text.trim_start_matches('\u{feff}')).is_err())
+            case.tree.read(path).is_some_and(|text| {
+                serde_json::from_str::<Value>(text.trim_start_matches('\u{feff}')).is_err()
+            })
         })
         .map(str::to_owned)
 }
@@ -169,7 +172,15 @@ mod tests {
             ..Failure::default()
         };
         let (tree, index) = (Files::new(&[("package.json", text)]), Index::default());
-        let found = findings(&case(&[failure.clone()], &tree, &Installed::default(), &index), &failure)?;
+        let found = findings(
+            &case(
+                std::slice::from_ref(&failure),
+                &tree,
+                &Installed::default(),
+                &index,
+            ),
+            &failure,
+        )?;
         found.into_iter().find_map(|finding| match finding {
             Finding::Try(candidate) => Some(candidate.edits[0].text.clone()),
             _ => None,
