@@ -326,8 +326,13 @@ impl Laboratory for NodeBench {
                 ..defect.clone()
             })
             .collect();
-        let list = serde_json::to_vec(&serde_json::json!({ "defects": planted, "words": run }))
-            .unwrap_or_default();
+        let list = serde_json::to_vec(&serde_json::json!({
+            "defects": planted,
+            "words": run,
+            // A defect that makes a run endless must leave time for the others.
+            "limit": u64::try_from((within / 3).as_millis()).unwrap_or(u64::MAX),
+        }))
+        .unwrap_or_default();
         write_beside(
             &mut command,
             "MAESTRO_TEETH",

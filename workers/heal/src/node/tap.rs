@@ -35,6 +35,8 @@ struct Reader<'a> {
     file: String,
     report: Report,
     current: Option<String>,
+    /// The first check that failed inside of a test whose own line is still to come.
+    inner: Option<Failure>,
 }
 
 impl Reader<'_> {
@@ -74,10 +76,17 @@ impl Reader<'_> {
         let description = rest.trim_start().trim_start_matches("- ");
         let upper = description.to_uppercase();
         let excused = upper.contains("# SKIP") || upper.contains("# TODO");
-        let test = self
-            .current
-            .clone()
-            .unwrap_or_else(|| "(unnamed)".to_owned());
+        // tap prints the result of a test as a check by its name.
+        let named = description
+            .split(" # ")
+            .next()
+            .unwrap_or(description)
+            .trim();
+        let test = match (&self.current, self.only) {
+            (Some(test), _) => test.clone(),
+            (None, Some(file)) => format!("{file}::{named}"),
+            (None, None) => named.to_owned(),
+        };
         let outcome = self
             .report
             .outcomes
@@ -91,16 +100,29 @@ impl Reader<'_> {
             return true;
         }
         *outcome = TestOutcome::Failed;
-        self.report.failures.push(Failure {
-            test: Some(test),
-            phase: Phase::Call,
-            exception: Some("AssertionError".to_owned()),
-            message: description.to_owned(),
-            text: line.to_owned(),
-            ..Failure::default()
-        });
+        let mut failure = self
+            .inner
+            .take()
+            .unwrap_or_else(|| failed(line, description));
+        failure.test = Some(test);
+        self.report.failures.push(failure);
         true
     }
+}
+
+fn failed(line: &str, description: &str) -> Failure {
+    Failure {
+        phase: Phase::Call,
+        exception: Some("AssertionError".to_owned()),
+        message: description.to_owned(),
+        text: line.to_owned(),
+        ..Failure::default()
+    }
+}
+
+/// The lines up to the end of a block.
+fn block<'t>(lines: &mut impl Iterator<Item = &'t str>) -> Vec<&'t str> {
+    lines.take_while(|line| line.trim() != "...").collect()
 }
 
 /// Reads the tests. `only` is the file where there is but one.
@@ -115,6 +137,7 @@ pub(super) fn read(text: &str, declared: &[Declared], only: Option<&str>, root: 
         file: String::new(),
         report: Report::default(),
         current: None,
+        inner: None,
     };
     let mut lines = text.lines().peekable();
     let mut planned = false;
@@ -123,18 +146,33 @@ pub(super) fn read(text: &str, declared: &[Declared], only: Option<&str>, root: 
             let failed = line.starts_with("not ok");
             if lines.peek().is_some_and(|next| next.trim() == "---") {
                 lines.next();
-                let mut block = Vec::new();
-                for line in lines.by_ref() {
-                    if line.trim() == "..." {
-                        break;
-                    }
-                    block.push(line);
-                }
-                if failed && let Some(failure) = reader.report.failures.last_mut() {
-                    explain(failure, &block, root);
+                let block = block(&mut lines);
+                if failed
+                    && let Some(failure) = reader.report.failures.last_mut()
+                    && failure.frames.is_empty()
+                {
+                    explain(failure, &block, 4, root);
                 }
             }
-        } else if let Some(name) = line.strip_prefix("# ").filter(|_| !planned) {
+        } else if let Some(description) = line
+            .trim_start()
+            .strip_prefix("not ok ")
+            .filter(|_| reader.inner.is_none() && line.starts_with("    "))
+        {
+            let indent = line.len() - line.trim_start().len();
+            let plain =
+                description.trim_start_matches(|c: char| c.is_ascii_digit() || " -".contains(c));
+            let mut failure = failed(line, plain);
+            if lines.peek().is_some_and(|next| next.trim() == "---") {
+                lines.next();
+                let block = block(&mut lines);
+                explain(&mut failure, &block, indent + 2, root);
+            }
+            reader.inner = Some(failure);
+        } else if let Some(name) = line
+            .strip_prefix("# ")
+            .filter(|name| !planned && !name.starts_with("Subtest: "))
+        {
             match name.strip_prefix("SKIP ").or(name.strip_prefix("TODO ")) {
                 Some(name) => {
                     reader.begin(name);
@@ -161,14 +199,15 @@ pub(super) fn read(text: &str, declared: &[Declared], only: Option<&str>, root: 
     reader.report
 }
 
-/// Fills a failure from the lines of its block: `operator`, `expected`, `actual`, `at`, `stack`.
-fn explain(failure: &mut Failure, block: &[&str], root: &Path) {
+/// Fills a failure from the lines of its block, whose members stand `members_at` deep: `operator`, `expected`, `actual`,
+/// `at`, `stack`.
+fn explain(failure: &mut Failure, block: &[&str], members_at: usize, root: &Path) {
     let mut members: BTreeMap<&str, String> = BTreeMap::new();
     let mut open: Option<&str> = None;
     for line in block {
         let indent = line.len() - line.trim_start().len();
         match line.trim_start().split_once(':') {
-            Some((name, value)) if indent == 4 && !name.contains(' ') => {
+            Some((name, value)) if indent == members_at && !name.contains(' ') => {
                 let value = value.trim();
                 let continued = matches!(value, "|-" | "|" | ">" | ">-");
                 members.insert(
@@ -186,7 +225,7 @@ fn explain(failure: &mut Failure, block: &[&str], root: &Path) {
                     if !text.is_empty() {
                         text.push('\n');
                     }
-                    text.push_str(line.get(6..).unwrap_or(line.trim_start()));
+                    text.push_str(line.get(members_at + 2..).unwrap_or(line.trim_start()));
                 }
             }
         }
@@ -296,5 +335,16 @@ mod tests {
         let mut report = read(text, &[], Some("t.js"), Path::new("/w"));
         assert_eq!(unfinished(&mut report).as_deref(), Some("t.js::two"));
         assert_eq!(report.outcomes.len(), 1);
+    }
+
+    #[test]
+    fn tests_within_tests_stand_by_the_outer_one_with_the_first_check_that_failed() {
+        let text = "TAP version 13\n# Subtest: sums\n    ok 1 - fine\n    not ok 2 - should be equal\n      ---\n      at:\n        line: 4\n      stack: |\n        Test.<anonymous> (t.js:4:5)\n        at f (/w/t.js:4:5)\n      ...\n    1..2\nnot ok 1 - sums # time=5ms\n\nok 2 - others # time=1ms\n1..2\n";
+        let report = read(text, &[], Some("t.js"), Path::new("/w"));
+        assert_eq!(report.outcomes["t.js::sums"], TestOutcome::Failed);
+        assert_eq!(report.outcomes["t.js::others"], TestOutcome::Passed);
+        assert_eq!(report.failures.len(), 1);
+        assert_eq!(report.failures[0].message, "should be equal");
+        assert_eq!(report.failures[0].frames[0].path, "t.js");
     }
 }

@@ -75,6 +75,13 @@ function describe(error) {
     text: stack || message,
     frames: trace,
   };
+  // What could not go from a test's process to its runner as data goes as a text that begins with its name.
+  const told = /^([A-Z]\w*Error)(?: \[(\w+)\])?: /.exec(message);
+  if (told && record.exception === 'Error') {
+    record.exception = told[1];
+    record.code = told[2] || '';
+    record.message = message.slice(told[0].length);
+  }
   const compared = of.matcherResult || of;
   if ('actual' in compared || 'expected' in compared) {
     record.actual = value(compared.actual);

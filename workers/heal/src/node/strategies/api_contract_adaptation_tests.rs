@@ -5,7 +5,7 @@ use crate::strategies::fake::{Files, Index, case};
 
 fn ported(exception: &str, message: &str, path: &str, text: &str) -> Option<String> {
     let failure = Failure {
-        test: Some(path.to_owned()),
+        test: Some("test/any.js::t".to_owned()),
         phase: Phase::Call,
         exception: Some(exception.to_owned()),
         message: message.to_owned(),
@@ -150,5 +150,23 @@ fn the_options_of_a_test_come_second() {
     assert_eq!(
         ported("TypeError", "Signature \"test(name, fn, { ... })\" was deprecated in Vitest 3 and removed in Vitest 4. Please, provide options as a second argument instead.", "a.test.js", text).unwrap(),
         "test('a', { timeout: 10 }, () => { f(); });\n"
+    );
+}
+
+#[test]
+fn a_name_that_a_test_lost_is_imported_again_and_one_that_a_product_lost_is_not() {
+    let text = "const test = require('node:test');\ntest('a', () => assert.ok(1));\n";
+    assert_eq!(
+        ported("ReferenceError", "assert is not defined", "test/a.js", text).unwrap(),
+        format!("const assert = require('node:assert');\n{text}")
+    );
+    let product = "exports.f = () => path.join('a');\n";
+    assert_eq!(
+        ported("ReferenceError", "path is not defined", "lib/a.js", product),
+        None
+    );
+    assert_eq!(
+        ported("ReferenceError", "total is not defined", "test/a.js", text),
+        None
     );
 }

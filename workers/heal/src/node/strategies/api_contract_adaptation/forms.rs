@@ -1,14 +1,17 @@
 //! Changes of form: signatures that a runner no longer takes, what a module has that a script has not, and packages that
 //! became modules.
 
+use std::collections::BTreeMap;
+
 use maestro_protocol::heal::Strategy;
 
-use super::super::rewrite;
+use super::super::{own_sources, rewrite};
 use crate::adapter::has_extension;
 use crate::case::{Candidate, Case, Edit};
 use crate::failure::Failure;
-use crate::node::source::{Source, arguments, is_builtin, package_of};
+use crate::node::source::{Source, arguments, is_builtin, package_of, plain};
 use crate::node::subject::{Subject, subject};
+use crate::roles::{Role, Roles};
 use crate::source::edit::{Splice, apply};
 use crate::source::{ancestors, descendants};
 use crate::strategies::rank;
@@ -52,7 +55,8 @@ pub(super) fn candidates(case: &Case<'_>, failure: &Failure) -> Vec<Candidate> {
             ))
         } else {
             match &about {
-                Subject::NameUndefined(name) => undefined(case, &source, name, message),
+                Subject::NameUndefined(name) => undefined(case, &source, name, message)
+                    .or_else(|| unimported(case, &source, &path, name)),
                 Subject::NotCallable(called) => module_default(case, &source, called),
                 _ => None,
             }
@@ -234,7 +238,7 @@ fn of_vitest(
     name: &str,
     start: usize,
 ) -> Option<(Vec<Splice>, String, u32)> {
-    const GIVEN: [&str; 11] = [
+    const GIVEN: [&str; 9] = [
         "describe",
         "it",
         "test",
@@ -244,8 +248,6 @@ fn of_vitest(
         "afterEach",
         "beforeAll",
         "afterAll",
-        "suite",
-        "assert",
     ];
     if !GIVEN.contains(&name) || !has(case, "vitest") || has(case, "jest") {
         return None;
@@ -271,6 +273,60 @@ fn of_vitest(
             rank::EXACT_RULE,
         )
     })
+}
+
+/// A name that a test uses and does not import: as its neighbours import it, or as a module of Node is called. What a
+/// product lacks is not added: who took it away, and why, a person knows.
+fn unimported(
+    case: &Case<'_>,
+    source: &Source,
+    path: &str,
+    name: &str,
+) -> Option<(Vec<Splice>, String, u32)> {
+    if Roles::of_case(case).of(path) != Role::Test {
+        return None;
+    }
+    let mut known: BTreeMap<(String, Option<String>), usize> = BTreeMap::new();
+    for other in own_sources(case).filter(|other| *other != path).take(200) {
+        let bound = case
+            .tree
+            .read(other)
+            .and_then(|text| Source::parse(other, text))
+            .and_then(|other| other.bindings().remove(name));
+        if let Some(binding) = bound.filter(|binding| !binding.module.starts_with('.')) {
+            *known.entry((binding.module, binding.member)).or_default() += 1;
+        }
+    }
+    let (module, member) = known
+        .into_iter()
+        .max_by_key(|(_, times)| *times)
+        .map(|(of, _)| of)
+        .or_else(|| is_builtin(name).then(|| (name.to_owned(), None)))?;
+    let module = if is_builtin(&module) && source.text().contains("'node:") {
+        format!("node:{}", plain(&module))
+    } else {
+        module
+    };
+    let line = if super::sites::is_module(source) || path.rsplit('.').next() == Some("mjs") {
+        match member.as_deref() {
+            None | Some("default") => format!("import {name} from '{module}';\n"),
+            Some(member) if member == name => format!("import {{ {name} }} from '{module}';\n"),
+            Some(member) => format!("import {{ {member} as {name} }} from '{module}';\n"),
+        }
+    } else {
+        match member.as_deref() {
+            None => format!("const {name} = require('{module}');\n"),
+            Some(member) if member == name => {
+                format!("const {{ {name} }} = require('{module}');\n")
+            }
+            Some(member) => format!("const {{ {member}: {name} }} = require('{module}');\n"),
+        }
+    };
+    Some((
+        vec![Splice::insert(start_of_code(source), line)],
+        format!("{path} gets `{name}` from `{module}`, which it uses and does not import"),
+        rank::DERIVED,
+    ))
 }
 
 fn has(case: &Case<'_>, package: &str) -> bool {
