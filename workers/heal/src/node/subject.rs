@@ -129,7 +129,15 @@ pub(super) fn subject(failure: &Failure) -> Subject {
     if missing
         && let Some(parts) = first(&MISSING, message).or_else(|| first(&MISSING_PART, message))
     {
-        return Subject::ModuleMissing(parts[0].trim_end_matches(['.', ',']).to_owned());
+        // A sentence may end behind the name; `..` is a name.
+        let name = parts[0];
+        let bare = name.trim_end_matches(['.', ',']);
+        let name = if bare.ends_with(|c: char| c.is_ascii_alphanumeric()) {
+            bare
+        } else {
+            name
+        };
+        return Subject::ModuleMissing(name.to_owned());
     }
     if let Some(parts) = first(&NOT_EXPORTED, message) {
         let (module, name) = if message.starts_with("Named export") {
@@ -168,6 +176,9 @@ pub(super) fn subject(failure: &Failure) -> Subject {
         return Subject::Assertion;
     }
     if code == "ERR_TEST_TIMEOUT"
+        // What Node's runner says of a test whose promise nothing is left to settle, and of one that its parent outran.
+        || message.starts_with("Promise resolution is still pending")
+        || message.starts_with("test did not finish before its parent")
         || message.starts_with("Exceeded timeout of")
         || message.contains("Exceeded timeout of ")
         || message.starts_with("Timeout of ")
@@ -294,6 +305,19 @@ mod tests {
                 module: "y".into(),
                 name: "x".into()
             }
+        );
+    }
+
+    #[test]
+    fn the_directory_above_is_a_module_and_a_full_stop_behind_a_name_is_none() {
+        let missing = |message: &str| of("Error", "MODULE_NOT_FOUND", message);
+        assert_eq!(
+            missing("Cannot find module '..' from 'a.test.js'"),
+            Subject::ModuleMissing("..".into())
+        );
+        assert_eq!(
+            missing("Cannot find dependency jsdom."),
+            Subject::ModuleMissing("jsdom".into())
         );
     }
 

@@ -275,7 +275,7 @@ impl Build<'_> {
             ..Manifest::default()
         };
         let manifest = spec.project.as_ref().unwrap_or(&empty);
-        let kept = reduced(&manifest.package);
+        let kept = reduced(&manifest.package, manifest.without_dev);
         write("package.json", &kept)?;
         if spec.project.is_none() && spec.install.is_empty() {
             return make_modules(root);
@@ -300,9 +300,6 @@ impl Build<'_> {
             }
         }
         let mut words = vec!["install".to_owned(), "--no-save".to_owned()];
-        if manifest.without_dev {
-            words.push("--omit=dev".to_owned());
-        }
         words.push("--".to_owned());
         words.extend(spec.install.iter().cloned());
         let result = self.install(root, &words).await;
@@ -472,14 +469,15 @@ fn read_json(path: &Path) -> Option<Value> {
 }
 
 /// What of a manifest says what is installed. Packages that are files, links or parts of a workspace are left out: they
-/// lie in the project's tree.
-fn reduced(package: &str) -> String {
+/// lie in the project's tree. What is only for development is not told to be left out but taken away, since npm would
+/// leave it out even where it is asked for beside the manifest.
+fn reduced(package: &str, without_dev: bool) -> String {
     let Ok(Value::Object(manifest)) = serde_json::from_str::<Value>(package) else {
         return r#"{"private":true}"#.to_owned();
     };
     let mut kept = Map::new();
     for (name, value) in manifest {
-        if !KEPT.contains(&name.as_str()) {
+        if !KEPT.contains(&name.as_str()) || without_dev && name == "devDependencies" {
             continue;
         }
         let value = match value {
@@ -713,13 +711,16 @@ mod tests {
     fn of_a_manifest_only_what_is_installed_is_kept_and_nothing_that_runs_or_is_a_file() {
         let kept = reduced(
             r#"{"name":"x","scripts":{"preinstall":"curl evil"},"workspaces":["a"],"dependencies":{"a":"^1","b":"file:../../etc","c":"workspace:*"}}"#,
+            false,
         );
         let kept: Value = serde_json::from_str(&kept).unwrap();
         assert_eq!(
             kept,
             json!({"name": "x", "dependencies": {"a": "^1"}, "private": true})
         );
-        assert_eq!(reduced("nonsense"), r#"{"private":true}"#);
+        assert_eq!(reduced("nonsense", false), r#"{"private":true}"#);
+        let without = reduced(r#"{"devDependencies":{"a":"1"}}"#, true);
+        assert_eq!(without, r#"{"private":true}"#);
     }
 
     #[test]
