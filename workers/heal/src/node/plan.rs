@@ -122,7 +122,7 @@ impl Plan {
             (Some(command), _) if !command.is_empty() => {
                 let simple = Simple {
                     variables: Vec::new(),
-                    words: command.to_vec(),
+                    words: command.iter().map(|word| unquoted(word)).collect(),
                 };
                 resolve(simple, &package, 0).ok_or_else(|| PlanError::Command(command.join(" ")))?
             }
@@ -550,6 +550,15 @@ fn without_reporters(words: &[String]) -> Vec<String> {
         }
     }
     kept
+}
+
+/// A word without the quotes that a shell would have taken: a producer may have split a line at its spaces.
+fn unquoted(word: &str) -> String {
+    ['\'', '"']
+        .into_iter()
+        .find_map(|quote| word.strip_prefix(quote)?.strip_suffix(quote))
+        .unwrap_or(word)
+        .to_owned()
 }
 
 /// The words as a script that has these words.

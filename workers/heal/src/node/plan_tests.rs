@@ -28,6 +28,7 @@ fn the_runner_is_found_behind_what_starts_it() {
         ),
         ("npx c8 mocha test/a.js", Runner::Mocha, "test/a.js"),
         ("node test/index.js", Runner::Script, "test/index.js"),
+        ("tape 'test/*.js'", Runner::Tape, "test/*.js"),
         ("pnpm exec vitest --run", Runner::Vitest, "--run"),
     ] {
         let plan = made(command, &[]).unwrap();

@@ -146,7 +146,7 @@ fn printed_tests(
     status: Option<i32>,
 ) {
     let text = String::from_utf8_lossy(stdout);
-    let file = plan.operands().first().map(|file| (*file).to_owned());
+    let file = first_file(plan);
     if plan.runner == Runner::Tape || tap::is_tap(&text) {
         let only =
             file.filter(|file| plan.operands().len() == 1 && !file.contains(['*', '{', '?']));
@@ -161,6 +161,12 @@ fn printed_tests(
         };
         report.outcomes.insert(file, outcome);
     }
+}
+
+/// The file that is run by itself; a directory has an `index.js` and may stand for it.
+fn first_file(plan: &Plan) -> Option<String> {
+    let first = plan.operands().first().map(|file| (*file).to_owned());
+    first.or_else(|| plan.arguments.first().cloned())
 }
 
 /// An error that ended the process that ran the tests, where no test was blamed for it.
@@ -187,7 +193,7 @@ fn died(plan: &Plan, report: &mut Report, uncaught: &[Uncaught], root: &Path, st
         .iter()
         .find(|frame| !frame.path.starts_with('/'))
         .map(|frame| frame.path.clone());
-    let alone = plan.operands().first().map(|file| (*file).to_owned());
+    let alone = first_file(plan);
     (failure.test, failure.phase) = match (running, plan.runner) {
         (Some(test), _) => (Some(test), Phase::Call),
         (None, Runner::Script) => (alone, Phase::Collection),

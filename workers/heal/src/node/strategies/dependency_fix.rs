@@ -132,7 +132,7 @@ impl Search<'_> {
             }
             if together.len() > 1 {
                 let description = format!(
-                    "installs what the tests import and the project's manifest asks for: {}",
+                    "installs what the tests need and the project's manifest asks for: {}",
                     together.join(", ")
                 );
                 found.push(install(together, description, rank::KNOWN_DISTRIBUTION));
@@ -294,7 +294,7 @@ impl Search<'_> {
             .map(|(_, version)| version.as_str())
     }
 
-    /// The packages that tests import, that the manifest asks for, and that are not there.
+    /// The packages that are not there and that the manifest asks for: those of the product, and those that tests import.
     fn imported_and_asked(&self) -> Vec<String> {
         let mut names: Vec<String> = own_tests(self.case)
             .take(400)
@@ -311,6 +311,12 @@ impl Search<'_> {
                     .collect::<Vec<_>>()
             })
             .collect();
+        // What the product needs is needed by its tests, whether they import it or not.
+        let of_product =
+            self.package.asked.iter().filter(|(name, asked)| {
+                asked.by == "dependencies" && self.version_of(name).is_none()
+            });
+        names.extend(of_product.map(|(name, _)| name.clone()));
         names.sort();
         names.dedup();
         names.truncate(MOST_TOGETHER);

@@ -44,7 +44,7 @@ fn offered(
         .collect()
 }
 
-const MANIFEST: &str = r#"{"name": "own", "devDependencies": {"@s/p": "^2.0.0", "other": "1", "unused": "3", "gone": "git+https://x"}}"#;
+const MANIFEST: &str = r#"{"name": "own", "dependencies": {"needed": "^1.0.0"}, "devDependencies": {"@s/p": "^2.0.0", "other": "1", "unused": "3", "gone": "git+https://x"}}"#;
 
 #[test]
 fn what_the_manifest_asks_for_is_installed_in_its_range_with_what_else_the_tests_import() {
@@ -66,7 +66,13 @@ fn what_the_manifest_asks_for_is_installed_in_its_range_with_what_else_the_tests
         &[],
         &[],
     );
-    assert_eq!(found, [vec!["@s/p@^2.0.0", "other@1"], vec!["@s/p@^2.0.0"]]);
+    assert_eq!(
+        found,
+        [
+            vec!["@s/p@^2.0.0", "needed@^1.0.0", "other@1"],
+            vec!["@s/p@^2.0.0"]
+        ]
+    );
 }
 
 #[test]
