@@ -1,5 +1,6 @@
 // A reporter of `node --test` (https://nodejs.org/api/test.html#custom-reporters) that writes records.
 import { createRequire } from 'node:module';
+import { resolve } from 'node:path';
 
 const { emit, text, describe } = createRequire(import.meta.url)('./maestro_node.cjs');
 
@@ -22,9 +23,10 @@ function record(event) {
   }
   const known = titles.get(data.file) || [];
   const title = [...known.slice(0, data.nesting), data.name];
-  // A whole file stands here when it has no tests of its own, or ended otherwise than by its tests.
-  const whole = data.nesting === 0 && (data.name === data.file || data.name.startsWith('/'));
-  const test = whole ? data.name : `${data.file || ''}::${title.map(text).join(' > ')}`;
+  // A whole file stands here when it has no tests of its own, or ended otherwise than by its tests; since Node 22 by its
+  // path relative to where the run began.
+  const whole = data.nesting === 0 && (data.file ? resolve(data.name) === data.file : data.name.startsWith('/'));
+  const test = whole ? data.file || data.name : `${data.file || ''}::${title.map(text).join(' > ')}`;
   const error = data.details && data.details.error;
   const kind = (error && error.failureType) || '';
   if (kind === 'subtestsFailed') return;
