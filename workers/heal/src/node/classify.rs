@@ -9,7 +9,7 @@ use crate::adapter;
 use crate::case::Case;
 use crate::classify::subject::{Said, Subject as AnySubject};
 use crate::classify::{Diagnosis, ErrorClass, Leaning, Site};
-use crate::failure::{Failure, Frame};
+use crate::failure::{Failure, Frame, Phase};
 use crate::roles::{Role, Roles};
 
 /// Says what the first failure of a case is.
@@ -226,7 +226,15 @@ fn exception(case: &Case<'_>, about: &Subject, failure: &Failure, roles: &Roles)
     let product = own(failure)
         .rev()
         .find(|frame| roles.of(&frame.path) == Role::Product);
-    let frame = product.or_else(|| failure.innermost_own())?;
+    let Some(frame) = product.or_else(|| failure.innermost_own()) else {
+        let test = failure
+            .test
+            .as_deref()
+            .filter(|_| failure.phase >= Phase::Setup)?;
+        return Some(format!(
+            "{test} ends by `{said}`, and no removed or renamed API explains it: the product is what is broken"
+        ));
+    };
     let foreign = failure
         .frames
         .last()

@@ -1,6 +1,6 @@
 use super::*;
 use crate::case::Installed;
-use crate::failure::{Compared, Phase};
+use crate::failure::Compared;
 use crate::strategies::fake::{Files, Index, case};
 
 fn frame(path: &str, line: u32, function: &str) -> Frame {
@@ -98,4 +98,21 @@ fn an_exception_of_the_product_is_refused_and_a_package_that_is_missing_is_not()
     );
     assert_eq!(missing.leaning, Leaning::Heal);
     assert_eq!(missing.class, ErrorClass::DependencyError);
+}
+
+#[test]
+fn a_count_of_checks_that_is_wrong_is_an_assertion_wherever_it_arose() {
+    let failure = Failure {
+        test: Some("test/a.js::t".to_owned()),
+        exception: Some("Error".to_owned()),
+        code: Some("ERR_TEST_FAILURE".to_owned()),
+        message: "plan expected 4 assertions but received 8".to_owned(),
+        ..Failure::default()
+    };
+    let diagnosis = diagnosis(failure, &[]);
+    assert_eq!(diagnosis.class, ErrorClass::AssertionFailure);
+    assert!(
+        matches!(diagnosis.leaning, Leaning::Refuse(_)),
+        "{diagnosis:?}"
+    );
 }

@@ -172,6 +172,8 @@ pub(super) fn subject(failure: &Failure) -> Subject {
         || failure.compared.is_some()
         || exception.contains("AssertionError")
         || message.starts_with("expect(") && exception != "TypeError"
+        // Checks that were counted beforehand.
+        || message.starts_with("plan expected ") && message.contains(" assertions")
     {
         return Subject::Assertion;
     }
