@@ -17,8 +17,15 @@ pub(crate) struct Case {
     pub(crate) id: String,
     pub(crate) package: String,
     pub(crate) version: String,
+    /// Where the package comes from.
+    #[serde(default)]
+    pub(crate) registry: Registry,
     /// The system's own without it.
+    #[serde(default)]
     pub(crate) python: Option<String>,
+    /// The system's own without it.
+    #[serde(default)]
+    pub(crate) node: Option<String>,
     pub(crate) install: Vec<String>,
     /// The file of the failing test without it.
     pub(crate) command: Option<Vec<String>>,
@@ -33,6 +40,17 @@ pub(crate) struct Case {
     /// The project itself, where it is one of our own; else the package is fetched.
     #[serde(default)]
     pub(crate) files: BTreeMap<String, String>,
+}
+
+/// A registry of packages.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Registry {
+    /// Source distributions of Python.
+    #[default]
+    Pypi,
+    /// Tarballs of npm.
+    Npm,
 }
 
 fn pytest() -> Framework {
@@ -61,6 +79,8 @@ pub(crate) fn all() -> anyhow::Result<Vec<Case>> {
     let mut cases: Vec<Case> = serde_json::from_str(include_str!("../cases.json"))?;
     let field: Vec<Case> = serde_json::from_str(include_str!("../field.json"))?;
     cases.extend(field);
+    let node: Vec<Case> = serde_json::from_str(include_str!("../node.json"))?;
+    cases.extend(node);
     cases.extend(own::all()?);
     Ok(cases)
 }
@@ -125,7 +145,7 @@ impl Case {
             }),
             runtime: Some(Runtime {
                 python: self.python.clone(),
-                node: None,
+                node: self.node.clone(),
                 install: Some(self.install.clone()),
                 command: self.command.clone(),
                 variables: Some(self.variables()),

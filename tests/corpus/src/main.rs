@@ -1,4 +1,4 @@
-//! Runs the healing engine over the corpus: real packages whose own tests fail on a current interpreter, and
+//! Runs the healing engine over the corpus: real packages of Python and Node whose own tests fail on a current interpreter, and
 //! planted bugs that must be refused. Every answer that offers a repair is checked by a second, independent run
 //! on a clean copy. Needs the package index.
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use maestro_protocol::project::Framework;
 use serde::Deserialize;
 
-use crate::case::{Case, Expected, Mutation};
+use crate::case::{Case, Expected, Mutation, Registry};
 
 /// The files that hold them.
 const SETS: &[(&str, &str)] = &[
@@ -20,6 +20,23 @@ const SETS: &[(&str, &str)] = &[
     ),
     ("timing_adjustment", include_str!("../own/timing.yaml")),
     ("assertion_update", include_str!("../own/assertion.yaml")),
+    (
+        "dependency_fix",
+        include_str!("../own/node_dependency.yaml"),
+    ),
+    (
+        "api_contract_adaptation",
+        include_str!("../own/node_api.yaml"),
+    ),
+    ("syntax_repair", include_str!("../own/node_syntax.yaml")),
+    (
+        "environment_healing",
+        include_str!("../own/node_environment.yaml"),
+    ),
+    (
+        "assertion_update",
+        include_str!("../own/node_assertion.yaml"),
+    ),
 ];
 
 /// One project, as it stands in a file of `own/`.
@@ -87,7 +104,9 @@ impl Own {
         Case {
             package: self.id.clone(),
             version: String::new(),
+            registry: Registry::default(),
             python: self.python,
+            node: None,
             install: self.install.unwrap_or_else(|| {
                 if pytest {
                     vec!["pytest".to_owned()]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail, ensure};
 use tokio::process::Command;
 
-use crate::case::Case;
+use crate::case::{Case, Registry};
 use crate::own;
 
 /// Plugins of pytest that cases ask for, and that no index has.
@@ -50,10 +50,13 @@ async fn fetch(case: &Case, archives: &Path, place: &Path) -> anyhow::Result<Pat
     let archive = if let Some(archive) = find(case, archives)? {
         archive
     } else {
-        download(case, archives).await?;
+        match case.registry {
+            Registry::Pypi => download(case, archives).await?,
+            Registry::Npm => pack(case, archives).await?,
+        }
         find(case, archives)?.with_context(|| {
             format!(
-                "the index has no source of {} {}",
+                "the registry has no source of {} {}",
                 case.package, case.version
             )
         })?
@@ -91,7 +94,7 @@ fn find(case: &Case, archives: &Path) -> anyhow::Result<Option<PathBuf>> {
             .file_name()
             .map(|name| name.to_string_lossy().into_owned())
             .unwrap_or_default();
-        let stem = [".tar.gz", ".zip", ".tar.bz2"]
+        let stem = [".tgz", ".tar.gz", ".zip", ".tar.bz2"]
             .iter()
             .find_map(|ending| name.strip_suffix(ending));
         if stem.is_some_and(|stem| normal(stem) == wanted) {
@@ -103,6 +106,28 @@ fn find(case: &Case, archives: &Path) -> anyhow::Result<Option<PathBuf>> {
 
 fn normal(name: &str) -> String {
     name.to_ascii_lowercase().replace(['_', '.'], "-")
+}
+
+/// The tarball of npm, under the name that npm gives it.
+async fn pack(case: &Case, archives: &Path) -> anyhow::Result<()> {
+    let output = Command::new("npm")
+        .args(["pack", "--silent", "--ignore-scripts", "--pack-destination"])
+        .arg(archives)
+        .arg(format!("{}@{}", case.package, case.version))
+        .current_dir(archives)
+        .output()
+        .await?;
+    ensure!(
+        output.status.success(),
+        "unable to download {} {}: {}",
+        case.package,
+        case.version,
+        String::from_utf8_lossy(&output.stderr)
+            .lines()
+            .next()
+            .unwrap_or_default()
+    );
+    Ok(())
 }
 
 /// `pip download` builds a source distribution's metadata, which for an old package wants an old setuptools.

@@ -130,3 +130,41 @@ fn a_product_that_looks_like_a_lack_of_the_environment_or_a_matter_of_time_is_re
         assert!(row["answer"].get("patch").is_none());
     }
 }
+
+#[test]
+fn tests_of_node_are_healed_whatever_runs_them_and_a_green_package_is_left_alone() {
+    let rows = rows(
+        "node-dependency-asked,node-dependency-runner,node-api-matchers,node-api-globals,npm-process-warning-green",
+        false,
+    );
+    let verdicts: Vec<&str> = rows
+        .iter()
+        .map(|row| row["answer"]["verdict"].as_str().expect("a word"))
+        .collect();
+    // In the order of the files: packages first, then projects of our own.
+    assert_eq!(
+        verdicts,
+        ["not_reproduced", "healed", "healed", "healed", "healed"]
+    );
+    let asked = &rows[1]["answer"]["runtime_changes"]["install"];
+    assert_eq!(
+        *asked,
+        serde_json::json!(["escape-html@^1.0.0", "ms@^2.1.0"])
+    );
+    let patch = rows[3]["answer"]["patch"].as_str().expect("a patch");
+    assert!(patch.contains("toHaveBeenCalledTimes(2)"), "{patch}");
+}
+
+#[test]
+fn a_bug_of_a_package_of_node_is_refused_behind_a_repair_and_without_one() {
+    for row in rows(
+        "npm-process-warning-seed-1,node-dependency-runner-bug-1,node-syntax-manifest-bug-2,node-environment-variable-bug-1",
+        false,
+    ) {
+        assert_eq!(row["answer"]["verdict"], "refused", "{row:#}");
+        assert!(
+            row["answer"].get("patch").is_none()
+                || row["answer"]["confidence"].as_f64() < Some(0.8)
+        );
+    }
+}

@@ -6,9 +6,9 @@ use maestro_protocol::heal::{
     BeforeAfter, Counts, Evidence, HealCompleted, RuntimeChanges, Strategy, Timing, Touch, Verdict,
 };
 
-use crate::assertions;
+use crate::adapter;
 use crate::case::Case;
-use crate::classify::{Diagnosis, ErrorClass, Leaning, diagnose};
+use crate::classify::{Diagnosis, ErrorClass, Leaning};
 use crate::confidence::{Counted, confidence};
 use crate::engine::{Order, Proof, Reproduced};
 use crate::failure::{Failure, Phase, Report, TestOutcome};
@@ -16,7 +16,6 @@ use crate::judge::{Target, neighbours};
 use crate::laboratory::{AttemptError, Laboratory};
 use crate::patch;
 use crate::runner::console::tail;
-use crate::runner::is_python;
 use crate::search::{Found, State};
 use crate::teeth::Objection;
 use crate::unsteady::{Cause, Unsteady};
@@ -60,7 +59,7 @@ impl Explained {
 pub(crate) fn explain<L: Laboratory>(laboratory: &L, state: &State, target: &Target) -> Explained {
     let failures = [primary(&state.attempt.report, target)];
     let index = laboratory.index();
-    Explained(diagnose(&Case {
+    Explained(laboratory.adapter().diagnose(&Case {
         failures: &failures,
         tree: &state.tree,
         installed: &state.attempt.installed,
@@ -82,6 +81,7 @@ pub(crate) fn primary(report: &Report, target: &Target) -> Failure {
             message: "the test was not run".to_owned(),
             frames: Vec::new(),
             text: String::new(),
+            ..Failure::default()
         })
 }
 
@@ -159,8 +159,13 @@ impl Answer {
     /// It failed in some runs of the same code, and in none of `further` ones.
     pub(crate) fn unsteady(mut self, reproduced: &Reproduced, further: u32) -> HealCompleted {
         "flaky".clone_into(&mut self.completed.evidence.error_class);
+        let others = if further == 0 {
+            String::new()
+        } else {
+            format!(", and in none of {further} further ones in other orders and with other seeds")
+        };
         self.completed.reason = format!(
-            "the failure showed in {} of {} runs of the same code, and in none of {further} further ones in other orders and with other seeds: what it depends on is unknown",
+            "the failure showed in {} of {} runs of the same code{others}: what it depends on is unknown",
             reproduced.shown, reproduced.runs
         );
         self.completed
@@ -467,11 +472,14 @@ impl Answer {
         let report = &state.attempt.report;
         completed.evidence.neighbours.after = neighbours(report, &order.target);
         completed.evidence.collected.after = collected(report);
-        completed.evidence.assertions = changes.iter().filter(|(path, ..)| is_python(path)).fold(
+        let sources = changes.iter().filter_map(|(path, before, after)| {
+            Some((adapter::of_file(path)?, path, before, after))
+        });
+        completed.evidence.assertions = sources.fold(
             BeforeAfter::default(),
-            |sum, (_, before, after)| BeforeAfter {
-                before: sum.before + assertions::count(before),
-                after: sum.after + assertions::count(after),
+            |sum, (adapter, path, before, after)| BeforeAfter {
+                before: sum.before + adapter.assertions(path, before),
+                after: sum.after + adapter.assertions(path, after),
             },
         );
         Ok(())
@@ -486,7 +494,10 @@ fn collected(report: &Report) -> u32 {
         skipped,
     } = neighbours(report, &Target::Command);
     // A file that could not be collected is no test.
-    let files = report.outcomes.keys().filter(|test| is_python(test));
+    let files = report
+        .outcomes
+        .iter()
+        .filter(|(test, outcome)| **outcome != TestOutcome::Passed && adapter::names_a_file(test));
     (passed + failed + errors + skipped)
         .saturating_sub(u32::try_from(files.count()).unwrap_or(u32::MAX))
 }

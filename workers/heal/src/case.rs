@@ -37,6 +37,10 @@ pub struct Installed {
     pub requested: Vec<String>,
     /// Other interpreters that could be used, `major.minor`.
     pub interpreters: Vec<(u8, u8)>,
+    /// Major and minor version of Node, where the tests are its.
+    pub node: (u32, u32),
+    /// The package that the tests are run by and that is not installed, where that is so.
+    pub runner_missing: Option<String>,
 }
 
 /// One failing run, as a strategy sees it.

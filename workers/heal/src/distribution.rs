@@ -16,8 +16,14 @@ pub(crate) fn normalised(name: &str) -> String {
     result
 }
 
-/// The normalised name in front of a requirement; `-` for `.`, the project itself.
+/// The normalised name in front of a requirement; `-` for `.`, the project itself. npm's `@scope/name@1` is `@scope/name`.
 pub fn distribution(requirement: &str) -> String {
+    if let Some((scope, rest)) = requirement
+        .strip_prefix('@')
+        .and_then(|of| of.split_once('/'))
+    {
+        return format!("@{}/{}", normalised(scope), distribution(rest));
+    }
     let name = requirement
         .split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')))
         .next();
@@ -40,6 +46,7 @@ mod tests {
             ("Pytest_Mock>=3", "pytest-mock"),
             ("a.b[x]; python_version<'3'", "a-b"),
             ("a_.b", "a-b"),
+            ("@scope/some.name@^1.2", "@scope/some-name"),
             (".", "-"),
         ] {
             assert_eq!(distribution(requirement), name);

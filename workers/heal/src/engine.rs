@@ -54,8 +54,12 @@ pub async fn heal<L: Laboratory>(
     let mut answer = Answer::new(&order, &reproduced, timing);
     if reproduced.shown < reproduced.runs {
         // Nobody said which test of a green command is to be flaky.
-        if reproduced.shown == 0 && order.target == Target::Command {
+        let looked_at = order.target == Target::Command || !laboratory.arranges();
+        if reproduced.shown == 0 && looked_at {
             return Ok(answer.not_reproduced(&reproduced, 0));
+        }
+        if !laboratory.arranges() {
+            return Ok(answer.unsteady(&reproduced, 0));
         }
         let plain = &reproduced.attempt;
         budget.runs = budget.runs.max(budget.for_flaky);
@@ -88,7 +92,7 @@ pub async fn heal<L: Laboratory>(
     diagnosis
         .class()
         .clone_into(&mut answer.completed.evidence.error_class);
-    if diagnosis.may_be_flaky() {
+    if diagnosis.may_be_flaky() && laboratory.arranges() {
         let mut for_flaky = Budget {
             runs: budget.runs.max(budget.for_flaky),
             ..budget

@@ -86,6 +86,7 @@ impl Laboratory for Script {
                 message,
                 frames: Vec::new(),
                 text: String::new(),
+                ..Failure::default()
             }));
         }
         Ok(Attempt {

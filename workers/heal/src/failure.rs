@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 /// Where in a run a failure arose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Phase {
     /// The runner refused its own options; nothing was collected.
     Usage,
@@ -16,6 +16,7 @@ pub enum Phase {
     /// A fixture or `setUp` failed.
     Setup,
     /// The test itself failed.
+    #[default]
     Call,
     /// A fixture's or `tearDown`'s end failed.
     Teardown,
@@ -33,7 +34,7 @@ pub struct Frame {
 }
 
 /// One failure.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Failure {
     /// The runner's id of the test; of the file where collection failed; `None` where nothing was collected.
     pub test: Option<String>,
@@ -47,6 +48,21 @@ pub struct Failure {
     pub frames: Vec<Frame>,
     /// What the runner printed of it, bounded.
     pub text: String,
+    /// The error's own code where it has one, as Node's have: `ERR_MODULE_NOT_FOUND`.
+    pub code: Option<String>,
+    /// What an assertion compared, as the runner prints it, where it says so as data.
+    pub compared: Option<Compared>,
+}
+
+/// The two sides of an assertion that does not hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Compared {
+    /// What there was.
+    pub actual: String,
+    /// What the test wants.
+    pub expected: String,
+    /// The assertion's own name, where the runner gives it: `toMatchSnapshot`.
+    pub by: String,
 }
 
 impl Change {

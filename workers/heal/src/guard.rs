@@ -3,7 +3,7 @@
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use maestro_protocol::heal::Touch;
 
-use crate::assertions;
+use crate::adapter;
 use crate::case::Candidate;
 use crate::overlay::Overlay;
 use crate::roles::{Role, Roles};
@@ -23,18 +23,6 @@ pub struct BadGlob {
     glob: String,
     detail: String,
 }
-
-/// Marks that hide a test; a repair that adds one is none.
-const HIDING: [&str; 8] = [
-    "pytest.skip",
-    "pytest.mark.skip",
-    "pytest.mark.xfail",
-    "pytest.xfail",
-    "unittest.skip",
-    "unittest.expectedFailure",
-    "pytest.importorskip",
-    "mark.flaky",
-];
 
 impl Guard {
     /// Takes the paths that may never be touched, whether product code may be, and what part each file plays.
@@ -78,16 +66,17 @@ impl Guard {
             });
         }
         for (path, before, after) in tree.changes() {
-            let (had, has) = (assertions::count(&before), assertions::count(&after));
+            let Some(adapter) = adapter::of_file(&path) else {
+                continue;
+            };
+            let count = |text: &str| adapter.assertions(&path, text);
+            let (had, has) = (count(&before), count(&after));
             if has < had {
                 return Err(format!(
                     "{path} would lose assertions: {had} before, {has} after"
                 ));
             }
-            if let Some(mark) = HIDING
-                .iter()
-                .find(|mark| after.matches(**mark).count() > before.matches(**mark).count())
-            {
+            if let Some(mark) = adapter.hides(&path, &before, &after) {
                 return Err(format!("{path} would gain `{mark}`"));
             }
         }

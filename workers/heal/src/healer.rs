@@ -1,27 +1,29 @@
 //! From a message to a verdict: brings the project here, makes its laboratory, and lets the engine heal.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use maestro_protocol::heal::{HealCompleted, HealRequested, ProductChanges};
 use tokio_util::sync::CancellationToken;
 
+use crate::bench::{Bench, Facilities};
 use crate::edge::{
     Checkout, CheckoutError, CheckoutLimits, Environments, IndexSettings, Interpreters, Limits,
-    Sandbox, SandboxChoice, SandboxError, checkout,
+    NpmSettings, Sandbox, SandboxChoice, SandboxError, checkout,
 };
 use crate::engine::{self, Order};
 use crate::guard::Guard;
-use crate::judge::Target;
 use crate::known_hosts::KnownHosts;
 use crate::laboratory::AttemptError;
+use crate::node::{self, NodeBench};
 use crate::overlay::Overlay;
 use crate::project_file::{self, ProjectFile};
 use crate::roles::Roles;
-use crate::runner::{PROBES, Plan};
+use crate::runner::PROBES;
+use crate::runs::Runs;
 use crate::search::Budget;
-use crate::strategies;
-use crate::workbench::{Facilities, Workbench};
+use crate::workbench::Workbench;
 
 /// What the heal worker is told when it starts.
 #[derive(Debug, Clone)]
@@ -108,6 +110,7 @@ pub enum HealError {
 pub struct Healer {
     settings: Settings,
     facilities: Facilities,
+    npm: NpmSettings,
     hosts: KnownHosts,
 }
 
@@ -125,7 +128,7 @@ impl Healer {
             };
             std::fs::create_dir_all(path).map_err(bad)?;
         }
-        for (name, text) in PROBES {
+        for (name, text) in PROBES.into_iter().chain(node::PROBES) {
             // Several workers may start at once: a reader sees the whole file or none.
             let bad = |source| SetupError::Directory {
                 path: probes.clone(),
@@ -158,6 +161,7 @@ impl Healer {
         Ok(Self {
             settings,
             facilities,
+            npm: NpmSettings::of_this_process(),
             hosts: KnownHosts::default(),
         })
     }
@@ -195,22 +199,15 @@ impl Healer {
         let policy = file.policy(request);
         let test = request.test.as_ref();
         self.permits(policy.index.as_deref())?;
-        let plan = Plan::new(
-            runtime.command.as_deref(),
-            test.map(|test| (test.id.as_str(), test.framework)),
-            runtime.variables.clone().unwrap_or_default(),
-        )
-        .map_err(|error| HealError::Refused(error.to_string()))?;
-        let roles = Roles::naming(
-            plan.operands()
-                .into_iter()
-                .chain(test.map(|test| test.id.as_str())),
-        );
+        let tree = Overlay::new(&checkout.project())
+            .map_err(|error| HealError::Failed(format!("unable to list the checkout: {error}")))?;
+        let wanted = test.map(|test| (test.id.as_str(), test.framework));
+        let plan = Runs::new(&runtime, wanted, &tree).map_err(HealError::Refused)?;
+        let target = plan.target(test.map(|test| test.id.as_str()));
+        let roles = Roles::naming(plan.operands().into_iter().chain(target.id()));
         let product = policy.product_changes != Some(ProductChanges::Refuse);
         let guard = Guard::new(&policy.never.unwrap_or_default(), product, roles)
             .map_err(|error| HealError::Refused(error.to_string()))?;
-        let tree = Overlay::new(&checkout.project())
-            .map_err(|error| HealError::Failed(format!("unable to list the checkout: {error}")))?;
         let time = policy
             .time_limit_s
             .map_or(self.settings.time_limit, |s| Duration::from_secs(s.into()));
@@ -222,40 +219,47 @@ impl Healer {
             for_flaky: policy.max_runs.unwrap_or(FOR_FLAKY).clamp(1, MOST_RUNS),
             deadline: began + time.min(MOST_TIME),
         };
+        let bench = Bench {
+            facilities: self.facilities.clone(),
+            checkout: Arc::new(checkout),
+            deadline: budget.deadline,
+            cancel: cancel.clone(),
+        };
         let order = Order {
             request,
             tree,
-            target: test.map_or(Target::Command, |test| Target::Test(test.id.clone())),
+            target,
             guard,
             budget,
-            repairs: strategies::all(),
+            repairs: plan.adapter().repairs(),
             checkout: began.elapsed(),
         };
-        let workbench = Workbench::new(
-            self.facilities.clone(),
-            checkout,
-            plan,
-            &runtime,
-            budget.deadline,
-            cancel.clone(),
-        );
         // A heal's state is large, and waits in the state of whoever waits for it.
-        Box::pin(engine::heal(&workbench, order))
-            .await
-            .map_err(|error| match error {
-                _ if cancel.is_cancelled() => HealError::Cancelled,
-                AttemptError::Environment(detail) => {
-                    HealError::Refused(format!("`runtime.install`: {detail}"))
-                }
-                AttemptError::Unavailable { dependency, detail } => {
-                    HealError::Unavailable { dependency, detail }
-                }
-                error @ (AttemptError::Stopped(_) | AttemptError::Patch(_)) => {
-                    HealError::Refused(error.to_string())
-                }
-                AttemptError::Cancelled => HealError::Cancelled,
-                AttemptError::Machine(detail) => HealError::Failed(detail),
-            })
+        let verdict = match plan {
+            Runs::Python(plan) => {
+                let workbench = Workbench::new(bench, plan, &runtime);
+                Box::pin(engine::heal(&workbench, order)).await
+            }
+            Runs::Node(plan) => {
+                let npm = self.npm.clone();
+                let workbench = NodeBench::new(bench, plan, &runtime, request, npm, &order.tree);
+                Box::pin(engine::heal(&workbench, order)).await
+            }
+        };
+        verdict.map_err(|error| match error {
+            _ if cancel.is_cancelled() => HealError::Cancelled,
+            AttemptError::Environment(detail) => {
+                HealError::Refused(format!("`runtime.install`: {detail}"))
+            }
+            AttemptError::Unavailable { dependency, detail } => {
+                HealError::Unavailable { dependency, detail }
+            }
+            error @ (AttemptError::Stopped(_) | AttemptError::Patch(_)) => {
+                HealError::Refused(error.to_string())
+            }
+            AttemptError::Cancelled => HealError::Cancelled,
+            AttemptError::Machine(detail) => HealError::Failed(detail),
+        })
     }
 
     /// A message may name the index that this worker reaches anyway; it may not send the worker elsewhere.

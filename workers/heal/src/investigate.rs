@@ -414,6 +414,7 @@ mod tests {
             message: message.to_owned(),
             frames: Vec::new(),
             text: String::new(),
+            ..Failure::default()
         };
         let report = Report {
             failures: vec![failure],

@@ -322,6 +322,7 @@ mod tests {
                     message: (*message).to_owned(),
                     frames: Vec::new(),
                     text: String::new(),
+                    ..Failure::default()
                 })
                 .collect(),
             ..Report::default()

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use maestro_protocol::heal::RuntimeChanges;
 
+use crate::adapter::{Adapter, Python};
 use crate::case::{Installed, PackageIndex};
 use crate::conditions::Conditions;
 use crate::failure::Report;
@@ -87,6 +88,16 @@ pub trait Laboratory: Send + Sync {
         defects: &[Defect],
         within: Duration,
     ) -> impl Future<Output = Result<Bites, AttemptError>> + Send;
+
+    /// The language of the tests.
+    fn adapter(&self) -> &'static dyn Adapter {
+        &Python
+    }
+
+    /// Whether it arranges the order of tests, their seeds, and which of them run, as [`Conditions`] ask.
+    fn arranges(&self) -> bool {
+        true
+    }
 
     /// What is known of the flaky test under whose conditions it runs everything; `None` where there is none.
     fn unsteady(&self) -> Option<Arc<Unsteady>> {

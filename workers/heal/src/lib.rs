@@ -2,8 +2,10 @@
 //! registered strategies, proves the repair, and answers with a diff and its evidence, or refuses because
 //! the product is what is broken. The core takes values and returns values; [`edge`] is where the world begins.
 
+pub mod adapter;
 mod answer;
 pub mod assertions;
+mod bench;
 pub mod case;
 pub mod classify;
 pub mod conditions;
@@ -18,12 +20,14 @@ mod investigate;
 pub mod judge;
 mod known_hosts;
 pub mod laboratory;
+pub mod node;
 pub mod overlay;
 pub mod patch;
 pub mod project_file;
 pub mod roles;
 pub mod rules;
 pub mod runner;
+mod runs;
 pub mod search;
 pub mod source;
 mod stabilise;

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeSet;
 
+use crate::adapter;
 use crate::case::Case;
+use crate::runner::is_python;
 
 /// The part that a file plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,17 +49,16 @@ impl Roles {
     pub fn of(&self, path: &str) -> Role {
         let path = path.strip_prefix("./").unwrap_or(path);
         let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
-        if self.named.contains(path) || name == "conftest.py" {
+        if self.named.contains(path) {
             return Role::Test;
         }
-        if is_config(directory, name) {
-            return Role::Config;
-        }
-        let in_tests = directory.split('/').any(is_test_directory);
-        if in_tests || is_test_file(name) {
-            Role::Test
-        } else {
-            Role::Product
+        let said = adapter::all()
+            .into_iter()
+            .find_map(|adapter| adapter.role(directory, name));
+        match said {
+            Some(role) => role,
+            None if directory.split('/').any(is_test_directory) => Role::Test,
+            None => Role::Product,
         }
     }
 }
@@ -66,11 +67,8 @@ impl Roles {
 fn test_file(id: &str) -> Option<&str> {
     let (path, rest) = id.split_once("::").unwrap_or((id, ""));
     let item = rest.split('[').next().unwrap_or_default();
-    let doctest = !item.contains("::") && item.contains('.');
-    let is_python = path
-        .rsplit_once('.')
-        .is_some_and(|(_, extension)| extension == "py");
-    (is_python && !doctest).then(|| path.strip_prefix("./").unwrap_or(path))
+    let doctest = is_python(path) && !item.contains("::") && item.contains('.');
+    (adapter::of_file(path).is_some() && !doctest).then(|| path.strip_prefix("./").unwrap_or(path))
 }
 
 fn is_test_directory(name: &str) -> bool {
@@ -84,38 +82,12 @@ fn is_test_directory(name: &str) -> bool {
             | "functional_tests"
             | "integration_tests"
             | "testsuite"
+            | "__tests__"
+            | "__mocks__"
+            | "spec"
+            | "specs"
     ) || name.starts_with("test_")
         || name.ends_with("_tests")
-}
-
-/// [pytest's own names](https://docs.pytest.org/en/stable/explanation/goodpractices.html#conventions-for-python-test-discovery)
-/// and Django's `tests.py`.
-fn is_test_file(name: &str) -> bool {
-    let Some(stem) = name.strip_suffix(".py") else {
-        return false;
-    };
-    stem.starts_with("test_")
-        || stem.ends_with("_test")
-        || stem.ends_with("_tests")
-        || matches!(stem, "test" | "tests")
-}
-
-fn is_config(directory: &str, name: &str) -> bool {
-    let requirements =
-        name.starts_with("requirements") || directory.rsplit('/').next() == Some("requirements");
-    matches!(
-        name,
-        "setup.cfg"
-            | "tox.ini"
-            | "pytest.ini"
-            | ".pytest.ini"
-            | "pyproject.toml"
-            | "setup.py"
-            | "noxfile.py"
-            | ".coveragerc"
-            | "Pipfile"
-            | "MANIFEST.in"
-    ) || (requirements && [".txt", ".in"].iter().any(|end| name.ends_with(end)))
 }
 
 #[cfg(test)]

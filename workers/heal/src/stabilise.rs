@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use maestro_protocol::heal::{HealCompleted, RuntimeChanges};
 
+use crate::adapter::Adapter;
 use crate::answer::{Answer, explain, millis};
 use crate::case::PackageIndex;
 use crate::conditions::Conditions;
@@ -68,6 +69,10 @@ impl<L: Laboratory> Laboratory for Under<'_, L> {
 
     fn index(&self) -> Arc<dyn PackageIndex + Send + Sync> {
         self.laboratory.index()
+    }
+
+    fn adapter(&self) -> &'static dyn Adapter {
+        self.laboratory.adapter()
     }
 
     fn unsteady(&self) -> Option<Arc<Unsteady>> {

@@ -115,6 +115,7 @@ impl Laboratory for House {
                     message: "assert 1 == 2".into(),
                     frames: Vec::new(),
                     text: String::new(),
+                    ..Failure::default()
                 });
             }
             let outcome = if bad {

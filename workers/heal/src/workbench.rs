@@ -1,24 +1,19 @@
-//! The laboratory of the real world: each attempt is a fresh copy of the checkout, in an environment from the
+//! The laboratory of Python: each attempt is a fresh copy of the checkout, in an environment from the
 //! cache, in the sandbox.
 
-use std::fs::File;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use maestro_protocol::heal::RuntimeChanges;
 use maestro_protocol::project::Runtime;
-use rustix::fs::{Mode, OFlags};
-use tempfile::TempDir;
-use tokio_util::sync::CancellationToken;
 
+use crate::bench::{Bench, RECORDS, environment_error, read_records, stopped, write_beside};
 use crate::case::{Installed, PackageIndex};
 use crate::conditions::Conditions;
 use crate::distribution::distribution;
 use crate::edge::{
-    Checkout, CheckoutError, Command, Ended, Environment, EnvironmentError, EnvironmentSpec,
-    Environments, Finished, Index, Limits, Network, PipIndex, Sandbox, SandboxError, WorkCopy,
+    Command, Ended, Environment, EnvironmentSpec, Index, Limits, Network, PipIndex, WorkCopy,
 };
 use crate::laboratory::{Attempt, AttemptError, Laboratory};
 use crate::overlay::Overlay;
@@ -27,51 +22,26 @@ use crate::teeth::{Bites, Defect};
 
 /// What is installed where nothing is said.
 const DEFAULT_INSTALL: &str = "pytest";
-/// The probe's file.
-const RECORDS: &str = "records.jsonl";
 /// The conditions of a run, for the probe.
 const PLAN: &str = "plan.json";
 /// The defects to plant, for the probe.
 const DEFECTS: &str = "defects.json";
-/// The most that is read of the probe's file.
-const LARGEST_REPORT: u64 = 64 * 1024 * 1024;
-
-/// What a worker's laboratories share.
-#[derive(Debug, Clone)]
-pub(crate) struct Facilities {
-    pub(crate) sandbox: Sandbox,
-    pub(crate) environments: Environments,
-    pub(crate) work: PathBuf,
-    pub(crate) probes: PathBuf,
-    pub(crate) limits: Limits,
-}
-
 /// The laboratory of one heal.
 #[derive(Debug)]
 pub(crate) struct Workbench {
-    facilities: Facilities,
-    checkout: Arc<Checkout>,
+    bench: Bench,
     plan: Plan,
     python: Option<String>,
     install: Vec<String>,
     index: PipIndex,
-    deadline: Instant,
-    cancel: CancellationToken,
 }
 
 impl Workbench {
-    pub(crate) fn new(
-        facilities: Facilities,
-        checkout: Checkout,
-        plan: Plan,
-        runtime: &Runtime,
-        deadline: Instant,
-        cancel: CancellationToken,
-    ) -> Self {
-        let index = PipIndex::new(&facilities.environments, runtime.python.as_deref());
+    pub(crate) fn new(bench: Bench, plan: Plan, runtime: &Runtime) -> Self {
+        let environments = &bench.facilities.environments;
+        let index = PipIndex::new(environments, runtime.python.as_deref());
         Self {
-            facilities,
-            checkout: Arc::new(checkout),
+            bench,
             plan,
             python: runtime.python.clone(),
             install: runtime
@@ -79,8 +49,6 @@ impl Workbench {
                 .clone()
                 .unwrap_or_else(|| vec![DEFAULT_INSTALL.to_owned()]),
             index,
-            deadline,
-            cancel,
         }
     }
 
@@ -100,50 +68,17 @@ impl Workbench {
         }
         install.extend(changes.install.iter().cloned());
         let python = changes.python.as_deref().or(self.python.as_deref());
-        let spec = EnvironmentSpec::from_install(python, &install, &self.checkout.project());
+        let spec = EnvironmentSpec::from_install(python, &install, &self.bench.checkout.project());
         let mut limits = Limits::for_installation();
-        limits.wall = limits.wall.min(self.time_left());
+        limits.wall = limits.wall.min(self.bench.time_left());
         let environment = self
+            .bench
             .facilities
             .environments
-            .prepare(&spec, &limits, &self.cancel)
+            .prepare(&spec, &limits, &self.bench.cancel)
             .await
             .map_err(environment_error)?;
         Ok((environment, install))
-    }
-
-    /// A fresh copy with the tree's changes in it, and a directory for the probe's file.
-    async fn copy(&self, tree: &Overlay) -> Result<(WorkCopy, TempDir), AttemptError> {
-        let (checkout, changes, work) = (
-            Arc::clone(&self.checkout),
-            tree.changes(),
-            self.facilities.work.clone(),
-        );
-        let copying = move || {
-            let copy = checkout
-                .fresh()
-                .map_err(|error: CheckoutError| error.to_string())?;
-            for (path, _, after) in changes {
-                copy.write(&path, after.as_bytes())
-                    .map_err(|error| format!("unable to write {path} of the copy: {error}"))?;
-            }
-            let records = tempfile::Builder::new()
-                .prefix("records-")
-                .tempdir_in(&work)
-                .map_err(|error| error.to_string())?;
-            Ok((copy, records))
-        };
-        tokio::task::spawn_blocking(copying)
-            .await
-            .unwrap_or_else(|panic| Err(panic.to_string()))
-            .map_err(AttemptError::Machine)
-    }
-
-    fn time_left(&self) -> Duration {
-        // Never nothing: a run that may take no time would be reported as one that takes too long.
-        self.deadline
-            .saturating_duration_since(Instant::now())
-            .max(Duration::from_secs(1))
     }
 
     fn command(
@@ -157,31 +92,18 @@ impl Workbench {
         let mut command = Command::new(std::iter::once(python).chain(arguments), copy.project());
         command.writable = vec![copy.root(), records.to_owned()];
         command.readable = environment.readable();
-        command.readable.push(self.facilities.probes.clone());
+        command.readable.push(self.bench.facilities.probes.clone());
         command.variables = self
             .plan
-            .variables(&self.facilities.probes, &records.join(RECORDS));
+            .variables(&self.bench.facilities.probes, &records.join(RECORDS));
         command.network = Network::None;
-        command.limits = self.facilities.limits.clone();
-        command.limits.wall = command.limits.wall.min(self.time_left());
+        command.limits = self.bench.facilities.limits.clone();
+        command.limits.wall = command.limits.wall.min(self.bench.time_left());
         command
     }
 
-    async fn run(&self, command: &Command) -> Result<Finished, AttemptError> {
-        let finished = self
-            .facilities
-            .sandbox
-            .run(command, &self.cancel)
-            .await
-            .map_err(sandbox_error)?;
-        if finished.ended == Ended::Cancelled {
-            return Err(AttemptError::Cancelled);
-        }
-        Ok(finished)
-    }
-
     fn installed(&self, environment: &Environment, requested: Vec<String>) -> Installed {
-        let interpreters = self.facilities.environments.interpreters().list();
+        let interpreters = self.bench.facilities.environments.interpreters().list();
         let mut versions: Vec<(u8, u8)> = interpreters
             .iter()
             .map(|interpreter| interpreter.version)
@@ -199,6 +121,7 @@ impl Workbench {
                 .collect(),
             requested,
             interpreters: versions,
+            ..Installed::default()
         }
     }
 }
@@ -213,13 +136,13 @@ impl Laboratory for Workbench {
         let began = Instant::now();
         let (environment, requested) = self.environment(changes).await?;
         let install = began.elapsed();
-        let (copy, records) = self.copy(tree).await?;
+        let (copy, records) = self.bench.copy(tree).await?;
         let arguments = self.plan.arguments();
         let mut command = self.command(&environment, arguments, &copy, records.path());
         command.variables.extend(changes.variables.clone());
         command.variables.extend(conditions.variables());
         lay_plan(&mut command, conditions, records.path())?;
-        let finished = self.run(&command).await?;
+        let finished = self.bench.run(&command).await?;
         let written = read_records(&records.path().join(RECORDS));
         let status = match finished.ended {
             Ended::Exited(code) => Some(code),
@@ -237,7 +160,7 @@ impl Laboratory for Workbench {
             installed: Arc::new(self.installed(&environment, requested)),
             install,
             run: finished.elapsed,
-            stopped: stopped(&finished, &self.facilities.limits),
+            stopped: stopped(&finished, &self.bench.facilities.limits),
         })
     }
 
@@ -253,7 +176,7 @@ impl Laboratory for Workbench {
             return Ok(Bites::default());
         };
         let (environment, _) = self.environment(changes).await?;
-        let (copy, records) = self.copy(tree).await?;
+        let (copy, records) = self.bench.copy(tree).await?;
         let mut command = self.command(&environment, arguments, &copy, records.path());
         command.variables.extend(changes.variables.clone());
         let conditions = Conditions {
@@ -280,7 +203,7 @@ impl Laboratory for Workbench {
             records.path(),
         )?;
         command.limits.wall = command.limits.wall.min(within);
-        let finished = self.run(&command).await?;
+        let finished = self.bench.run(&command).await?;
         let mut bites = Bites::read(&read_records(&records.path().join(RECORDS)), defects.len());
         bites.run = finished.elapsed;
         Ok(bites)
@@ -308,24 +231,6 @@ fn lay_plan(
     })
 }
 
-/// Writes a file that the run reads, and names it in a variable.
-fn write_beside(
-    command: &mut Command,
-    variable: &str,
-    name: &str,
-    bytes: &[u8],
-    records: &Path,
-) -> Result<(), AttemptError> {
-    let file = records.join(name);
-    std::fs::write(&file, bytes).map_err(|error| {
-        AttemptError::Machine(format!("unable to write {}: {error}", file.display()))
-    })?;
-    command
-        .variables
-        .insert(variable.to_owned(), file.display().to_string());
-    Ok(())
-}
-
 /// The index as strategies see it: what cannot be asked has no versions.
 struct KnownVersions(PipIndex);
 
@@ -336,50 +241,4 @@ impl PackageIndex for KnownVersions {
             Vec::new()
         })
     }
-}
-
-/// The code under test owned this file: it may be a link, a pipe, or without end.
-fn read_records(path: &Path) -> Vec<u8> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let Ok(file) = rustix::fs::open(path, flags, Mode::empty()).map(File::from) else {
-        return Vec::new();
-    };
-    let mut bytes = Vec::new();
-    if file.metadata().is_ok_and(|of| of.is_file())
-        && file.take(LARGEST_REPORT).read_to_end(&mut bytes).is_err()
-    {
-        bytes.clear();
-    }
-    bytes
-}
-
-fn stopped(finished: &Finished, limits: &Limits) -> Option<String> {
-    let limit = match finished.ended {
-        Ended::TimedOut => format!("{} s", limits.wall.as_secs()),
-        Ended::TooManyProcesses => format!("{} processes", limits.processes),
-        Ended::OutOfMemory => format!("{} MiB", limits.memory_bytes >> 20),
-        Ended::DiskFull => format!("{} MiB", limits.disk_bytes >> 20),
-        Ended::Exited(_) | Ended::Signalled(_) | Ended::Cancelled => return None,
-    };
-    Some(format!("the run {} (the limit is {limit})", finished.ended))
-}
-
-fn environment_error(error: EnvironmentError) -> AttemptError {
-    match error {
-        EnvironmentError::Cancelled => AttemptError::Cancelled,
-        EnvironmentError::Unreachable { excerpt } => AttemptError::Unavailable {
-            dependency: "the package index".to_owned(),
-            detail: excerpt,
-        },
-        error if error.is_transient() => AttemptError::Machine(error.to_string()),
-        error => AttemptError::Environment(error.to_string()),
-    }
-}
-
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "it is the argument of map_err"
-)]
-fn sandbox_error(error: SandboxError) -> AttemptError {
-    AttemptError::Machine(error.to_string())
 }

@@ -19,11 +19,15 @@ pub fn healable(report: &ErrorReported, failure: &Failure, kind: ErrorKind) -> R
     }
     if let Some(test) = &report.test {
         return match test.framework {
-            Framework::Pytest | Framework::Unittest => Ok(()),
-            other => Err(format!(
-                "only tests of pytest and unittest can be healed yet, and this is one of {}",
-                framework(other)
-            )),
+            Framework::Pytest
+            | Framework::Unittest
+            | Framework::NodeTest
+            | Framework::Jest
+            | Framework::Vitest => Ok(()),
+            Framework::Cargo => Err(
+                "only tests of Python and Node can be healed yet, and this is one of cargo"
+                    .to_owned(),
+            ),
         };
     }
     let command = report
@@ -31,9 +35,9 @@ pub fn healable(report: &ErrorReported, failure: &Failure, kind: ErrorKind) -> R
         .as_ref()
         .and_then(|runtime| runtime.command.as_deref());
     match command {
-        Some(command) if runs_python_tests(command) => Ok(()),
+        Some(command) if runs_python_tests(command) || may_run_node_tests(command) => Ok(()),
         Some(command) => Err(format!(
-            "only commands that run pytest or unittest can be healed yet, and this one runs {}",
+            "only commands that run tests of Python or Node can be healed yet, and this one runs {}",
             shown(command)
         )),
         // What cannot be imported fails whichever test is run, so the heal worker can look for it by itself.
@@ -46,17 +50,6 @@ pub fn healable(report: &ErrorReported, failure: &Failure, kind: ErrorKind) -> R
             "neither a test nor a command is named, so it cannot be shown to fail and then to pass"
                 .to_owned(),
         ),
-    }
-}
-
-fn framework(framework: Framework) -> &'static str {
-    match framework {
-        Framework::Pytest => "pytest",
-        Framework::Unittest => "unittest",
-        Framework::NodeTest => "Node's test runner",
-        Framework::Jest => "jest",
-        Framework::Vitest => "vitest",
-        Framework::Cargo => "cargo",
     }
 }
 
@@ -83,6 +76,29 @@ fn runs_python_tests(command: &[String]) -> bool {
         "uv" | "poetry" | "pipenv" | "hatch" | "pdm" | "coverage" | "env" | "xvfb-run"
     ) && rest.iter().any(|word| is_runner(word));
     (python && module) || wrapped
+}
+
+/// `node --test`, `node test.js`, `npx jest`, `npm test` and their like. What a script of the project runs only the heal
+/// worker sees, which has the project.
+fn may_run_node_tests(command: &[String]) -> bool {
+    let mut words = command
+        .iter()
+        .map(|word| word.rsplit('/').next().unwrap_or_default());
+    let Some(program) = words.next() else {
+        return false;
+    };
+    let rest: Vec<&str> = words.filter(|word| !word.starts_with('-')).collect();
+    match program {
+        "jest" | "vitest" | "mocha" | "tape" => true,
+        "node" | "nodejs" => command.len() > 1,
+        "npx" | "c8" | "nyc" | "cross-env" => rest
+            .iter()
+            .any(|word| matches!(*word, "jest" | "vitest" | "mocha" | "tape" | "node")),
+        "npm" | "yarn" | "pnpm" => rest
+            .first()
+            .is_some_and(|verb| matches!(*verb, "test" | "t" | "run" | "run-script" | "exec")),
+        _ => false,
+    }
 }
 
 fn is_python(report: &ErrorReported, failure: &Failure) -> bool {

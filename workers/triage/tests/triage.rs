@@ -219,6 +219,21 @@ async fn a_severity_that_was_given_stays_and_a_runner_that_cannot_start_is_criti
 }
 
 #[tokio::test]
+async fn tests_of_node_are_healed_whether_they_are_named_or_their_command_is() {
+    let failure = || report(ErrorKind::TestFailure, "Error: Cannot find module 'ms'");
+    for report in [
+        of_test(failure(), Framework::NodeTest, "test/span.test.js"),
+        of_test(failure(), Framework::Jest, "cart total"),
+        with_command(failure(), &["node", "--test"]),
+        with_command(failure(), &["npm", "test"]),
+        with_command(failure(), &["npx", "--yes", "vitest", "run"]),
+    ] {
+        let (triaged, request) = triage(report).await;
+        assert!(request.is_some(), "{triaged:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_healed_has_an_honest_reason() {
     for (report, reason) in [
         (
@@ -228,17 +243,17 @@ async fn what_cannot_be_healed_has_an_honest_reason() {
         (
             of_test(
                 report(ErrorKind::TestFailure, "m"),
-                Framework::Jest,
-                "cart total",
+                Framework::Cargo,
+                "cart::total",
             ),
-            "only tests of pytest and unittest can be healed yet, and this is one of jest",
+            "only tests of Python and Node can be healed yet, and this is one of cargo",
         ),
         (
             with_command(
                 report(ErrorKind::TestFailure, "m"),
                 &["npm", "install", "pytest"],
             ),
-            "only commands that run pytest or unittest can be healed yet, and this one runs `npm`",
+            "only commands that run tests of Python or Node can be healed yet, and this one runs `npm`",
         ),
         (
             report(ErrorKind::TestFailure, "AssertionError"),

@@ -363,6 +363,7 @@ mod tests {
             message: message.to_owned(),
             frames: Vec::new(),
             text: String::new(),
+            ..Failure::default()
         })
         .0
     }
@@ -483,6 +484,7 @@ mod tests {
             message: "while loading conftest '/x/conftest.py'.".into(),
             frames: Vec::new(),
             text: "conftest.py:1: in <module>\n    import a\nE   ModuleNotFoundError: No module named 'a'\n".into(),
+            ..Failure::default()
         };
         assert_eq!(subject(&failure).0, Subject::ModuleMissing("a".into()));
     }

@@ -11,12 +11,16 @@ pub mod index;
 pub mod index_settings;
 pub mod interpreter;
 pub mod limits;
+pub mod npm_index;
+pub mod npm_settings;
 mod output;
 mod program;
 pub mod sandbox;
 
 pub use checkout::{Checkout, CheckoutError, CheckoutLimits, WorkCopy, checkout};
 pub use command::{Command, Network};
+pub use environment::node::{Manifest, NodeEnvironment, NodeSpec};
+pub(crate) use environment::node::{is_requirement as is_npm_requirement, name_of as npm_name};
 pub use environment::{
     Environment, EnvironmentError, EnvironmentSpec, Environments, ProjectInstall, SourceBuilds,
 };
@@ -25,4 +29,6 @@ pub use index::{Index, IndexError, PipIndex};
 pub use index_settings::IndexSettings;
 pub use interpreter::{Interpreter, InterpreterError, Interpreters};
 pub use limits::Limits;
+pub use npm_index::NpmIndex;
+pub use npm_settings::NpmSettings;
 pub use sandbox::{Confinement, Sandbox, SandboxChoice, SandboxError};

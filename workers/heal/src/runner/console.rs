@@ -46,6 +46,7 @@ pub fn read(printed: &str, directory: &Path) -> Failure {
             message,
             frames,
             text: text.to_owned(),
+            ..Failure::default()
         };
     }
     let (exception, message) = raised.map_or_else(
@@ -69,6 +70,7 @@ pub fn read(printed: &str, directory: &Path) -> Failure {
         message,
         frames,
         text: text.to_owned(),
+        ..Failure::default()
     }
 }
 

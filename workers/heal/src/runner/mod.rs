@@ -7,11 +7,14 @@
 pub mod console;
 mod probe;
 
+pub(crate) use probe::{read as read_records, relative_path};
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use maestro_protocol::project::Framework;
 
+use crate::adapter;
 use crate::case::Tree;
 use crate::failure::{Failure, Report, TestOutcome};
 
@@ -223,17 +226,21 @@ impl Report {
 }
 
 /// Whether `test` is `id` or lies in it: `a.py::T::t` lies in `a.py` and in `a.py::T`, `a.py::t[1]` in `a.py::t`,
-/// `m.T.t` in `m`.
+/// `m.T.t` in `m`, `a.js::suite > t` in `a.js::suite`.
 pub fn belongs(test: &str, id: &str) -> bool {
     test.strip_prefix(id).is_some_and(|rest| {
-        rest.is_empty() || rest.starts_with("::") || rest.starts_with('[') || rest.starts_with('.')
+        rest.is_empty()
+            || rest.starts_with("::")
+            || rest.starts_with('[')
+            || rest.starts_with('.')
+            || rest.starts_with(" > ")
     })
 }
 
 /// The file that a test stands in: what comes before `::`, or the module that a dotted name begins with.
 pub(crate) fn file_of(tree: &dyn Tree, test: &str) -> Option<String> {
     let path = test.split("::").next().unwrap_or(test);
-    if is_python(path) {
+    if adapter::of_file(path).is_some() {
         return Some(path.to_owned());
     }
     let parts: Vec<&str> = path.split('.').collect();

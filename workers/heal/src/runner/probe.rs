@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::failure::{Change, Failure, Frame, Phase, Report, TestOutcome};
+use crate::failure::{Change, Compared, Failure, Frame, Phase, Report, TestOutcome};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -23,12 +23,16 @@ struct Record {
     path: String,
     lines: Vec<u32>,
     changes: Vec<Change>,
+    code: String,
+    matcher: String,
+    actual: Option<String>,
+    expected: Option<String>,
 }
 
 /// More failures than this in one run add nothing to the diagnosis.
 const MOST_FAILURES: usize = 400;
 
-pub(super) fn read(records: &[u8], directory: &Path) -> Report {
+pub(crate) fn read(records: &[u8], directory: &Path) -> Report {
     let mut report = Report::default();
     let mut root = directory.to_path_buf();
     let mut unexplained: Vec<Failure> = Vec::new();
@@ -102,6 +106,7 @@ fn outcome(
             message: record.text.lines().last().unwrap_or_default().to_owned(),
             frames: Vec::new(),
             text: record.text,
+            ..Failure::default()
         });
     }
     // A failure of the set-up or the tear-down stands, whatever the body did.
@@ -133,6 +138,15 @@ fn failure(record: Record, root: &Path, directory: &Path) -> Failure {
         message: record.message,
         frames,
         text: record.text,
+        code: Some(record.code).filter(|code| !code.is_empty()),
+        compared: record
+            .expected
+            .zip(record.actual)
+            .map(|(expected, actual)| Compared {
+                actual,
+                expected,
+                by: record.matcher,
+            }),
     }
 }
 
@@ -162,7 +176,7 @@ fn is_machinery(path: &str) -> bool {
 }
 
 /// A path of the run, relative to the project's directory where it lies inside.
-pub(super) fn relative_path(path: &str, directory: &Path) -> String {
+pub(crate) fn relative_path(path: &str, directory: &Path) -> String {
     Path::new(path).strip_prefix(directory).map_or_else(
         |_| path.strip_prefix("./").unwrap_or(path).to_owned(),
         |inside| inside.display().to_string(),

@@ -88,6 +88,7 @@ pub(crate) fn failure(
             })
             .collect(),
         text: String::new(),
+        ..Failure::default()
     }
 }
 

@@ -4,7 +4,7 @@
 //! [`check`] plants, runs and compares; [`Defect`]s come from [`plant`], which knows nothing of tests.
 //! The idea is mutation analysis ("Hints on Test Data Selection", 1978), kept to a handful.
 
-mod plant;
+pub(crate) mod plant;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,16 +12,15 @@ use std::time::Duration;
 use maestro_protocol::heal::{Strategy, Teeth, Touch};
 use serde::{Deserialize, Serialize};
 
-use crate::assertions;
+use crate::adapter;
 use crate::case::Tree as _;
 use crate::failure::{Report, TestOutcome};
 use crate::judge::Target;
 use crate::laboratory::{AttemptError, Laboratory};
 use crate::overlay::Overlay;
 use crate::roles::{Role, Roles};
-use crate::runner::{file_of, is_python};
+use crate::runner::file_of;
 use crate::search::State;
-use crate::source::Source;
 
 /// The most defects that are planted for one heal.
 const MOST: usize = 6;
@@ -265,10 +264,10 @@ fn defects(
     let roles = Roles::naming(subjects.iter().map(String::as_str));
     let mut by_file: Vec<std::vec::IntoIter<Defect>> = lines
         .iter()
-        .filter(|(path, _)| is_python(path) && roles.of(path) == Role::Product)
+        .filter(|(path, _)| roles.of(path) == Role::Product)
         .filter_map(|(path, lines)| {
-            let source = Source::parse(tree.read(path)?)?;
-            Some(plant::defects(path, &source, lines).into_iter())
+            let adapter = adapter::of_file(path)?;
+            Some(adapter.plant(path, &tree.read(path)?, lines).into_iter())
         })
         .collect();
     let mut chosen = Vec::new();
@@ -289,8 +288,10 @@ fn asserts(tree: &Overlay, subjects: &[String]) -> bool {
         .iter()
         .filter_map(|test| file_of(tree, test))
         .any(|path| {
+            let count = |text: String| Some(adapter::of_file(&path)?.assertions(&path, &text));
             tree.read(&path)
-                .is_some_and(|text| assertions::count(&text) > 0)
+                .and_then(count)
+                .is_some_and(|count| count > 0)
         })
 }
 

@@ -56,7 +56,7 @@ struct Slip {
 }
 
 /// At most one defect a line, the most telling first, one of each function before a second of any.
-pub(super) fn defects(path: &str, source: &Source, lines: &BTreeSet<u32>) -> Vec<Defect> {
+pub(crate) fn defects(path: &str, source: &Source, lines: &BTreeSet<u32>) -> Vec<Defect> {
     let mut best: BTreeMap<u32, (usize, Slip)> = BTreeMap::new();
     for node in source.nodes() {
         let line = Source::line(node);

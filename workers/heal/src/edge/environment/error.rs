@@ -54,6 +54,9 @@ pub enum EnvironmentError {
         /// What it said.
         said: String,
     },
+    /// There is no Node here, or not the one that is asked for.
+    #[error("{0}")]
+    NoNode(String),
     /// The project's tree could not be read.
     #[error("the project in {} cannot be installed: {why}", tree.display())]
     Project {

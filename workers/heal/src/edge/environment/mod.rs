@@ -8,6 +8,7 @@ mod build;
 mod error;
 mod failure;
 mod installed;
+pub mod node;
 mod shelf;
 mod spec;
 

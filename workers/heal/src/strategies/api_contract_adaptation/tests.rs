@@ -13,6 +13,7 @@ fn failure(line: &str) -> Failure {
         message: message.to_owned(),
         frames: Vec::new(),
         text: String::new(),
+        ..Failure::default()
     }
 }
 

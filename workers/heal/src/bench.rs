@@ -1,0 +1,157 @@
+//! What the laboratories of all languages share: fresh copies of the checkout, runs in the sandbox, and files beside
+//! them.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{Mode, OFlags};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+use crate::edge::{
+    Checkout, CheckoutError, Command, Ended, EnvironmentError, Environments, Finished, Limits,
+    Sandbox, SandboxError, WorkCopy,
+};
+use crate::laboratory::AttemptError;
+use crate::overlay::Overlay;
+
+/// The probe's file.
+pub(crate) const RECORDS: &str = "records.jsonl";
+/// The most that is read of the probe's file.
+const LARGEST_REPORT: u64 = 64 * 1024 * 1024;
+
+/// What a worker's laboratories share.
+#[derive(Debug, Clone)]
+pub(crate) struct Facilities {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) environments: Environments,
+    pub(crate) work: PathBuf,
+    pub(crate) probes: PathBuf,
+    pub(crate) limits: Limits,
+}
+
+/// One heal's checkout, and the means to run in copies of it.
+#[derive(Debug)]
+pub(crate) struct Bench {
+    pub(crate) facilities: Facilities,
+    pub(crate) checkout: Arc<Checkout>,
+    pub(crate) deadline: Instant,
+    pub(crate) cancel: CancellationToken,
+}
+
+impl Bench {
+    /// A fresh copy with the tree's changes in it, and a directory for the probe's file.
+    pub(crate) async fn copy(&self, tree: &Overlay) -> Result<(WorkCopy, TempDir), AttemptError> {
+        let (checkout, changes, work) = (
+            Arc::clone(&self.checkout),
+            tree.changes(),
+            self.facilities.work.clone(),
+        );
+        let copying = move || {
+            let copy = checkout
+                .fresh()
+                .map_err(|error: CheckoutError| error.to_string())?;
+            for (path, _, after) in changes {
+                copy.write(&path, after.as_bytes())
+                    .map_err(|error| format!("unable to write {path} of the copy: {error}"))?;
+            }
+            let records = tempfile::Builder::new()
+                .prefix("records-")
+                .tempdir_in(&work)
+                .map_err(|error| error.to_string())?;
+            Ok((copy, records))
+        };
+        tokio::task::spawn_blocking(copying)
+            .await
+            .unwrap_or_else(|panic| Err(panic.to_string()))
+            .map_err(AttemptError::Machine)
+    }
+
+    pub(crate) fn time_left(&self) -> Duration {
+        // Never nothing: a run that may take no time would be reported as one that takes too long.
+        self.deadline
+            .saturating_duration_since(Instant::now())
+            .max(Duration::from_secs(1))
+    }
+
+    pub(crate) async fn run(&self, command: &Command) -> Result<Finished, AttemptError> {
+        let finished = self
+            .facilities
+            .sandbox
+            .run(command, &self.cancel)
+            .await
+            .map_err(sandbox_error)?;
+        if finished.ended == Ended::Cancelled {
+            return Err(AttemptError::Cancelled);
+        }
+        Ok(finished)
+    }
+}
+
+/// Writes a file that the run reads, and names it in a variable.
+pub(crate) fn write_beside(
+    command: &mut Command,
+    variable: &str,
+    name: &str,
+    bytes: &[u8],
+    records: &Path,
+) -> Result<(), AttemptError> {
+    let file = records.join(name);
+    std::fs::write(&file, bytes).map_err(|error| {
+        AttemptError::Machine(format!("unable to write {}: {error}", file.display()))
+    })?;
+    command
+        .variables
+        .insert(variable.to_owned(), file.display().to_string());
+    Ok(())
+}
+
+/// The code under test owned this file: it may be a link, a pipe, or without end.
+pub(crate) fn read_records(path: &Path) -> Vec<u8> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let Ok(file) = rustix::fs::open(path, flags, Mode::empty()).map(File::from) else {
+        return Vec::new();
+    };
+    let mut bytes = Vec::new();
+    if file.metadata().is_ok_and(|of| of.is_file())
+        && file.take(LARGEST_REPORT).read_to_end(&mut bytes).is_err()
+    {
+        bytes.clear();
+    }
+    bytes
+}
+
+/// Why a run was stopped, where it did not end by itself.
+pub(crate) fn stopped(finished: &Finished, limits: &Limits) -> Option<String> {
+    let limit = match finished.ended {
+        Ended::TimedOut => format!("{} s", limits.wall.as_secs()),
+        Ended::TooManyProcesses => format!("{} processes", limits.processes),
+        Ended::OutOfMemory => format!("{} MiB", limits.memory_bytes >> 20),
+        Ended::DiskFull => format!("{} MiB", limits.disk_bytes >> 20),
+        Ended::Exited(_) | Ended::Signalled(_) | Ended::Cancelled => return None,
+    };
+    Some(format!("the run {} (the limit is {limit})", finished.ended))
+}
+
+pub(crate) fn environment_error(error: EnvironmentError) -> AttemptError {
+    match error {
+        EnvironmentError::Cancelled => AttemptError::Cancelled,
+        EnvironmentError::Unreachable { excerpt } => AttemptError::Unavailable {
+            dependency: "the package index".to_owned(),
+            detail: excerpt,
+        },
+        error if error.is_transient() => AttemptError::Machine(error.to_string()),
+        error => AttemptError::Environment(error.to_string()),
+    }
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it is the argument of map_err"
+)]
+fn sandbox_error(error: SandboxError) -> AttemptError {
+    AttemptError::Machine(error.to_string())
+}

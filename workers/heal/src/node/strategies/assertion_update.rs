@@ -1,0 +1,248 @@
+//! Expectations that drifted: texts that Node words otherwise now, and snapshots in a form that jest no longer writes.
+//! Only with evidence from elsewhere, and never without a person.
+
+use std::sync::LazyLock;
+
+use maestro_protocol::heal::Strategy;
+use regex::{Captures, Regex};
+
+use super::rewrite;
+use crate::case::{Case, Edit, Finding, Repair};
+use crate::failure::Failure;
+use crate::node::source::Source;
+use crate::node::subject::{Subject, subject};
+use crate::roles::{Role, Roles};
+use crate::source::edit::{Splice, apply};
+use crate::strategies::rank;
+
+/// See the module.
+pub(super) struct AssertionUpdate;
+
+/// A wording that changed: what the test has, what is said now, since when.
+struct Wording {
+    old: Option<Regex>,
+    new: fn(&Captures<'_>) -> String,
+    since: &'static str,
+}
+
+/// The sources: V8's own messages, <https://chromium.googlesource.com/v8/v8/+/refs/heads/main/src/common/message-template.h>,
+/// and Node's, <https://nodejs.org/api/errors.html#err_invalid_arg_type>.
+static WORDINGS: LazyLock<Vec<Wording>> = LazyLock::new(|| {
+    let wording = |old: &str, new, since| Wording {
+        old: Regex::new(old).ok(),
+        new,
+        since,
+    };
+    vec![
+        wording(
+            r"Cannot read property '?([\w$]+)'? of (undefined|null)",
+            |of| {
+                format!(
+                    "Cannot read properties of {} (reading '{}')",
+                    &of[2], &of[1]
+                )
+            },
+            "Node 16.9",
+        ),
+        wording(
+            r"Cannot set property '?([\w$]+)'? of (undefined|null)",
+            |of| format!("Cannot set properties of {} (setting '{}')", &of[2], &of[1]),
+            "Node 16.9",
+        ),
+        wording(
+            r"Received type (undefined|null)",
+            |of| format!("Received {}", &of[1]),
+            "Node 12",
+        ),
+    ]
+});
+
+impl Repair for AssertionUpdate {
+    fn strategy(&self) -> Strategy {
+        Strategy::AssertionUpdate
+    }
+
+    fn examine(&self, case: &Case<'_>) -> Vec<Finding> {
+        let Some(failure) = case.failures.first() else {
+            return Vec::new();
+        };
+        match subject(failure) {
+            Subject::Assertion => wording(case, failure),
+            Subject::Snapshot => snapshot(case, failure),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// A text of the test, at the line that asserts, in the words that the failure itself shows to be said now.
+fn wording(case: &Case<'_>, failure: &Failure) -> Vec<Finding> {
+    let roles = Roles::of_case(case);
+    let frame = failure
+        .frames
+        .iter()
+        .rev()
+        .find(|frame| !frame.path.starts_with('/') && roles.of(&frame.path) == Role::Test);
+    let Some((frame, source)) = frame.and_then(|frame| {
+        Some((
+            frame,
+            Source::parse(&frame.path, case.tree.read(&frame.path)?)?,
+        ))
+    }) else {
+        return Vec::new();
+    };
+    let mut shown = format!("{}\n{}", failure.message, failure.text);
+    if let Some(compared) = &failure.compared {
+        shown.push_str(&compared.actual);
+    }
+    let shown = shown.replace('\\', "");
+    for wording in WORDINGS.iter() {
+        let Some(old) = &wording.old else { continue };
+        let mut splices = Vec::new();
+        for node in source.nodes() {
+            let text = source.slice(node);
+            if !matches!(node.kind(), "string_fragment" | "regex_pattern") {
+                continue;
+            }
+            let near = Source::line(node).abs_diff(frame.line) <= 8;
+            let Some(said) = old.captures(text).filter(|_| near) else {
+                continue;
+            };
+            let now = (wording.new)(&said);
+            if !shown.contains(&now) {
+                continue;
+            }
+            let now = if node.kind() == "regex_pattern" {
+                now.replace('(', "\\(").replace(')', "\\)")
+            } else if source.text()[..node.start_byte()].ends_with('\'') {
+                now.replace('\'', "\\'")
+            } else {
+                now
+            };
+            let Some(whole) = said.get(0) else { continue };
+            let from = node.start_byte() + whole.start();
+            splices.push(Splice::replace(from..from + whole.len(), now));
+        }
+        if splices.is_empty() {
+            continue;
+        }
+        if let Some(text) = apply(source.text(), &splices) {
+            let edits = vec![Edit {
+                path: frame.path.clone(),
+                text,
+            }];
+            return vec![Finding::Propose(
+                rewrite(
+                    Strategy::AssertionUpdate,
+                    format!(
+                        "{}: the text is expected as {} words it",
+                        frame.path, wording.since
+                    ),
+                    edits,
+                    rank::EXPECTATION,
+                ),
+                "what a test expects is changed".to_owned(),
+            )];
+        }
+    }
+    Vec::new()
+}
+
+/// Snapshots that name the classes of plain objects and escape quotes, as jest did before version 29
+/// (<https://jestjs.io/blog/2022/08/25/jest-29>).
+fn snapshot(case: &Case<'_>, failure: &Failure) -> Vec<Finding> {
+    let is_29 = case
+        .installed
+        .distributions
+        .iter()
+        .find(|(name, _)| name == "jest")
+        .and_then(|(_, version)| version.split('.').next()?.parse::<u32>().ok())
+        .is_some_and(|major| major >= 29);
+    let test = failure.test.as_deref().unwrap_or_default();
+    let file = test.split("::").next().unwrap_or(test);
+    let (directory, name) = file.rsplit_once('/').unwrap_or((".", file));
+    let path = format!("{directory}/__snapshots__/{name}.snap");
+    let path = path.strip_prefix("./").unwrap_or(&path).to_owned();
+    let Some(kept) = case.tree.read(&path).filter(|_| is_29) else {
+        return Vec::new();
+    };
+    let changed = kept
+        .replace("Object {", "{")
+        .replace("Array [", "[")
+        .replace("\\\\\"", "\"");
+    if changed == kept {
+        return Vec::new();
+    }
+    vec![Finding::Propose(
+        rewrite(
+            Strategy::AssertionUpdate,
+            format!(
+                "{path}: plain objects and lists are written as jest 29 writes them; nothing else of the snapshots is changed"
+            ),
+            vec![Edit {
+                path,
+                text: changed,
+            }],
+            rank::EXPECTATION,
+        ),
+        "what a snapshot holds is changed".to_owned(),
+    )]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::case::Installed;
+    use crate::failure::{Compared, Frame};
+    use crate::strategies::fake::{Files, Index, case};
+
+    fn proposed(actual: &str, text: &str) -> Option<String> {
+        let failure = Failure {
+            test: Some("test/a.js::t".to_owned()),
+            exception: Some("AssertionError".to_owned()),
+            code: Some("ERR_ASSERTION".to_owned()),
+            message: "Expected values to be strictly equal".to_owned(),
+            frames: vec![Frame {
+                path: "test/a.js".to_owned(),
+                line: 1,
+                function: String::new(),
+            }],
+            compared: Some(Compared {
+                actual: actual.to_owned(),
+                ..Compared::default()
+            }),
+            ..Failure::default()
+        };
+        let (tree, index) = (Files::new(&[("test/a.js", text)]), Index::default());
+        let found =
+            AssertionUpdate.examine(&case(&[failure], &tree, &Installed::default(), &index));
+        found.into_iter().find_map(|finding| match finding {
+            Finding::Propose(candidate, _) => Some(candidate.edits[0].text.clone()),
+            _ => None,
+        })
+    }
+
+    #[test]
+    fn a_text_that_node_words_otherwise_is_proposed_only_where_the_failure_shows_it() {
+        let now = "Cannot read properties of undefined (reading 'x')";
+        assert_eq!(
+            proposed(
+                now,
+                "assert.equal(m, \"Cannot read property 'x' of undefined\");\n"
+            )
+            .unwrap(),
+            format!("assert.equal(m, \"{now}\");\n")
+        );
+        assert_eq!(
+            proposed(
+                now,
+                "assert.throws(f, /Cannot read property 'x' of undefined/);\n"
+            )
+            .unwrap(),
+            "assert.throws(f, /Cannot read properties of undefined \\(reading 'x'\\)/);\n"
+        );
+        let other = "Cannot read properties of undefined (reading 'y')";
+        let text = "assert.equal(m, \"Cannot read property 'x' of undefined\");\n";
+        assert_eq!(proposed(other, text), None);
+        assert_eq!(proposed(now, "assert.equal(m, 'x');\n"), None);
+    }
+}
