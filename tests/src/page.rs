@@ -97,9 +97,10 @@ impl Block {
     /// Where nothing says what, or why nothing is.
     pub fn step(&self) -> Result<Step, String> {
         if let Some(reason) = &self.not_run {
-            return match reason.is_empty() {
-                true => Err("a marker without a reason".to_owned()),
-                false => Ok(Step::Skip(reason.clone())),
+            return if reason.is_empty() {
+                Err("a marker without a reason".to_owned())
+            } else {
+                Ok(Step::Skip(reason.clone()))
             };
         }
         if let Some(name) = &self.file {

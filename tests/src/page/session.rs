@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Step, blocks, matches};
+use super::{Block, Step, blocks, matches};
 
 /// Where a page is followed, and with what.
 #[derive(Debug)]
@@ -90,50 +90,13 @@ pub fn follow(page: &str, session: &Session) -> Result<Vec<(usize, String)>, Str
     }
 
     let records = tempfile::tempdir().expect("a temporary directory");
-    let place = |name: String| records.path().join(name).display().to_string();
-    let mut script = BEGIN.to_owned();
-    let mut shown = Vec::new();
+    let mut script = Script::new(records.path());
     for (block, step) in &steps {
-        let line = block.line;
-        let at = place(line.to_string());
-        let _ = writeln!(script, "echo {line} > {}", place("line".to_owned()));
-        for given in &block.given {
-            let _ = writeln!(script, "{{ {given}\n}} > {at}.given 2>&1");
-        }
-        match step {
-            Step::Run(text) => {
-                let _ = writeln!(script, "{{ {text}}} > {at} 2>&1");
-            }
-            Step::Background(text, until) => {
-                let until = quoted(until);
-                let _ = writeln!(script, "{{ {text}}} >> {at} 2>&1 &");
-                // Ends with the program, so that one which never says it is not waited for.
-                let _ = writeln!(
-                    script,
-                    ": >> {at}; grep -m 1 -F {until} > /dev/null < <(exec tail -n +1 --pid=$! -f {at})"
-                );
-            }
-            Step::Compare(commands) => {
-                for (number, (command, expected)) in commands.iter().enumerate() {
-                    let at = format!("{at}.{number}");
-                    let _ = writeln!(script, "{{ {command}\n}} > {at} 2>&1");
-                    shown.push((line, at, command.clone(), expected.clone()));
-                }
-            }
-            Step::Write(name, text) => {
-                let saved = place(format!("{line}.file"));
-                std::fs::write(&saved, text).expect("a file");
-                let name = quoted(name);
-                let _ = writeln!(script, "mkdir -p \"$(dirname {name})\"; cp {saved} {name}");
-            }
-            Step::Skip(_) => {}
-        }
+        script.add(block, step);
     }
-    let file = place("page.sh".to_owned());
-    std::fs::write(&file, script).expect("a file");
-    let output = run(session, &file);
+    let output = run(session, &script.save());
     if !output.status.success() {
-        let line = std::fs::read_to_string(place("line".to_owned())).unwrap_or_default();
+        let line = std::fs::read_to_string(script.place("line")).unwrap_or_default();
         return Err(format!(
             "line {}: {}\n{}",
             line.trim(),
@@ -141,17 +104,90 @@ pub fn follow(page: &str, session: &Session) -> Result<Vec<(usize, String)>, Str
             printed(records.path(), &output.stderr)
         ));
     }
-    for (line, at, command, expected) in shown {
+    for (line, at, command, expected) in &script.shown {
         let printed = std::fs::read_to_string(at).expect("what was printed");
-        if !matches(&expected, &printed) {
+        if !matches(expected, &printed) {
             faults.push(format!(
                 "line {line}: `{command}` is shown to print\n{expected}and printed\n{printed}"
             ));
         }
     }
-    match faults.is_empty() {
-        true => Ok(skipped),
-        false => Err(faults.join("\n")),
+    if faults.is_empty() {
+        Ok(skipped)
+    } else {
+        Err(faults.join("\n"))
+    }
+}
+
+/// A page as one script, which leaves what each block prints in a file named by the block's line.
+struct Script<'a> {
+    records: &'a Path,
+    text: String,
+    /// Of each command whose output is shown: the block's line, the file, the command, and what the page shows.
+    shown: Vec<(usize, String, String, String)>,
+}
+
+impl<'a> Script<'a> {
+    fn new(records: &'a Path) -> Self {
+        let text = BEGIN.to_owned();
+        let shown = Vec::new();
+        Self {
+            records,
+            text,
+            shown,
+        }
+    }
+
+    fn place(&self, name: &str) -> String {
+        self.records.join(name).display().to_string()
+    }
+
+    fn line(&mut self, line: &str) {
+        self.text.push_str(line);
+        self.text.push('\n');
+    }
+
+    fn add(&mut self, block: &Block, step: &Step) {
+        let line = block.line;
+        let at = self.place(&line.to_string());
+        self.line(&format!("echo {line} > {}", self.place("line")));
+        for given in &block.given {
+            self.line(&format!("{{ {given}\n}} > {at}.given 2>&1"));
+        }
+        match step {
+            Step::Run(text) => self.line(&format!("{{ {text}}} > {at} 2>&1")),
+            Step::Background(text, until) => {
+                let until = quoted(until);
+                self.line(&format!("{{ {text}}} >> {at} 2>&1 &"));
+                // Ends with the program, so that one which never says it is not waited for.
+                self.line(&format!(
+                    ": >> {at}; grep -m 1 -F {until} > /dev/null < <(exec tail -n +1 --pid=$! -f {at})"
+                ));
+            }
+            Step::Compare(commands) => {
+                for (number, (command, expected)) in commands.iter().enumerate() {
+                    let at = format!("{at}.{number}");
+                    self.line(&format!("{{ {command}\n}} > {at} 2>&1"));
+                    self.shown
+                        .push((line, at, command.clone(), expected.clone()));
+                }
+            }
+            Step::Write(name, text) => {
+                let saved = self.place(&format!("{line}.file"));
+                std::fs::write(&saved, text).expect("a file");
+                let name = quoted(name);
+                self.line(&format!(
+                    "mkdir -p \"$(dirname {name})\"; cp {saved} {name}"
+                ));
+            }
+            Step::Skip(_) => {}
+        }
+    }
+
+    fn save(&self) -> String {
+        let file = self.place("page.sh");
+        std::fs::write(&file, &self.text).expect("a file");
+        file
     }
 }
 
