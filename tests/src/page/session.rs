@@ -20,7 +20,15 @@ const PATIENCE: &str = "540";
 /// What every page begins with: the first command that fails ends it, and what it left running ends with it.
 const BEGIN: &str = r#"set -eE -o pipefail
 trap 'echo "\`$BASH_COMMAND\` ended with $?" >&2' ERR
-trap 'trap - ERR; kill $(jobs -p) 2>/dev/null || :; wait || :' EXIT
+# A block in the background is a shell around its program; the program is told to end, and the shell ends with it.
+end() {
+  trap - ERR
+  for job in $(jobs -p); do
+    if [ "$(cat /proc/$job/comm)" = bash ]; then kill $(cat /proc/$job/task/$job/children); else kill $job; fi 2>/dev/null || :
+  done
+  wait || :
+}
+trap end EXIT
 "#;
 
 impl Session {
