@@ -3,6 +3,7 @@
 //! A [`Fleet`] is a private redis-server and the worker processes that a test starts on it, as a user would: through
 //! the `maestro` binary. All of it ends with the value, and nothing is left on the disk.
 
+pub mod page;
 mod project;
 mod sockets;
 
@@ -293,7 +294,7 @@ fn passes(name: &str) -> bool {
 }
 
 /// Environments are dear: all tests of one build share a cache, as workers on one machine do.
-fn cache() -> PathBuf {
+pub fn cache() -> PathBuf {
     target().join("tmp").join("heal-cache")
 }
 
@@ -306,6 +307,14 @@ fn binary() -> PathBuf {
         path.display()
     );
     path
+}
+
+/// The directory with the `maestro` of this build.
+///
+/// # Panics
+/// When it was not built.
+pub fn programs() -> PathBuf {
+    binary().parent().expect("a directory").to_owned()
 }
 
 /// `target/<profile>`: tests are built into a directory below it.

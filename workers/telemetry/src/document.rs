@@ -9,9 +9,12 @@ const HEAD: &str = "# Metrics
 No worker has a port to be asked at: each pushes what it measured to where `--metrics-target` says, or writes it into a file. Without
 that setting nothing is measured.
 
-    maestro up --metrics-target http://pushgateway:9091
-    maestro worker heal --metrics-target import+https://me:secret@vm.example.org/api/v1/import/prometheus
-    maestro worker triage --metrics-target file:///var/lib/prometheus/node-exporter
+<!-- not run: names of hosts that every fleet has its own of; tests/monitoring pushes to a real Pushgateway, and README.md runs the third -->
+```sh
+maestro up --metrics-target http://pushgateway:9091
+maestro worker heal --metrics-target import+https://me:secret@vm.example.org/api/v1/import/prometheus
+maestro worker triage --metrics-target file:///var/lib/prometheus/node-exporter
+```
 
 | target | what is done |
 |---|---|
