@@ -7,7 +7,7 @@ use serde_json::Value;
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PRODUCER: &str = "00f067aa0ba902b7";
 
-fn of<'a>(worker: &'a str) -> impl Fn(&Value) -> bool + 'a {
+fn of(worker: &str) -> impl Fn(&Value) -> bool {
     move |span| {
         let attributes = span["attributes"].as_array().into_iter().flatten();
         attributes.into_iter().any(|attribute| {

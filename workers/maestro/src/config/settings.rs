@@ -79,12 +79,7 @@ impl Settings {
                 file.log.format.as_ref(),
                 LogFormat::default(),
             ),
-            log_rate: layers.setting(
-                LOG_RATE,
-                global.log_rate.as_ref(),
-                file.log.rate.as_ref(),
-                200,
-            ),
+            log_rate: log_rate(layers),
             metrics: Metrics::of(layers),
             traces: Traces::of(layers),
             heartbeat_file: heartbeat_file(layers),
@@ -237,6 +232,11 @@ fn redis_url(layers: &Layers, fallback: Option<String>) -> Setting<Option<String
         },
         None => optional(REDIS_URL, layers.given(REDIS_URL, flag, file)),
     }
+}
+
+fn log_rate(layers: &Layers) -> Setting<u32> {
+    let file = layers.file.log.rate.as_ref();
+    layers.setting(LOG_RATE, layers.global.log_rate.as_ref(), file, 200)
 }
 
 fn heartbeat_file(layers: &Layers) -> Setting<Option<PathBuf>> {
