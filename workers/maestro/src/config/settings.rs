@@ -19,6 +19,7 @@ use super::origin::{Key, Origin, Setting, Shown};
 use super::rate::Rate;
 use super::span::Span;
 use super::traces::Traces;
+use super::trail::AuditTrail;
 use crate::fault::Fault;
 
 /// Every setting of the fleet, with its origin.
@@ -34,6 +35,7 @@ pub(crate) struct Settings {
     pub(crate) traces: Traces,
     pub(crate) heartbeat_file: Setting<Option<PathBuf>>,
     pub(crate) delivery: Delivery,
+    pub(crate) trail: AuditTrail,
     pub(crate) triage_concurrency: Setting<u32>,
     pub(crate) triage_rate_limit: Setting<Rate>,
     pub(crate) triage_window: Setting<Span>,
@@ -89,6 +91,7 @@ impl Settings {
             traces: Traces::of(layers),
             heartbeat_file: heartbeat_file(layers),
             delivery: Delivery::of(layers),
+            trail: AuditTrail::of(layers),
             triage_concurrency: layers.setting(
                 TRIAGE_CONCURRENCY,
                 worker.triage_concurrency.as_ref(),
@@ -159,6 +162,7 @@ impl Settings {
         self.metrics.check()?;
         self.traces.check()?;
         self.delivery.check()?;
+        self.trail.check()?;
         self.environments.check()?;
         let second = Span::seconds(1);
         let limit = &self.time_limit;
@@ -205,6 +209,7 @@ impl Settings {
         shown.extend(self.metrics.shown());
         shown.extend(self.traces.shown());
         shown.extend(self.delivery.shown());
+        shown.extend(self.trail.shown());
         shown.extend([
             Shown::of(&self.triage_concurrency, ToString::to_string),
             Shown::of(&self.triage_rate_limit, ToString::to_string),
