@@ -59,6 +59,7 @@ python3 -c 'import venv, ensurepip' 2>/dev/null || need python
 if [ "$purpose" = test ]; then
     have node || need node
     have npm || need node
+    have initdb || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || need postgresql # Debian keeps it off the PATH
     have openssl || need openssl # the TLS tests make their own authority, and so does the control plane
 fi
 # Ubuntu has Debian's signing keys in a package of their own.
@@ -85,8 +86,11 @@ for thing in $missing; do
     apt-git) names="git" ;;
     apt-python) names="python3 python3-venv" ;;
     apt-node) names="nodejs npm" ;;
+    apt-postgresql) names="postgresql" ;;
     apt-debian-keys) names="debian-archive-keyring" ;;
 
+    dnf-postgresql) names="postgresql-server" ;;
+    *-postgresql) names="postgresql" ;;
     *-sandbox) names="bubblewrap" ;;
     *-git) names="git" ;;
     *-openssl) names="openssl" ;;
@@ -155,6 +159,15 @@ apt)
         printf '#!/bin/sh\nexit 101\n' >"$guard"
         chmod 755 "$guard"
     fi
+    # Debian makes a database cluster when it installs the server, unless this says no. A file that is there already stays as it is.
+    case " $packages " in
+    *" postgresql "*)
+        if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+            mkdir -p /etc/postgresql-common
+            echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.conf
+        fi
+        ;;
+    esac
     export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
     quick="-o Acquire::Retries=1 -o Acquire::http::Timeout=20 -o DPkg::Lock::Timeout=120"
     # An unreachable third party's list is no reason to stop.

@@ -57,7 +57,13 @@ impl Server {
         let data = directory.path().join("data");
         let mut initdb = command(&programs, "initdb", owner, directory.path());
         initdb
-            .args(["--auth=trust", "--username=maestro", "--no-sync", "--encoding=UTF8", "--locale=C"])
+            .args([
+                "--auth=trust",
+                "--username=maestro",
+                "--no-sync",
+                "--encoding=UTF8",
+                "--locale=C",
+            ])
             .arg(format!("--pgdata={}", data.display()));
         let output = initdb.output()?;
         if !output.status.success() {
@@ -110,7 +116,11 @@ impl Drop for Server {
 
 fn command(programs: &Path, name: &str, owner: Option<(u32, u32)>, directory: &Path) -> Command {
     let mut command = Command::new(programs.join(name));
-    command.env_clear().env("LC_ALL", "C").current_dir(directory).stdin(Stdio::null());
+    command
+        .env_clear()
+        .env("LC_ALL", "C")
+        .current_dir(directory)
+        .stdin(Stdio::null());
     if let Some((user, group)) = owner {
         command.uid(user).gid(group);
     }
@@ -119,12 +129,22 @@ fn command(programs: &Path, name: &str, owner: Option<(u32, u32)>, directory: &P
 
 fn serve(programs: &Path, owner: Option<(u32, u32)>, directory: &Path) -> Result<Child, Error> {
     let mut postgres = command(programs, "postgres", owner, directory);
-    postgres.arg("-D").arg(directory.join("data")).arg("-k").arg(directory);
+    postgres
+        .arg("-D")
+        .arg(directory.join("data"))
+        .arg("-k")
+        .arg(directory);
     for setting in ["listen_addresses=", "fsync=off", "shared_buffers=16MB"] {
         postgres.args(["-c", setting]);
     }
-    let mut child = postgres.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
-    let said = child.stderr.take().ok_or_else(|| io::Error::other("no standard error"))?;
+    let mut child = postgres
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let said = child
+        .stderr
+        .take()
+        .ok_or_else(|| io::Error::other("no standard error"))?;
     let mut lines = BufReader::new(said).lines();
     let mut last = String::new();
     for line in lines.by_ref() {
@@ -144,7 +164,10 @@ fn serve(programs: &Path, owner: Option<(u32, u32)>, directory: &Path) -> Result
 
 /// The newest version's programs, else those on the PATH.
 fn programs() -> Option<PathBuf> {
-    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let versions = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten();
     let newest = versions
         .filter_map(|entry| {
             let version: u32 = entry.file_name().to_str()?.parse().ok()?;

@@ -101,7 +101,9 @@ impl Export {
         partial.push(".partial");
         let partial = PathBuf::from(partial);
         let file = File::create(&partial).map_err(fault)?;
-        let ended = self.write(session, trail, BufWriter::new(file), &fault).await;
+        let ended = self
+            .write(session, trail, BufWriter::new(file), &fault)
+            .await;
         if ended.is_ok() {
             std::fs::rename(&partial, path).map_err(fault)?;
         } else {

@@ -5,9 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use maestro_audit::{Appender, GROUP, STREAMS, Sink};
 use maestro_protocol::Stream;
-use maestro_streams::{
-    Admin, CancellationToken, Consumer, ConsumerConfig, Endpoint, StreamStatus,
-};
+use maestro_streams::{Admin, CancellationToken, Consumer, ConsumerConfig, Endpoint, StreamStatus};
 use tokio::task::JoinSet;
 
 use crate::config::flags::WorkerFlags;
