@@ -1,5 +1,7 @@
 //! The audit trail: exported, appended to a real PostgreSQL, and trimmed.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod support;
 
 use maestro_postgres_server::Server;

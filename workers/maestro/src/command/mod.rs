@@ -100,7 +100,7 @@ impl Command {
             Self::Health(health) => health.run(&session),
             Self::Dead(dead) => runtime::of_one_command()?.block_on(dead.run(session)),
             Self::Env(env) => runtime::of_one_command()?.block_on(env.run(session)),
-            Self::Audit(audit) => audit.run(session),
+            Self::Audit(audit) => audit.run(&session),
             Self::Schema(schema) => schema.run(&session),
             Self::Asyncapi(asyncapi) => asyncapi.run(&session),
             Self::Config(config) => config.run(&session),

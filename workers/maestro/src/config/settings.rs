@@ -65,12 +65,7 @@ impl Settings {
         };
         let settings = Self {
             redis_url: redis_url(layers, fallback_url),
-            prefix: layers.setting(
-                PREFIX,
-                global.prefix.as_ref(),
-                file.redis.prefix.as_ref(),
-                String::new(),
-            ),
+            prefix: prefix(layers),
             log: optional(
                 LOG,
                 layers.given(LOG, global.log.as_ref(), file.log.filter.as_ref()),
@@ -242,6 +237,12 @@ fn redis_url(layers: &Layers, fallback: Option<String>) -> Setting<Option<String
         },
         None => optional(REDIS_URL, layers.given(REDIS_URL, flag, file)),
     }
+}
+
+fn prefix(layers: &Layers) -> Setting<String> {
+    let flag = layers.global.prefix.as_ref();
+    let file = layers.file.redis.prefix.as_ref();
+    layers.setting(PREFIX, flag, file, String::new())
 }
 
 fn heartbeat_file(layers: &Layers) -> Setting<Option<PathBuf>> {

@@ -89,7 +89,7 @@ pub(crate) struct TrailFlags {
     )]
     pub(crate) results_retention: Option<Span>,
 
-    /// PostgreSQL, for `maestro audit sink`: postgresql://user:password@host/name, or postgresql:///name?host=/run/postgresql for a socket; without TLS
+    /// PostgreSQL, for `maestro audit sink`: `postgresql://user:password@host/name`, or `postgresql:///name?host=/run/postgresql` for a socket; without TLS
     #[arg(
         long,
         env = "MAESTRO_AUDIT_POSTGRES_URL",

@@ -93,7 +93,9 @@ impl Export {
             .map_err(|error| connection::fault(&error))?;
         let Some(path) = &self.output_file else {
             let out = BufWriter::new(io::stdout().lock());
-            return self.write(session, trail, out, &unwritable).await;
+            return self
+                .write(session, trail, out, &|error| unwritable(&error))
+                .await;
         };
         let fault = |error: io::Error| Fault::io(path, "be written", &error);
         // Whoever looks sees the old file or the whole new one.
@@ -144,7 +146,7 @@ impl Export {
     }
 }
 
-fn unwritable(error: io::Error) -> Fault {
+fn unwritable(error: &io::Error) -> Fault {
     // The reader has seen enough: no failure of ours.
     if error.kind() == io::ErrorKind::BrokenPipe {
         std::process::exit(0);

@@ -39,10 +39,10 @@ impl Audit {
         matches!(self.action, Action::Sink(_))
     }
 
-    pub(crate) fn run(self, session: Session) -> Outcome {
+    pub(crate) fn run(self, session: &Session) -> Outcome {
         match self.action {
-            Action::Export(export) => runtime::of_one_command()?.block_on(export.run(&session)),
-            Action::Sink(sink) => runtime::of_workers()?.block_on(sink.run(&session)),
+            Action::Export(export) => runtime::of_one_command()?.block_on(export.run(session)),
+            Action::Sink(sink) => runtime::of_workers()?.block_on(sink.run(session)),
         }
     }
 }
