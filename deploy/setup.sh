@@ -173,16 +173,18 @@ apt)
     # An unreachable third party's list is no reason to stop.
     apt-get $quick -q update >"$log" 2>&1 || true
     apt-get $quick -q -y --no-install-recommends install $packages </dev/null >>"$log" 2>&1 || failed
-    case " $packages " in
-    *" redis-server "*)
-        if [ -d /run/systemd/system ]; then
-            systemctl disable --now redis-server >/dev/null 2>&1 || true
-        elif have update-rc.d; then
-            service redis-server stop >/dev/null 2>&1 || true
-            update-rc.d redis-server disable >/dev/null 2>&1 || true
-        fi
-        ;;
-    esac
+    for service in redis-server postgresql; do
+        case " $packages " in
+        *" $service "*)
+            if [ -d /run/systemd/system ]; then
+                systemctl disable --now "$service" >/dev/null 2>&1 || true
+            elif have update-rc.d; then
+                service "$service" stop >/dev/null 2>&1 || true
+                update-rc.d "$service" disable >/dev/null 2>&1 || true
+            fi
+            ;;
+        esac
+    done
     ;;
 dnf) dnf -q -y --setopt=install_weak_deps=False install $packages </dev/null >"$log" 2>&1 || failed ;;
 pacman) pacman -Sy --needed --noconfirm $packages </dev/null >"$log" 2>&1 || failed ;;
