@@ -61,6 +61,7 @@ if [ "$purpose" = test ]; then
     have npm || need node
     have promtool || need prometheus # what the fleet exports is looked at by the real ones
     have prometheus-pushgateway || need pushgateway
+    have initdb || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || need postgresql # Debian keeps it off the PATH
     have openssl || need openssl # the TLS tests make their own authority, and so does the control plane
 fi
 # Ubuntu has Debian's signing keys in a package of their own.
@@ -89,8 +90,11 @@ for thing in $missing; do
     apt-node) names="nodejs npm" ;;
     apt-prometheus) names="prometheus" ;;
     apt-pushgateway) names="prometheus-pushgateway" ;;
+    apt-postgresql) names="postgresql" ;;
     apt-debian-keys) names="debian-archive-keyring" ;;
 
+    dnf-postgresql) names="postgresql-server" ;;
+    *-postgresql) names="postgresql" ;;
     *-sandbox) names="bubblewrap" ;;
     *-git) names="git" ;;
     *-openssl) names="openssl" ;;
@@ -161,12 +165,21 @@ apt)
         printf '#!/bin/sh\nexit 101\n' >"$guard"
         chmod 755 "$guard"
     fi
+    # Debian makes a database cluster when it installs the server, unless this says no. A file that is there already stays as it is.
+    case " $packages " in
+    *" postgresql "*)
+        if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+            mkdir -p /etc/postgresql-common
+            echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.conf
+        fi
+        ;;
+    esac
     export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
     quick="-o Acquire::Retries=1 -o Acquire::http::Timeout=20 -o DPkg::Lock::Timeout=120"
     # An unreachable third party's list is no reason to stop.
     apt-get $quick -q update >"$log" 2>&1 || true
     apt-get $quick -q -y --no-install-recommends install $packages </dev/null >>"$log" 2>&1 || failed
-    for service in redis-server prometheus prometheus-pushgateway; do
+    for service in redis-server prometheus prometheus-pushgateway postgresql; do
         case " $packages " in
         *" $service "*)
             if [ -d /run/systemd/system ]; then

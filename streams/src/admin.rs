@@ -8,6 +8,7 @@ use crate::script::{ENSURE, REPLAY, ensure_call};
 use crate::{Endpoint, Entry, EntryId, Error, Keys, reply};
 
 mod flow;
+mod history;
 mod replicas;
 mod status;
 
@@ -182,6 +183,24 @@ impl Admin {
         entries
             .collect::<Option<Vec<_>>>()
             .ok_or_else(Error::answer(tried, keys.stream()))
+    }
+
+    /// The id of a stream's newest dead letter.
+    pub async fn newest_dead_letter(&self, stream: &str) -> Result<Option<EntryId>, Error> {
+        let dead = Keys::new(&self.prefix, stream)?.dead();
+        let mut command = redis::cmd("XREVRANGE");
+        command.arg(&dead).arg("+").arg("-").arg("COUNT").arg(1);
+        let tried = "read the dead letters";
+        let reply = self.pool.command(&command).await?;
+        let reply = reply.map_err(Error::command(tried, &dead))?;
+        let entries = reply::array(reply).ok_or_else(Error::answer(tried, &dead))?;
+        let Some(newest) = entries.into_iter().next() else {
+            return Ok(None);
+        };
+        match reply::entry(newest) {
+            Some(Ok(entry)) => Ok(Some(entry.id)),
+            _ => Err(Error::answer(tried, &dead)()),
+        }
     }
 
     /// One dead letter.

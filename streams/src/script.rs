@@ -43,6 +43,8 @@ lua!(/// Tells who reads a lane, and what each one holds.
     REPLICAS, "replicas.lua");
 lua!(/// Tells how much has gone through a lane, and how late its groups are.
     FLOW, "turn.lua", "flow.lua");
+lua!(/// Trims a stream that no consumer looks after.
+    RETAIN, "retain.lua");
 lua!(/// Counts distinct members.
     TALLY, "tally.lua");
 

@@ -2,6 +2,7 @@
 
 mod apply;
 mod asyncapi;
+mod audit;
 mod completions;
 mod config;
 mod dead;
@@ -40,6 +41,7 @@ pub(crate) enum Command {
     Health(health::Health),
     Dead(dead::Dead),
     Env(Box<env::Env>),
+    Audit(Box<audit::Audit>),
     Schema(schema::Schema),
     Asyncapi(asyncapi::Asyncapi),
     Config(Box<config::Config>),
@@ -68,6 +70,7 @@ impl Command {
             Self::Worker(worker) => worker.flags.clone(),
             Self::Config(config) => config.flags.clone(),
             Self::Health(health) => health.flags(),
+            Self::Audit(audit) => audit.worker_flags(),
             _ => WorkerFlags::default(),
         }
     }
@@ -76,6 +79,7 @@ impl Command {
     pub(crate) fn default_log(&self) -> &'static str {
         match self {
             Self::Up(_) | Self::Worker(_) => "info",
+            Self::Audit(audit) if audit.is_worker() => "info",
             // A line would end up in the middle of the picture; a panic is told after it.
             Self::Top(_) => "error",
             _ => "warn",
@@ -96,6 +100,7 @@ impl Command {
             Self::Health(health) => health.run(&session),
             Self::Dead(dead) => runtime::of_one_command()?.block_on(dead.run(session)),
             Self::Env(env) => runtime::of_one_command()?.block_on(env.run(session)),
+            Self::Audit(audit) => audit.run(&session),
             Self::Schema(schema) => schema.run(&session),
             Self::Asyncapi(asyncapi) => asyncapi.run(&session),
             Self::Config(config) => config.run(&session),

@@ -28,6 +28,8 @@ pub(super) struct File {
     pub(super) traces: Traces,
     pub(super) worker: Worker,
     pub(super) delivery: Delivery,
+    pub(super) results: Results,
+    pub(super) audit: Audit,
     pub(super) triage: Triage,
     pub(super) heal: Heal,
     pub(super) kubernetes: Kubernetes,
@@ -98,6 +100,18 @@ pub(super) struct Delivery {
     pub(super) grace: Given<Span>,
     pub(super) retention: Given<Span>,
     pub(super) dedup_window: Given<Span>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Results {
+    pub(super) retention: Given<Span>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Audit {
+    pub(super) postgres_url: Given<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

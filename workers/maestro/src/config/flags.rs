@@ -11,6 +11,7 @@ use super::metrics::MetricsFlags;
 use super::rate::Rate;
 use super::span::Span;
 use super::traces::TraceFlags;
+use super::trail::TrailFlags;
 use crate::output::Colour;
 
 /// Flags of every command.
@@ -128,6 +129,9 @@ pub(crate) enum Sandbox {
 pub(crate) struct WorkerFlags {
     #[command(flatten)]
     pub(crate) delivery: DeliveryFlags,
+
+    #[command(flatten)]
+    pub(crate) trail: TrailFlags,
 
     #[command(flatten)]
     pub(crate) environments: EnvironmentFlags,

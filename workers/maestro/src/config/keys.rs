@@ -190,6 +190,18 @@ pub(super) const RETENTION: Key = key(
     "MAESTRO_RETENTION",
     "how long acknowledged messages are kept",
 );
+pub(super) const RESULTS_RETENTION: Key = key(
+    "results.retention",
+    "results-retention",
+    "MAESTRO_RESULTS_RETENTION",
+    "how long results are kept; 0: for ever",
+);
+pub(super) const POSTGRES_URL: Key = key(
+    "audit.postgres_url",
+    "postgres-url",
+    "MAESTRO_AUDIT_POSTGRES_URL",
+    "where `maestro audit sink` appends the results",
+);
 pub(super) const DEDUP_WINDOW: Key = key(
     "delivery.dedup_window",
     "dedup-window",

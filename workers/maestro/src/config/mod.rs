@@ -16,6 +16,7 @@ mod rate;
 mod settings;
 mod span;
 mod traces;
+mod trail;
 
 pub(crate) use environments::Environments;
 pub(crate) use file::sentence as yaml_sentence;

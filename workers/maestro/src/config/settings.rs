@@ -19,6 +19,7 @@ use super::origin::{Key, Origin, Setting, Shown};
 use super::rate::Rate;
 use super::span::Span;
 use super::traces::Traces;
+use super::trail::AuditTrail;
 use crate::fault::Fault;
 
 /// Every setting of the fleet, with its origin.
@@ -34,6 +35,7 @@ pub(crate) struct Settings {
     pub(crate) traces: Traces,
     pub(crate) heartbeat_file: Setting<Option<PathBuf>>,
     pub(crate) delivery: Delivery,
+    pub(crate) trail: AuditTrail,
     pub(crate) triage_concurrency: Setting<u32>,
     pub(crate) triage_rate_limit: Setting<Rate>,
     pub(crate) triage_window: Setting<Span>,
@@ -63,12 +65,7 @@ impl Settings {
         };
         let settings = Self {
             redis_url: redis_url(layers, fallback_url),
-            prefix: layers.setting(
-                PREFIX,
-                global.prefix.as_ref(),
-                file.redis.prefix.as_ref(),
-                String::new(),
-            ),
+            prefix: prefix(layers),
             log: optional(
                 LOG,
                 layers.given(LOG, global.log.as_ref(), file.log.filter.as_ref()),
@@ -84,6 +81,7 @@ impl Settings {
             traces: Traces::of(layers),
             heartbeat_file: heartbeat_file(layers),
             delivery: Delivery::of(layers),
+            trail: AuditTrail::of(layers),
             triage_concurrency: layers.setting(
                 TRIAGE_CONCURRENCY,
                 worker.triage_concurrency.as_ref(),
@@ -154,6 +152,7 @@ impl Settings {
         self.metrics.check()?;
         self.traces.check()?;
         self.delivery.check()?;
+        self.trail.check()?;
         self.environments.check()?;
         let second = Span::seconds(1);
         let limit = &self.time_limit;
@@ -200,6 +199,7 @@ impl Settings {
         shown.extend(self.metrics.shown());
         shown.extend(self.traces.shown());
         shown.extend(self.delivery.shown());
+        shown.extend(self.trail.shown());
         shown.extend([
             Shown::of(&self.triage_concurrency, ToString::to_string),
             Shown::of(&self.triage_rate_limit, ToString::to_string),
@@ -237,6 +237,12 @@ fn redis_url(layers: &Layers, fallback: Option<String>) -> Setting<Option<String
 fn log_rate(layers: &Layers) -> Setting<u32> {
     let file = layers.file.log.rate.as_ref();
     layers.setting(LOG_RATE, layers.global.log_rate.as_ref(), file, 200)
+}
+
+fn prefix(layers: &Layers) -> Setting<String> {
+    let flag = layers.global.prefix.as_ref();
+    let file = layers.file.redis.prefix.as_ref();
+    layers.setting(PREFIX, flag, file, String::new())
 }
 
 fn heartbeat_file(layers: &Layers) -> Setting<Option<PathBuf>> {

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 
 use super::connection;
 use super::heartbeat::Heartbeat;
+use super::retention::Retention;
 use super::tick::Tick;
 use crate::config::{Rate, Settings};
 use crate::fault::Fault;
@@ -59,6 +60,7 @@ pub(crate) struct Crew {
     shutdown: CancellationToken,
     spans: Option<Arc<dyn Spans>>,
     heartbeat: Heartbeat,
+    retains: bool,
 }
 
 impl Crew {
@@ -75,6 +77,7 @@ impl Crew {
             heartbeat: Heartbeat::start(file, shutdown.clone())?,
             shutdown,
             spans,
+            retains: false,
         })
     }
 
@@ -85,6 +88,16 @@ impl Crew {
         settings: &Settings,
         endpoint: &Endpoint,
     ) -> Result<(), Fault> {
+        if !self.retains {
+            self.retains = true;
+            if let Some(retention) = Retention::new(settings, endpoint)? {
+                let shutdown = self.shutdown.clone();
+                self.running.spawn(async move {
+                    retention.run(shutdown).await;
+                    Ok(())
+                });
+            }
+        }
         match kind {
             Kind::Triage => {
                 let tally = Tally::new(endpoint, settings.prefix.value.clone())
