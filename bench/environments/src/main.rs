@@ -39,6 +39,7 @@ async fn main() -> anyhow::Result<()> {
         many,
         kubernetes: plane.version().to_string(),
         machine: Machine::look()?,
+        is_optimised: !cfg!(debug_assertions),
     };
     let json = serde_json::to_string_pretty(&report)? + "\n";
     let table = report.table();

@@ -22,6 +22,8 @@ pub(crate) struct Report {
     /// The API server's version.
     pub(crate) kubernetes: String,
     pub(crate) machine: Machine,
+    /// Whether fleet and clients were built for speed.
+    pub(crate) is_optimised: bool,
 }
 
 impl Report {
@@ -32,7 +34,7 @@ impl Report {
             cpu, cores, redis, ..
         } = &self.machine;
         let mut text = format!(
-            "{cpu}, {cores} cores, Kubernetes {} with a played kubelet, Redis {redis}. Server, fleet and clients share the cores.
+            "{cpu}, {cores} cores, Kubernetes {} with a played kubelet, Redis {redis}; {} build. Server, fleet and clients share the cores.
 
 An application with PostgreSQL and Redis ({} objects), medians of {} turns:
 
@@ -44,6 +46,7 @@ An application with PostgreSQL and Redis ({} objects), medians of {} turns:
 |:----------------|---------------------------------------:|--------:|
 ",
             self.kubernetes,
+            if self.is_optimised { "release" } else { "debug" },
             ready.objects,
             ready.fleet_rounds_ms.len(),
             ready.fleet_ms,
