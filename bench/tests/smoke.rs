@@ -32,12 +32,24 @@ fn every_contender_relays_all_its_messages_and_the_results_have_their_members() 
             directory,
         ],
     );
-    for ratio in ["ratio_to_bare", "ratio_to_script", "p99_to_bare"] {
+    for ratio in [
+        "ratio_to_bare",
+        "ratio_to_script",
+        "observed_to_runtime",
+        "p99_to_bare",
+    ] {
         assert!(report[ratio].as_f64().unwrap() > 0.0, "{ratio}: {report}");
     }
     // That each message has one result is made sure by the program itself, which fails if it is not so.
     let rounds = report["rounds"].as_array().unwrap();
-    let names = ["bare", "script", "script2", "runtime", "runtime-default"];
+    let names = [
+        "bare",
+        "script",
+        "script2",
+        "runtime",
+        "runtime-default",
+        "observed",
+    ];
     for name in names {
         let own = rounds.iter().find(|round| round["contender"] == name);
         assert_eq!(own.unwrap()["messages"], 3000, "{name}");
