@@ -39,6 +39,8 @@ pub struct Installed {
     pub interpreters: Vec<(u8, u8)>,
     /// Major and minor version of Node, where the tests are its.
     pub node: (u32, u32),
+    /// Major and minor version of Rust, where the tests are its.
+    pub rust: (u32, u32),
     /// The package that the tests are run by and that is not installed, where that is so.
     pub runner_missing: Option<String>,
 }

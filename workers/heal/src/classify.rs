@@ -27,6 +27,8 @@ pub enum ErrorClass {
     ConfigError,
     /// A deprecation that the configuration turns into an error.
     DeprecationError,
+    /// The compiler refuses a file that parses.
+    BuildError,
     /// Any other exception.
     RuntimeError,
     /// An assertion does not hold, or an exception did not come.
@@ -45,6 +47,7 @@ impl ErrorClass {
             Self::AttributeError => "attribute_error",
             Self::ConfigError => "config_error",
             Self::DeprecationError => "deprecation_error",
+            Self::BuildError => "build_error",
             Self::RuntimeError => "runtime_error",
             Self::AssertionFailure => "assertion_failure",
             Self::EnvironmentError => "environment_error",
@@ -203,6 +206,7 @@ fn leaning(
         | ErrorClass::DependencyError
         | ErrorClass::ImportError
         | ErrorClass::ConfigError
+        | ErrorClass::BuildError
         | ErrorClass::DeprecationError => Leaning::Heal,
         ErrorClass::AttributeError | ErrorClass::RuntimeError if explains(case) => Leaning::Heal,
         ErrorClass::AttributeError | ErrorClass::RuntimeError => {

@@ -52,6 +52,45 @@ pub struct Failure {
     pub code: Option<String>,
     /// What an assertion compared, as the runner prints it, where it says so as data.
     pub compared: Option<Compared>,
+    /// What a compiler said beside its message, where one refused the code.
+    pub compiled: Option<Compiled>,
+}
+
+/// What a compiler says about a file that it refuses, as data.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Compiled {
+    /// The places that the error is about, the first one first, and behind them those of its notes.
+    pub spans: Vec<Span>,
+    /// What it adds: notes and helps, without those that are fixes.
+    pub notes: Vec<String>,
+    /// What it says would be right, each a whole change.
+    pub fixes: Vec<Fix>,
+}
+
+/// A part of a file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Span {
+    /// Relative to the project's directory where it lies inside, absolute elsewhere.
+    pub path: String,
+    /// Bytes of the file.
+    pub bytes: std::ops::Range<usize>,
+    /// Counted from 1.
+    pub line: u32,
+    /// What stands there.
+    pub text: String,
+    /// What the compiler says of it.
+    pub label: String,
+}
+
+/// A change that a compiler offers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Fix {
+    /// What it does, in the compiler's words.
+    pub message: String,
+    /// Whether the compiler vouches for it; it does not for those that may not be meant or do not compile.
+    pub certain: bool,
+    /// Places, and what is to stand there.
+    pub parts: Vec<(Span, String)>,
 }
 
 /// The two sides of an assertion that does not hold.

@@ -4,7 +4,7 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 use maestro_protocol::heal::Touch;
 
 use crate::adapter;
-use crate::case::Candidate;
+use crate::case::{Candidate, Edit};
 use crate::overlay::Overlay;
 use crate::roles::{Role, Roles};
 
@@ -53,7 +53,7 @@ impl Guard {
             if self.never.is_match(&edit.path) {
                 return Err(format!("{} is among the paths never to touch", edit.path));
             }
-            touches.push(match self.roles.of(&edit.path) {
+            touches.push(match self.role(tree, edit) {
                 Role::Test => Touch::Test,
                 Role::Config => Touch::Config,
                 Role::Product if self.product => Touch::Product,
@@ -97,10 +97,22 @@ impl Guard {
     }
 }
 
+impl Guard {
+    /// The part that a file plays, or what of it is changed.
+    fn role(&self, tree: &Overlay, edit: &Edit) -> Role {
+        let role = self.roles.of(&edit.path);
+        match (adapter::of_file(&edit.path), tree.original(&edit.path)) {
+            (Some(adapter), Some(before)) if role == Role::Product => {
+                adapter.role_of_change(&edit.path, &before, &edit.text)
+            }
+            _ => role,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::case::Edit;
     use maestro_protocol::heal::{RuntimeChanges, Strategy};
 
     fn admit(

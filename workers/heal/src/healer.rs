@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bench::{Bench, Facilities};
 use crate::edge::{
-    Checkout, CheckoutError, CheckoutLimits, Environments, IndexSettings, Interpreters, Limits,
-    NpmSettings, Sandbox, SandboxChoice, SandboxError, checkout,
+    CargoSettings, Checkout, CheckoutError, CheckoutLimits, Environments, IndexSettings,
+    Interpreters, Limits, NpmSettings, Sandbox, SandboxChoice, SandboxError, checkout,
 };
 use crate::engine::{self, Order};
 use crate::guard::Guard;
@@ -22,6 +22,7 @@ use crate::project_file::{self, ProjectFile};
 use crate::roles::Roles;
 use crate::runner::PROBES;
 use crate::runs::Runs;
+use crate::rust::{self, RustBench};
 use crate::search::Budget;
 use crate::workbench::Workbench;
 
@@ -111,6 +112,7 @@ pub struct Healer {
     settings: Settings,
     facilities: Facilities,
     npm: NpmSettings,
+    cargo: CargoSettings,
     hosts: KnownHosts,
 }
 
@@ -128,7 +130,7 @@ impl Healer {
             };
             std::fs::create_dir_all(path).map_err(bad)?;
         }
-        for (name, text) in PROBES.into_iter().chain(node::PROBES) {
+        for (name, text) in PROBES.into_iter().chain(node::PROBES).chain(rust::PROBES) {
             // Several workers may start at once: a reader sees the whole file or none.
             let bad = |source| SetupError::Directory {
                 path: probes.clone(),
@@ -162,6 +164,7 @@ impl Healer {
             settings,
             facilities,
             npm: NpmSettings::of_this_process(),
+            cargo: CargoSettings::of_this_process(),
             hosts: KnownHosts::default(),
         })
     }
@@ -238,6 +241,11 @@ impl Healer {
         let verdict = match plan {
             Runs::Python(plan) => {
                 let workbench = Workbench::new(bench, plan, &runtime);
+                Box::pin(engine::heal(&workbench, order)).await
+            }
+            Runs::Rust(plan) => {
+                let settings = self.cargo.clone();
+                let workbench = RustBench::new(bench, plan, settings);
                 Box::pin(engine::heal(&workbench, order)).await
             }
             Runs::Node(plan) => {

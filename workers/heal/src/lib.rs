@@ -28,6 +28,7 @@ pub mod roles;
 pub mod rules;
 pub mod runner;
 mod runs;
+pub mod rust;
 pub mod search;
 pub mod source;
 mod stabilise;

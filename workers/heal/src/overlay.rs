@@ -84,7 +84,8 @@ impl Overlay {
             .collect()
     }
 
-    fn original(&self, path: &str) -> Option<String> {
+    /// A file's text as it was received.
+    pub(crate) fn original(&self, path: &str) -> Option<String> {
         self.paths
             .binary_search_by(|known| known.as_str().cmp(path))
             .ok()?;

@@ -9,6 +9,7 @@ use crate::case::Tree;
 use crate::judge::Target;
 use crate::node::{self, Node};
 use crate::runner;
+use crate::rust::{self, Rust};
 
 /// What to run.
 #[derive(Debug, Clone)]
@@ -17,6 +18,8 @@ pub(crate) enum Runs {
     Python(runner::Plan),
     /// Tests of Node.
     Node(node::Plan),
+    /// Tests of Rust.
+    Rust(rust::Plan),
 }
 
 impl Runs {
@@ -28,7 +31,11 @@ impl Runs {
     ) -> Result<Self, String> {
         let command = runtime.command.as_deref();
         let variables: BTreeMap<String, String> = runtime.variables.clone().unwrap_or_default();
-        if node::is_node(command, test.map(|(_, framework)| framework), tree) {
+        if rust::is_rust(command, test.map(|(_, framework)| framework), tree) {
+            rust::Plan::new(command, test.map(|(id, _)| id), variables)
+                .map(Self::Rust)
+                .map_err(|error| error.to_string())
+        } else if node::is_node(command, test.map(|(_, framework)| framework), tree) {
             node::Plan::new(command, test, variables, tree)
                 .map(Self::Node)
                 .map_err(|error| error.to_string())
@@ -44,6 +51,7 @@ impl Runs {
         match self {
             Self::Python(_) => &Python,
             Self::Node(_) => &Node,
+            Self::Rust(_) => &Rust,
         }
     }
 
@@ -52,6 +60,7 @@ impl Runs {
         let id = match self {
             Self::Python(_) => test.map(str::to_owned),
             Self::Node(plan) => plan.target.clone(),
+            Self::Rust(plan) => plan.target.clone(),
         };
         id.map_or(Target::Command, Target::Test)
     }
@@ -61,6 +70,8 @@ impl Runs {
         match self {
             Self::Python(plan) => plan.operands(),
             Self::Node(plan) => plan.operands(),
+            // A command of cargo names packages and tests, no files.
+            Self::Rust(_) => Vec::new(),
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::case::Case;
 use crate::classify::Diagnosis;
 use crate::node::Node;
 use crate::roles::Role;
+use crate::rust::Rust;
 use crate::search::Repairs;
 use crate::teeth::Defect;
 
@@ -22,6 +23,14 @@ pub trait Adapter: Send + Sync {
     fn is_source(&self, path: &str) -> bool;
     /// The part that a file plays by the conventions of this language; `None` where they say nothing.
     fn role(&self, directory: &str, name: &str) -> Option<Role>;
+    /// Whether the file in a test's id is one of tests for that: not where tests stand among the product.
+    fn ids_name_files(&self) -> bool {
+        true
+    }
+    /// The part that a change of a file of the product plays: tests may stand in it.
+    fn role_of_change(&self, _path: &str, _before: &str, _after: &str) -> Role {
+        Role::Product
+    }
     /// The number of checks in a file.
     fn assertions(&self, path: &str, text: &str) -> u32;
     /// What would hide a test or make it less strict in the second text of a file and does not in the first.
@@ -35,8 +44,8 @@ pub trait Adapter: Send + Sync {
 }
 
 /// Every adapter.
-pub fn all() -> [&'static dyn Adapter; 2] {
-    [&Python, &Node]
+pub fn all() -> [&'static dyn Adapter; 3] {
+    [&Python, &Node, &Rust]
 }
 
 /// The adapter whose language a file is written in, by its name.

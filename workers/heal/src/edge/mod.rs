@@ -2,6 +2,8 @@
 //! [`interpreter`]s, the [`environment`]s that tests run in, and the package [`index`]. Everything that a stranger
 //! wrote runs through [`Sandbox::run`], and nothing outside of this module starts a process.
 
+pub mod cargo_index;
+pub mod cargo_settings;
 pub mod checkout;
 pub mod command;
 pub mod environment;
@@ -17,8 +19,12 @@ mod output;
 mod program;
 pub mod sandbox;
 
+pub use cargo_index::CargoIndex;
+pub use cargo_settings::CargoSettings;
 pub use checkout::{Checkout, CheckoutError, CheckoutLimits, WorkCopy, checkout};
 pub use command::{Command, Network};
+pub(crate) use environment::cargo::excerpt as cargo_excerpt;
+pub use environment::cargo::{RustEnvironment, RustProject, Toolchain};
 pub use environment::node::{Manifest, NodeEnvironment, NodeSpec};
 pub(crate) use environment::node::{is_requirement as is_npm_requirement, name_of as npm_name};
 pub use environment::{

@@ -105,6 +105,7 @@ fn leaning(
         | ErrorClass::DependencyError
         | ErrorClass::ImportError
         | ErrorClass::ConfigError
+        | ErrorClass::BuildError
         | ErrorClass::DeprecationError => Leaning::Heal,
         ErrorClass::AttributeError | ErrorClass::RuntimeError if explains(case) => Leaning::Heal,
         ErrorClass::AttributeError | ErrorClass::RuntimeError => {

@@ -4,7 +4,7 @@
 pub(crate) mod api_contract_adaptation;
 mod assertion_update;
 mod dependency_fix;
-mod environment_healing;
+pub(crate) mod environment_healing;
 #[cfg(test)]
 pub(crate) mod fake;
 mod flaky_test_stabilization;

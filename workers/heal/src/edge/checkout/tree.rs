@@ -99,8 +99,8 @@ fn skipped(path: &Path) -> bool {
         .file_name()
         .and_then(|name| name.to_str())
         .is_some_and(|name| SKIPPED.contains(&name));
-    // A virtual environment by any other name.
-    named || path.join("pyvenv.cfg").is_file()
+    // A virtual environment by any other name, and what cargo and others build (https://bford.info/cachedir/).
+    named || path.join("pyvenv.cfg").is_file() || path.join("CACHEDIR.TAG").is_file()
 }
 
 /// Whether a link is relative and leads, through all other links, to something in the tree. Reading the path alone is

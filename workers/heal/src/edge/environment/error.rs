@@ -57,6 +57,9 @@ pub enum EnvironmentError {
     /// There is no Node here, or not the one that is asked for.
     #[error("{0}")]
     NoNode(String),
+    /// There is no Rust here.
+    #[error("{0}")]
+    NoRust(String),
     /// The project's tree could not be read.
     #[error("the project in {} cannot be installed: {why}", tree.display())]
     Project {

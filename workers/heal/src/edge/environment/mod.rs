@@ -5,6 +5,7 @@
 //! be made, [`shelf`] keeps them on disk for all workers of a host.
 
 mod build;
+pub mod cargo;
 mod error;
 mod failure;
 mod installed;

@@ -246,7 +246,7 @@ fn commands(text: &str) -> Vec<(String, String)> {
             program.starts_with("python")
                 || matches!(
                     program,
-                    "pytest" | "py.test" | "tox" | "nox" | "coverage" | "make"
+                    "pytest" | "py.test" | "tox" | "nox" | "coverage" | "make" | "cargo"
                 )
         });
         if runs {
@@ -320,7 +320,7 @@ fn settled(value: &str) -> Option<String> {
 }
 
 /// Whether a name says that its value is a secret: such a value is never set.
-pub(super) fn is_secret(name: &str) -> bool {
+pub(crate) fn is_secret(name: &str) -> bool {
     name.split('_').any(|word| {
         matches!(
             word,

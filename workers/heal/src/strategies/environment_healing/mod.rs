@@ -13,8 +13,44 @@ mod variables;
 
 use maestro_protocol::heal::{RuntimeChanges, Strategy};
 
+use crate::case::Tree;
 use crate::case::{Candidate, Case, Edit, Finding, Repair};
 use crate::classify::subject::{Subject, subject};
+
+pub(crate) use declared::is_secret;
+
+/// A variable with the value that the project states for it.
+pub(crate) struct Stated {
+    pub(crate) name: String,
+    pub(crate) value: String,
+    /// The file that says so.
+    pub(crate) path: String,
+    /// Whether what runs the tests sets it; a document or a template only names it.
+    pub(crate) by_runner: bool,
+}
+
+/// Every variable whose value the project states; what runs its tests comes first. Secrets are left out.
+pub(crate) fn stated(tree: &dyn Tree) -> Vec<Stated> {
+    let mut found: Vec<Stated> = declared::variables(tree)
+        .into_iter()
+        .filter(|variable| !is_secret(&variable.name))
+        .filter_map(|variable| {
+            let for_tests = variable
+                .path
+                .rsplit('/')
+                .next()
+                .is_some_and(|name| name.starts_with(".env.test"));
+            Some(Stated {
+                value: variable.value?,
+                by_runner: variable.authority == declared::Authority::Runner || for_tests,
+                name: variable.name,
+                path: variable.path,
+            })
+        })
+        .collect();
+    found.sort_by_key(|stated| !stated.by_runner);
+    found
+}
 
 /// See the module.
 pub(super) struct EnvironmentHealing;
