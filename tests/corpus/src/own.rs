@@ -37,6 +37,23 @@ const SETS: &[(&str, &str)] = &[
         "assertion_update",
         include_str!("../own/node_assertion.yaml"),
     ),
+    ("syntax_repair", include_str!("../own/rust_syntax.yaml")),
+    (
+        "dependency_fix",
+        include_str!("../own/rust_dependency.yaml"),
+    ),
+    (
+        "api_contract_adaptation",
+        include_str!("../own/rust_api.yaml"),
+    ),
+    (
+        "environment_healing",
+        include_str!("../own/rust_environment.yaml"),
+    ),
+    (
+        "assertion_update",
+        include_str!("../own/rust_assertion.yaml"),
+    ),
 ];
 
 /// One project, as it stands in a file of `own/`.

@@ -41,6 +41,9 @@ pub struct Installed {
     pub node: (u32, u32),
     /// Major and minor version of Rust, where the tests are its.
     pub rust: (u32, u32),
+    /// The packages of the project's own workspace, where the tests are Rust's: name, and directory relative to the
+    /// project's.
+    pub members: Vec<(String, String)>,
     /// The package that the tests are run by and that is not installed, where that is so.
     pub runner_missing: Option<String>,
 }

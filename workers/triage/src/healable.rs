@@ -1,7 +1,7 @@
 //! What the fleet can try to heal, and why not the rest.
 
 use maestro_protocol::error::{ErrorKind, ErrorReported};
-use maestro_protocol::project::Framework;
+use maestro_protocol::project::{Framework, Test};
 
 use crate::failure::{Failure, Language};
 use crate::kind::name;
@@ -9,6 +9,8 @@ use crate::kind::name;
 /// `Ok`, or one clause that says why no heal is requested.
 pub fn healable(report: &ErrorReported, failure: &Failure, kind: ErrorKind) -> Result<(), String> {
     match kind {
+        // What the compiler refuses is built by the command that runs the tests.
+        ErrorKind::BuildError if is_rust(report) => {}
         ErrorKind::BuildError | ErrorKind::TypeError | ErrorKind::LintError => {
             return Err(format!("no strategy heals a {} yet", name(kind)));
         }
@@ -17,27 +19,24 @@ pub fn healable(report: &ErrorReported, failure: &Failure, kind: ErrorKind) -> R
         | ErrorKind::ImportError
         | ErrorKind::DependencyError => {}
     }
-    if let Some(test) = &report.test {
-        return match test.framework {
-            Framework::Pytest
-            | Framework::Unittest
-            | Framework::NodeTest
-            | Framework::Jest
-            | Framework::Vitest => Ok(()),
-            Framework::Cargo => Err(
-                "only tests of Python and Node can be healed yet, and this is one of cargo"
-                    .to_owned(),
-            ),
-        };
+    // Tests of every framework that a message can name can be run.
+    if report.test.is_some() {
+        return Ok(());
     }
     let command = report
         .runtime
         .as_ref()
         .and_then(|runtime| runtime.command.as_deref());
     match command {
-        Some(command) if runs_python_tests(command) || may_run_node_tests(command) => Ok(()),
+        Some(command)
+            if runs_python_tests(command)
+                || may_run_node_tests(command)
+                || runs_rust_tests(command) =>
+        {
+            Ok(())
+        }
         Some(command) => Err(format!(
-            "only commands that run tests of Python or Node can be healed yet, and this one runs {}",
+            "only commands that run tests of Python, Node or Rust can be healed yet, and this one runs {}",
             shown(command)
         )),
         // What cannot be imported fails whichever test is run, so the heal worker can look for it by itself.
@@ -99,6 +98,32 @@ fn may_run_node_tests(command: &[String]) -> bool {
             .is_some_and(|verb| matches!(*verb, "test" | "t" | "run" | "run-script" | "exec")),
         _ => false,
     }
+}
+
+/// `cargo test`, `cargo +nightly t`, `cargo nextest run`.
+fn runs_rust_tests(command: &[String]) -> bool {
+    let mut words = command
+        .iter()
+        .map(|word| word.rsplit('/').next().unwrap_or_default())
+        .filter(|word| !word.starts_with('+'));
+    match words.next() {
+        Some("cargo") => words
+            .next()
+            .is_some_and(|verb| matches!(verb, "test" | "t" | "nextest")),
+        Some("cargo-nextest") => true,
+        _ => false,
+    }
+}
+
+/// Whether a report is about tests of Rust, by its test or its command.
+fn is_rust(report: &ErrorReported) -> bool {
+    let of_cargo = |test: &Test| test.framework == Framework::Cargo;
+    report.test.as_ref().is_some_and(of_cargo)
+        || report
+            .runtime
+            .as_ref()
+            .and_then(|runtime| runtime.command.as_deref())
+            .is_some_and(runs_rust_tests)
 }
 
 fn is_python(report: &ErrorReported, failure: &Failure) -> bool {

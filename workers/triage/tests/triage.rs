@@ -234,6 +234,23 @@ async fn tests_of_node_are_healed_whether_they_are_named_or_their_command_is() {
 }
 
 #[tokio::test]
+async fn tests_of_rust_are_healed_and_what_does_not_compile_as_well() {
+    let test = |kind| of_test(report(kind, "m"), Framework::Cargo, "cart::total");
+    for report in [
+        test(ErrorKind::TestFailure),
+        test(ErrorKind::BuildError),
+        with_command(report(ErrorKind::TestFailure, "m"), &["cargo", "test"]),
+        with_command(
+            report(ErrorKind::BuildError, "m"),
+            &["cargo", "+nightly", "nextest", "run"],
+        ),
+    ] {
+        let (triaged, request) = triage(report).await;
+        assert!(request.is_some(), "{triaged:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_healed_has_an_honest_reason() {
     for (report, reason) in [
         (
@@ -241,19 +258,15 @@ async fn what_cannot_be_healed_has_an_honest_reason() {
             "no strategy heals a type_error yet",
         ),
         (
-            of_test(
-                report(ErrorKind::TestFailure, "m"),
-                Framework::Cargo,
-                "cart::total",
-            ),
-            "only tests of Python and Node can be healed yet, and this is one of cargo",
+            pytest(ErrorKind::BuildError, "m"),
+            "no strategy heals a build_error yet",
         ),
         (
             with_command(
                 report(ErrorKind::TestFailure, "m"),
                 &["npm", "install", "pytest"],
             ),
-            "only commands that run tests of Python or Node can be healed yet, and this one runs `npm`",
+            "only commands that run tests of Python, Node or Rust can be healed yet, and this one runs `npm`",
         ),
         (
             report(ErrorKind::TestFailure, "AssertionError"),

@@ -323,6 +323,27 @@ fn channel(copy: &WorkCopy) -> Option<String> {
     })
 }
 
+/// The project's own packages, by their directories as its manifests would name them.
+fn members(copy: &WorkCopy, environment: &RustEnvironment) -> Vec<(String, String)> {
+    let project = copy.project();
+    let here = project.strip_prefix(copy.root()).unwrap_or(Path::new(""));
+    environment
+        .members
+        .iter()
+        .map(|(name, directory)| {
+            let common = here
+                .components()
+                .zip(directory.components())
+                .take_while(|(a, b)| a == b)
+                .count();
+            let up = here.components().skip(common).map(|_| OsStr::new(".."));
+            let down = directory.components().skip(common);
+            let path: PathBuf = up.chain(down.map(|part| part.as_os_str())).collect();
+            (name.clone(), path.to_string_lossy().into_owned())
+        })
+        .collect()
+}
+
 /// Writes the lock file by which the crates were brought together.
 fn lock(copy: &WorkCopy, environment: &RustEnvironment) -> Result<(), AttemptError> {
     let Some((path, text)) = &environment.lock else {
@@ -382,6 +403,7 @@ impl Laboratory for RustBench {
                 site_packages: environment.root.join("vendor"),
                 distributions: environment.installed.clone(),
                 rust: environment.toolchain.version,
+                members: members(&copy, &environment),
                 ..Installed::default()
             }),
             install,

@@ -127,10 +127,14 @@ fn product_span(case: &Case<'_>, failure: &Failure) -> Option<Frame> {
 
 /// The names that the project's own crates have in code.
 pub(super) fn own_crates(case: &Case<'_>) -> BTreeSet<String> {
-    Manifest::all(case.tree)
+    let manifests = Manifest::all(case.tree);
+    let of_tree = manifests.iter().map(|manifest| &manifest.package);
+    case.installed
+        .members
         .iter()
-        .filter(|manifest| !manifest.package.is_empty())
-        .map(|manifest| identifier(&manifest.package))
+        .map(|(name, _)| name)
+        .chain(of_tree.filter(|name| !name.is_empty()))
+        .map(|name| identifier(name))
         .collect()
 }
 

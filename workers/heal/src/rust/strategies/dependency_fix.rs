@@ -157,24 +157,18 @@ fn vouched(
         return None;
     }
     let mut lines: Vec<(String, String)> = Vec::new();
-    // A part of the project.
-    if let Some(other) = manifests
-        .iter()
-        .find(|other| !other.package.is_empty() && identifier(&other.package) == name)
-    {
-        let up = manifest.path.matches('/').count();
-        let to = other
-            .path
-            .rsplit_once('/')
-            .map_or(".", |(directory, _)| directory);
-        lines.push((
-            format!(
-                "{} = {{ path = \"{}{to}\" }}",
-                other.package,
-                "../".repeat(up)
-            ),
-            "it is a part of the project".to_owned(),
-        ));
+    // A part of the project: a crate of that name from a registry would be somebody else's.
+    if let Some((package, directory)) = member(case, manifests, name) {
+        let depth = manifest.path.matches('/').count();
+        let to = format!("{}{directory}", "../".repeat(depth));
+        let line = format!("{package} = {{ path = \"{}\" }}", to.trim_end_matches('/'));
+        lines.push((line, "it is a part of the project".to_owned()));
+        return Some(Missing {
+            manifest: manifest.path.clone(),
+            table,
+            lines,
+            guessed: false,
+        });
     }
     for other in manifests {
         for asked in &other.asked {
@@ -236,6 +230,18 @@ fn vouched(
         lines,
         guessed,
     })
+}
+
+/// The project's own package of a name: as it calls itself, and its directory relative to the project's.
+fn member(case: &Case<'_>, manifests: &[Manifest], name: &str) -> Option<(String, String)> {
+    let of_workspace = case.installed.members.iter().cloned();
+    let of_tree = manifests.iter().map(|manifest| {
+        let directory = manifest.path.rsplit_once('/').map_or("", |(up, _)| up);
+        (manifest.package.clone(), directory.to_owned())
+    });
+    of_workspace
+        .chain(of_tree)
+        .find(|(package, _)| !package.is_empty() && identifier(package) == name)
 }
 
 /// The newest version of each line of compatible ones (<https://doc.rust-lang.org/cargo/reference/semver.html>), the newest

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
@@ -63,6 +64,8 @@ pub struct RustEnvironment {
     pub workspace: PathBuf,
     /// Every crate from a registry, name and version, sorted.
     pub installed: Vec<(String, String)>,
+    /// The packages of the project's own: name, and directory below the repository's root.
+    pub members: Vec<(String, PathBuf)>,
     #[expect(
         dead_code,
         reason = "held, not read: the shared lock that keeps the environment from being removed"
@@ -304,11 +307,11 @@ impl Build<'_> {
         if !finished.ended.succeeded() {
             return Err(failure::read(&finished, self.limits));
         }
-        let (workspace, crates) = resolved(&finished.stdout, &tree);
-        let lock = tree.join(&workspace).join(LOCK);
-        let said = serde_json::json!({ "workspace": workspace, "crates": crates });
+        let resolved = Resolved::read(&finished.stdout, &tree);
+        let lock = tree.join(&resolved.workspace).join(LOCK);
+        let said = serde_json::to_string(&resolved).unwrap_or_default();
         let file = root.join("resolved.json");
-        std::fs::write(&file, said.to_string()).map_err(io(&file))?;
+        std::fs::write(&file, said).map_err(io(&file))?;
         if let Ok(text) = std::fs::read(&lock) {
             let file = root.join(LOCK);
             std::fs::write(&file, text).map_err(io(&file))?;
@@ -435,34 +438,44 @@ impl Build<'_> {
     }
 }
 
-/// The workspace's directory below the tree, and every crate of a registry.
-fn resolved(metadata: &[u8], tree: &Path) -> (PathBuf, Vec<(String, String)>) {
-    let metadata: Value = serde_json::from_slice(metadata).unwrap_or_default();
-    let workspace = metadata["workspace_root"]
-        .as_str()
-        .and_then(|root| Path::new(root).strip_prefix(tree).ok())
-        .unwrap_or(Path::new(""))
-        .to_owned();
-    let mut crates: Vec<(String, String)> = metadata["packages"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter(|package| package["source"].is_string())
-        .filter_map(|package| {
+/// What cargo says of a project whose crates are there.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Resolved {
+    /// The workspace's directory below the tree.
+    workspace: PathBuf,
+    crates: Vec<(String, String)>,
+    members: Vec<(String, PathBuf)>,
+}
+
+impl Resolved {
+    /// Reads `cargo metadata` (<https://doc.rust-lang.org/cargo/commands/cargo-metadata.html>).
+    fn read(metadata: &[u8], tree: &Path) -> Self {
+        let metadata: Value = serde_json::from_slice(metadata).unwrap_or_default();
+        let below = |path: &str| Path::new(path).strip_prefix(tree).map(Path::to_owned).ok();
+        let mut resolved = Self {
+            workspace: metadata["workspace_root"]
+                .as_str()
+                .and_then(below)
+                .unwrap_or_default(),
+            ..Self::default()
+        };
+        for package in metadata["packages"].as_array().into_iter().flatten() {
             let text = |member: &str| package[member].as_str().map(str::to_owned);
-            Some((text("name")?, text("version")?))
-        })
-        .collect();
-    crates.sort();
-    (workspace, crates)
+            let Some(name) = text("name") else { continue };
+            if package["source"].is_string() {
+                let version = text("version").unwrap_or_default();
+                resolved.crates.push((name, version));
+            } else if let Some(manifest) = text("manifest_path").and_then(|path| below(&path)) {
+                let directory = manifest.parent().unwrap_or(Path::new("")).to_owned();
+                resolved.members.push((name, directory));
+            }
+        }
+        resolved.crates.sort();
+        resolved
+    }
 }
 
 fn read(held: Held, toolchain: Toolchain) -> Result<RustEnvironment, EnvironmentError> {
-    #[derive(serde::Deserialize)]
-    struct Resolved {
-        workspace: PathBuf,
-        crates: Vec<(String, String)>,
-    }
     let root = held.root().to_owned();
     let file = root.join("resolved.json");
     let io = |source| EnvironmentError::Io {
@@ -482,6 +495,7 @@ fn read(held: Held, toolchain: Toolchain) -> Result<RustEnvironment, Environment
         lock,
         workspace: resolved.workspace,
         installed: resolved.crates,
+        members: resolved.members,
         root,
         held: Arc::new(held),
     })
