@@ -94,7 +94,7 @@ fn of_a_build(case: &Case<'_>, about: &Subject, failure: &Failure) -> Leaning {
             "the product does not compile: `{message}` at {}:{}, and no removed or renamed API explains it",
             frame.path, frame.line
         )),
-        Some(frame) => match product_span(case, failure) {
+        Some(frame) => match product_span(case, failure).or_else(|| called_there(case, frame)) {
             Some(of) => Leaning::Refuse(format!(
                 "the test and the product no longer fit: `{message}` at {}:{}, about {}:{}; either the product changed by mistake, or on purpose and its users were not told",
                 frame.path, frame.line, of.path, of.line
@@ -123,6 +123,32 @@ fn product_span(case: &Case<'_>, failure: &Failure) -> Option<Frame> {
             line: span.line,
             function: String::new(),
         })
+}
+
+/// The product's function that the line calls on which the compiler stops.
+fn called_there(case: &Case<'_>, frame: &Frame) -> Option<Frame> {
+    let text = case.tree.read(&frame.path)?;
+    let line = text.lines().nth((frame.line as usize).checked_sub(1)?)?;
+    let named: BTreeSet<&str> = line
+        .match_indices('(')
+        .filter_map(|(at, _)| words(&line[..at]).last())
+        .collect();
+    for path in sources(case.tree).filter(|path| !is_test_file(path)) {
+        let Some(product) = case.tree.read(path).and_then(Source::parse) else {
+            continue;
+        };
+        let found = product.functions().find(|function| {
+            named.contains(product.name(*function)) && !product.is_in_test(function.start_byte())
+        });
+        if let Some(function) = found {
+            return Some(Frame {
+                path: path.to_owned(),
+                line: Source::line(function),
+                function: String::new(),
+            });
+        }
+    }
+    None
 }
 
 /// The names that the project's own crates have in code.

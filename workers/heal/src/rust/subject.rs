@@ -180,14 +180,16 @@ fn crates_missing(failure: &Failure) -> Vec<String> {
     found
 }
 
+/// The first part of a path.
+fn first(path: &str) -> Option<String> {
+    path.trim_start_matches("::")
+        .split("::")
+        .next()
+        .map(str::to_owned)
+}
+
 /// The name that is not there, and the crate that it was looked for in.
 fn name_missing(failure: &Failure) -> Option<(Option<String>, String)> {
-    let first = |path: &str| {
-        path.trim_start_matches("::")
-            .split("::")
-            .next()
-            .map(str::to_owned)
-    };
     let compiled = failure.compiled.as_ref()?;
     let message = &failure.message;
     // `unresolved import `rand::distributions::Uniform``: what is missing may stand in the middle.
@@ -215,6 +217,25 @@ fn name_missing(failure: &Failure) -> Option<(Option<String>, String)> {
         .flatten()
         .and_then(first);
     Some((of, name.to_owned()))
+}
+
+/// Every name that is not there: one error tells of all names that one line brings in.
+pub(super) fn names_missing(failure: &Failure) -> Vec<(Option<String>, String)> {
+    let Some((of, name)) = name_missing(failure) else {
+        return Vec::new();
+    };
+    let mut found = vec![(of, name)];
+    if failure.message.starts_with("unresolved imports") {
+        for path in failure.message.split('`').skip(1).step_by(2) {
+            if let (Some(of), Some((_, name))) = (first(path), path.rsplit_once("::")) {
+                let named = (Some(of), name.to_owned());
+                if !found.contains(&named) {
+                    found.push(named);
+                }
+            }
+        }
+    }
+    found
 }
 
 /// `no method named `gen_range` found for struct `ThreadRng` in the current scope`.

@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::rust::manifest::identifier;
 use crate::rust::rules::{Rule, at_least, rules};
 use crate::rust::source::{Source, words};
-use crate::rust::subject::{Subject, subject};
+use crate::rust::subject::{Subject, names_missing, subject};
 use crate::source::edit::Splice;
 use crate::strategies::rank;
 
@@ -36,21 +36,39 @@ pub(in crate::rust) fn explains(case: &Case<'_>) -> bool {
         .is_some_and(|failure| rule_of(case, failure).is_some())
 }
 
-/// The rule that a failure is about: the name is the old one, and a version that has the new one is there.
+/// The first rule that a failure is about.
 fn rule_of(case: &Case<'_>, failure: &Failure) -> Option<&'static Rule> {
+    rules_of(case, failure).into_iter().next()
+}
+
+/// The rules that a failure is about: the name is the old one, and a version that has the new one is there.
+fn rules_of(case: &Case<'_>, failure: &Failure) -> Vec<&'static Rule> {
     let about = subject(failure);
-    let here = failure.innermost_own()?;
-    let text = case.tree.read(&here.path)?;
-    rules().iter().find(|rule| {
-        let named = match (&about, &rule.name, &rule.method) {
-            (Subject::NameMissing { of, name }, Some(old), _) => {
-                name == old && of.as_ref().is_none_or(|of| *of == identifier(&rule.of))
-            }
-            (Subject::MethodMissing { name, .. }, _, Some(method)) => name == method,
-            _ => false,
-        };
-        named && has_new_one(case, rule) && words(&text).any(|word| word == identifier(&rule.of))
-    })
+    let Some(text) = failure
+        .innermost_own()
+        .and_then(|here| case.tree.read(&here.path))
+    else {
+        return Vec::new();
+    };
+    let missing = match about {
+        Subject::NameMissing { .. } => names_missing(failure),
+        _ => Vec::new(),
+    };
+    rules()
+        .iter()
+        .filter(|rule| {
+            let named = match (&about, &rule.name, &rule.method) {
+                (Subject::NameMissing { .. }, Some(old), _) => missing.iter().any(|(of, name)| {
+                    name == old && of.as_ref().is_none_or(|of| *of == identifier(&rule.of))
+                }),
+                (Subject::MethodMissing { name, .. }, _, Some(method)) => name == method,
+                _ => false,
+            };
+            named
+                && has_new_one(case, rule)
+                && words(&text).any(|word| word == identifier(&rule.of))
+        })
+        .collect()
 }
 
 fn has_new_one(case: &Case<'_>, rule: &Rule) -> bool {
@@ -72,18 +90,20 @@ fn candidates(case: &Case<'_>) -> Vec<Candidate> {
         return Vec::new();
     };
     for failure in case.failures {
-        let Some(rule) = rule_of(case, failure).filter(|rule| rule.of == first.of) else {
-            continue;
-        };
-        let found = if rule.method.is_some() {
-            at_its_place(failure, rule)
-        } else {
-            of_its_file(case, failure, rule)
-        };
-        if !found.is_empty() && !used.iter().any(|other| other.to == rule.to) {
-            used.push(rule);
+        for rule in rules_of(case, failure) {
+            if rule.of != first.of {
+                continue;
+            }
+            let found = if rule.method.is_some() {
+                at_its_place(failure, rule)
+            } else {
+                of_its_file(case, failure, rule)
+            };
+            if !found.is_empty() && !used.iter().any(|other| other.to == rule.to) {
+                used.push(rule);
+            }
+            splices.extend(found);
         }
-        splices.extend(found);
     }
     let edits = edited(case, &splices);
     if edits.is_empty() {

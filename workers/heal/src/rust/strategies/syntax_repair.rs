@@ -159,11 +159,13 @@ fn brackets(case: &Case<'_>, failure: &Failure) -> Vec<Candidate> {
         }
         places.push(open.bytes.end + at);
     }
-    let before_semicolon = places
+    // A statement is closed before it ends.
+    if let Some(place) = places
         .iter()
-        .position(|place| text[*place..].starts_with(';'));
-    if let Some(at) = before_semicolon {
-        places.swap(0, at);
+        .copied()
+        .find(|place| text[*place..].starts_with(';'))
+    {
+        places = vec![place];
     }
     (0..)
         .zip(places)

@@ -9,6 +9,7 @@ mod failure;
 mod toolchain;
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -284,10 +285,12 @@ impl Build<'_> {
             .map(|&word| word.to_owned())
             .collect()
         };
-        // What needs no crate needs no network.
+        // What needs no crate needs no network. One that another project had fetched is not there for this one yet.
         let words = metadata(&["--offline"]);
         let mut finished = self.cargo(&words, root, root, Network::None).await?;
-        if !finished.ended.succeeded() {
+        let whole =
+            finished.ended.succeeded() && Resolved::read(&finished.stdout, &tree).crates.is_empty();
+        if !whole {
             let words = metadata(&["--no-deps", "--offline"]);
             let listed = self.cargo(&words, root, root, Network::None).await?;
             if !listed.ended.succeeded() {
@@ -337,7 +340,15 @@ impl Build<'_> {
         }
         let path = root.join("config.toml");
         std::fs::write(&path, &finished.stdout)
-            .map_err(|source| EnvironmentError::Io { path, source })
+            .map_err(|source| EnvironmentError::Io { path, source })?;
+        let vendor = root.join("vendor");
+        blocking(move || {
+            readable(&vendor).map_err(|source| EnvironmentError::Io {
+                path: vendor.clone(),
+                source,
+            })
+        })
+        .await
     }
 
     /// What a manifest asks for that no registry of this worker has; one sentence.
@@ -436,6 +447,32 @@ impl Build<'_> {
         };
         Ok(self.inner.sandbox.run(&command, self.cancel).await?)
     }
+}
+
+/// Lets everybody read a tree: a crate may have been packed from files that only their author could read, and runs
+/// belong to other users than installations do. Links are left as they are.
+fn readable(root: &Path) -> std::io::Result<()> {
+    let mut pending = vec![root.to_owned()];
+    while let Some(path) = pending.pop() {
+        let of = path.symlink_metadata()?;
+        let mode = of.permissions().mode();
+        let wanted = if of.is_dir() {
+            pending.extend(
+                path.read_dir()?
+                    .map(|entry| Ok(entry?.path()))
+                    .collect::<std::io::Result<Vec<_>>>()?,
+            );
+            mode | 0o555
+        } else if of.is_file() {
+            mode | 0o444
+        } else {
+            continue;
+        };
+        if wanted != mode {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(wanted))?;
+        }
+    }
+    Ok(())
 }
 
 /// What cargo says of a project whose crates are there.
