@@ -160,6 +160,26 @@ async fn a_panic_of_the_product_is_refused_with_the_line_that_it_comes_from() {
 }
 
 #[tokio::test]
+async fn a_test_that_never_ends_is_refused_and_does_not_hide_its_neighbours() {
+    let endless = "pub fn wait() -> u32 {\n    loop {\n        std::thread::sleep(std::time::Duration::from_millis(50));\n    }\n}\n\n#[cfg(test)]\nmod tests {\n    #[test]\n    fn waits() {\n        assert_eq!(super::wait(), 1);\n    }\n\n    #[test]\n    fn adds() {\n        assert_eq!(1 + 1, 2);\n    }\n}\n";
+    let refused = heal(
+        &[("Cargo.toml", MANIFEST), ("src/lib.rs", endless)],
+        json!({
+            "test": { "id": "tests::waits", "framework": "cargo" },
+            "policy": { "time_limit_s": 60 }
+        }),
+    )
+    .await;
+    assert_eq!(refused.verdict, Verdict::Refused, "{refused:#?}");
+    assert!(
+        refused.reason.contains("the test does not end"),
+        "{}",
+        refused.reason
+    );
+    assert_eq!(refused.evidence.neighbours.before.passed, 1);
+}
+
+#[tokio::test]
 async fn what_the_project_lost_and_a_signature_that_no_longer_fits_are_refused() {
     let lost = heal(
         &[

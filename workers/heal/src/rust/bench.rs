@@ -198,6 +198,10 @@ impl RustBench {
             ("RUSTC_WRAPPER", String::new()),
             ("RUSTC_WORKSPACE_WRAPPER", String::new()),
             ("MAESTRO_CARGO_RECORDS", records.display().to_string()),
+            (
+                "MAESTRO_CARGO_LIMIT",
+                self.limit_of_tests().as_secs().max(1).to_string(),
+            ),
         ] {
             variables.insert(name.to_owned(), value);
         }
@@ -224,6 +228,13 @@ impl RustBench {
             command.limits.wall = command.limits.wall.min(within);
         }
         Ok(command)
+    }
+
+    /// How long the tests of one program may take: as long as a run of tests, and no more than leaves time to look at
+    /// each of them.
+    fn limit_of_tests(&self) -> Duration {
+        let of_tests = self.bench.facilities.limits.wall;
+        of_tests.min(self.bench.time_left() / 4)
     }
 
     /// A compiler wants more than a test.

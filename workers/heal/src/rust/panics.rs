@@ -16,6 +16,9 @@ pub(super) const ASSERTION: &str = "assertion";
 /// That of any other panic.
 pub(super) const PANIC: &str = "panic";
 
+/// The status of a test that did not end in its time.
+const LATE: i32 = 124;
+
 /// One panic.
 struct Panic<'t> {
     thread: &'t str,
@@ -81,6 +84,9 @@ pub(super) fn describe(
     } else if stdout.contains("note: test did not panic as expected") {
         failure.exception = Some(ASSERTION.to_owned());
         "the test did not panic as it is expected to".clone_into(&mut failure.message);
+    } else if status == LATE {
+        failure.exception = Some("timeout".to_owned());
+        "the test does not end".clone_into(&mut failure.message);
     } else if status > 128 {
         failure.exception = Some("signal".to_owned());
         failure.message = format!("the test was ended by signal {}", status - 128);

@@ -7,12 +7,14 @@
 #   together    a line for each run of all of them: the exit status
 #   alone       a line for each test that was run by itself: the exit statuses, then its name
 #   N.out N.err what the test of line N of `alone` printed; `all.out`, `all.err` likewise
-# MAESTRO_CARGO_TOGETHER=1: no test is run by itself. MAESTRO_CARGO_APART=1: each is, and all of them together are not, as
+# MAESTRO_CARGO_LIMIT=N: how many seconds all tests together may take, and four tests one by one; status 124 is for those
+# that do not end. MAESTRO_CARGO_TOGETHER=1: no test is run by itself. MAESTRO_CARGO_APART=1: each is, and all of them together are not, as
 # nextest does it. MAESTRO_CARGO_AGAIN=N: what passes is run N times more, within seconds.
 program=$1
 shift
 place=$MAESTRO_CARGO_RECORDS/${program##*/}
 mkdir -p "$place"
+limit=${MAESTRO_CARGO_LIMIT:-120}
 printf '%s' "$program" >"$place/program"
 
 # Names that arguments pick tests by are for the list: a test that is run by itself has one of its own.
@@ -47,7 +49,7 @@ with_filters() {
 $filters
 END
     fi
-    "$program" ${exact:+"$exact"} "$@"
+    timeout "$limit" "$program" ${exact:+"$exact"} "$@"
 }
 
 with_filters "$@" --list --format terse >"$place/list" 2>/dev/null </dev/null || echo 1 >"$place/unlisted"
@@ -84,11 +86,11 @@ while IFS= read -r line; do
         esac
     fi
     number=$((number + 1))
-    "$program" "$@" --exact "$name" --nocapture >"$place/$number.out" 2>"$place/$number.err" </dev/null
+    timeout "$((limit / 4 + 1))" "$program" "$@" --exact "$name" --nocapture >"$place/$number.out" 2>"$place/$number.err" </dev/null
     first=$?
     second=$first
     # What fails by itself once and passes then depends on something that nobody gave it.
-    if [ "$first" -ne 0 ]; then
+    if [ "$first" -ne 0 ] && [ "$first" -ne 124 ]; then
         "$program" "$@" --exact "$name" >/dev/null 2>&1 </dev/null
         second=$?
     fi
