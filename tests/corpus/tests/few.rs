@@ -168,3 +168,25 @@ fn a_bug_of_a_package_of_node_is_refused_behind_a_repair_and_without_one() {
         );
     }
 }
+
+#[test]
+fn tests_of_rust_are_healed_and_a_bug_behind_the_repair_is_refused() {
+    let rows = rows(
+        "rust-syntax-unit,rust-dependency-workspace,rust-environment-directory,rust-syntax-unit-bug-1,rust-dependency-workspace-bug-2,rust-environment-default-lost",
+        false,
+    );
+    let verdicts: Vec<(&str, &str)> = rows
+        .iter()
+        .map(|row| {
+            let word = |of: &'static str| row.pointer(of).and_then(Value::as_str);
+            (
+                word("/id").expect("an id"),
+                word("/answer/verdict").expect("a word"),
+            )
+        })
+        .collect();
+    for (id, verdict) in verdicts {
+        let refused = id.contains("-bug-") || id.ends_with("-lost");
+        assert_eq!(verdict, if refused { "refused" } else { "healed" }, "{id}");
+    }
+}
