@@ -68,7 +68,7 @@ fn test_file(id: &str) -> Option<&str> {
     let (path, rest) = id.split_once("::").unwrap_or((id, ""));
     let item = rest.split('[').next().unwrap_or_default();
     let doctest = is_python(path) && !item.contains("::") && item.contains('.');
-    let names = adapter::of_file(path).is_some_and(|adapter| adapter.ids_name_files());
+    let names = adapter::of_file(path).is_some_and(adapter::Adapter::ids_name_files);
     (names && !doctest).then(|| path.strip_prefix("./").unwrap_or(path))
 }
 

@@ -349,7 +349,9 @@ fn members(copy: &WorkCopy, environment: &RustEnvironment) -> Vec<(String, Strin
                 .count();
             let up = here.components().skip(common).map(|_| OsStr::new(".."));
             let down = directory.components().skip(common);
-            let path: PathBuf = up.chain(down.map(|part| part.as_os_str())).collect();
+            let path: PathBuf = up
+                .chain(down.map(std::path::Component::as_os_str))
+                .collect();
             (name.clone(), path.to_string_lossy().into_owned())
         })
         .collect()

@@ -323,12 +323,12 @@ fn in_function(frame: &Frame) -> String {
 fn called_product(case: &Case<'_>, frame: &Frame) -> Option<(String, u32, String)> {
     let source = Source::parse(case.tree.read(&frame.path)?)?;
     let byte = start_of(source.text(), frame.line);
-    let test = source
+    let caller = source
         .functions()
         .filter(|function| function.byte_range().contains(&byte))
         .last()?;
-    let text = source.slice(test);
-    let until = byte.saturating_sub(test.start_byte());
+    let text = source.slice(caller);
+    let until = byte.saturating_sub(caller.start_byte());
     let line_end = text
         .get(until..)
         .and_then(|rest| rest.find('\n'))

@@ -72,7 +72,8 @@ struct Message {
     target: Option<Target>,
     profile: Option<Profile>,
     executable: Option<String>,
-    message: Option<Diagnostic>,
+    #[serde(rename = "message")]
+    diagnostic: Option<Diagnostic>,
     success: Option<bool>,
 }
 
@@ -150,7 +151,7 @@ pub(super) fn read(stdout: &[u8], places: &Places) -> Build {
                 }
             }
             "compiler-message" => {
-                if let Some(diagnostic) = message.message
+                if let Some(diagnostic) = message.diagnostic
                     && let Some(error) = error(&diagnostic, places)
                     && !build.errors.contains(&error)
                 {

@@ -48,15 +48,12 @@ pub(super) fn describe(
         Some(panic) => Some(panic),
         None => panics.last(),
     };
-    failure.text = tail(
-        if stderr.trim().is_empty() {
-            stdout
-        } else {
-            stderr
-        },
-        EXCERPT,
-    )
-    .to_owned();
+    let said = if stderr.trim().is_empty() {
+        stdout
+    } else {
+        stderr
+    };
+    tail(said, EXCERPT).clone_into(&mut failure.text);
     if let Some(panic) = chosen {
         failure.message.clone_from(&panic.message);
         let asserts = panic.message.starts_with("assertion ");

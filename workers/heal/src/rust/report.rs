@@ -94,115 +94,145 @@ pub(super) fn unresolved(plan: &Plan, excerpt: &str) -> Report {
 }
 
 /// What the driver wrote of one program.
+struct Written<'a> {
+    of: &'a Built,
+    place: &'a Path,
+    places: &'a Places,
+    /// The statuses of the runs of all its tests.
+    together: Vec<i32>,
+}
+
+/// Takes in what the driver wrote of one program.
 fn one(read: &mut Read, of: &Built, place: &Path, places: &Places) {
-    let text = |name: &str| String::from_utf8_lossy(&read_records(&place.join(name))).into_owned();
-    let together: Vec<i32> = text("together")
+    let mut written = Written {
+        of,
+        place,
+        places,
+        together: Vec::new(),
+    };
+    written.together = written
+        .text("together")
         .lines()
         .map(|line| line.trim().parse().unwrap_or(-1))
         .collect();
-    let listed = |name: &str| -> Vec<String> {
-        text(name)
+    let tests = written.listed("list");
+    let failed = !written.together.is_empty() && !written.passed();
+    if tests.is_empty() && (place.join("unlisted").exists() || failed) {
+        written.own_harness(read);
+        return;
+    }
+    let any_bad = written.each(read, &tests);
+    if failed && !any_bad {
+        written.none_by_itself(read, &tests);
+    }
+}
+
+impl Written<'_> {
+    fn text(&self, name: &str) -> String {
+        String::from_utf8_lossy(&read_records(&self.place.join(name))).into_owned()
+    }
+
+    fn listed(&self, name: &str) -> Vec<String> {
+        self.text(name)
             .lines()
             .filter_map(|line| line.strip_suffix(": test"))
             .map(str::to_owned)
             .collect()
-    };
-    let tests = listed("list");
-    let alone = alone(&text("alone"));
-    let passed = together.last() == Some(&0);
-    if tests.is_empty() && (place.join("unlisted").exists() || !passed && !together.is_empty()) {
-        // It has a harness of its own: all of it is one test.
-        let name = String::new();
-        let outcome = if passed {
-            TestOutcome::Passed
-        } else {
-            TestOutcome::Failed
-        };
-        let id = of.source.clone();
-        if outcome.is_bad() {
-            let mut failure = of_test(&id);
-            let status = together.last().copied().unwrap_or(-1);
-            panics::describe(
-                &mut failure,
-                "main",
-                &text("all.out"),
-                &text("all.err"),
-                status,
-                places,
-            );
-            read.report.failures.push(failure);
-        }
-        read.report.outcomes.insert(id.clone(), outcome);
-        read.report.order.push(id.clone());
-        read.known.insert(
-            id,
-            Known {
-                of: of.clone(),
-                name,
-            },
-        );
-        return;
     }
-    let ignored: BTreeSet<String> = listed("ignored").into_iter().collect();
-    let mut any_bad = false;
-    for test in tests {
-        let id = format!("{}::{test}", of.source);
-        let run = alone.iter().find(|run| run.name == test);
-        let outcome = match run {
-            Some(run) if run.first == 0 => TestOutcome::Passed,
-            Some(run) => {
-                any_bad = true;
-                let mut failure = of_test(&id);
-                panics::describe(
-                    &mut failure,
-                    &test,
-                    &text(&format!("{}.out", run.number)),
-                    &text(&format!("{}.err", run.number)),
-                    run.first,
-                    places,
-                );
-                if run.second == 0 {
-                    failure.code = Some(UNSTEADY.to_owned());
-                }
-                read.report.failures.push(failure);
-                TestOutcome::Failed
-            }
-            None if ignored.contains(&test) => TestOutcome::Skipped,
-            None if passed => TestOutcome::Passed,
-            // The program was ended before it came to this one.
-            None => TestOutcome::Error,
-        };
-        read.report.outcomes.insert(id.clone(), outcome);
-        read.report.order.push(id.clone());
-        read.known.insert(
-            id,
-            Known {
-                of: of.clone(),
-                name: test,
-            },
-        );
+
+    fn passed(&self) -> bool {
+        self.together.last() == Some(&0)
     }
-    if !together.is_empty() && !passed && !any_bad {
-        // Each passes by itself: one of them depends on the others, or on chance. Which one only prose would say.
-        let mut failure = Failure {
-            test: Some(of.source.clone()),
-            ..Failure::default()
-        };
-        let status = together.last().copied().unwrap_or(-1);
+
+    fn id(&self, test: &str) -> String {
+        format!("{}::{test}", self.of.source)
+    }
+
+    /// What the run of all tests printed, as the failure of one of this id.
+    fn of_all(&self, name: &str) -> Failure {
+        let mut failure = of_test(&self.of.source);
         panics::describe(
             &mut failure,
-            "",
-            &text("all.out"),
-            &text("all.err"),
-            status,
-            places,
+            name,
+            &self.text("all.out"),
+            &self.text("all.err"),
+            self.together.last().copied().unwrap_or(-1),
+            self.places,
         );
-        let several = together.len() > 1;
+        failure
+    }
+
+    fn note(&self, read: &mut Read, id: String, name: &str, outcome: TestOutcome) {
+        read.report.outcomes.insert(id.clone(), outcome);
+        read.report.order.push(id.clone());
+        let known = Known {
+            of: self.of.clone(),
+            name: name.to_owned(),
+        };
+        read.known.insert(id, known);
+    }
+
+    /// A program with a harness of its own, which lists nothing: all of it is one test.
+    fn own_harness(&self, read: &mut Read) {
+        let outcome = if self.passed() {
+            TestOutcome::Passed
+        } else {
+            read.report.failures.push(self.of_all("main"));
+            TestOutcome::Failed
+        };
+        self.note(read, self.of.source.clone(), "", outcome);
+    }
+
+    /// Each test by its own; whether any failed.
+    fn each(&self, read: &mut Read, tests: &[String]) -> bool {
+        let alone = alone(&self.text("alone"));
+        let ignored: BTreeSet<String> = self.listed("ignored").into_iter().collect();
+        let mut any_bad = false;
+        for test in tests {
+            let id = self.id(test);
+            let outcome = match alone.iter().find(|run| run.name == *test) {
+                Some(run) if run.first == 0 => TestOutcome::Passed,
+                Some(run) => {
+                    let mut failure = of_test(&id);
+                    panics::describe(
+                        &mut failure,
+                        test,
+                        &self.text(&format!("{}.out", run.number)),
+                        &self.text(&format!("{}.err", run.number)),
+                        run.first,
+                        self.places,
+                    );
+                    if run.second == 0 {
+                        failure.code = Some(UNSTEADY.to_owned());
+                    }
+                    read.report.failures.push(failure);
+                    TestOutcome::Failed
+                }
+                None if ignored.contains(test) => TestOutcome::Skipped,
+                None if self.passed() => TestOutcome::Passed,
+                // The run was ended before it came to this one.
+                None => TestOutcome::Error,
+            };
+            any_bad |= outcome.is_bad();
+            self.note(read, id, test, outcome);
+        }
+        any_bad
+    }
+
+    /// Each passes by itself, and all together fail: one of them depends on the others, or on chance. Which one only prose
+    /// would say, so that none of them can be called green.
+    fn none_by_itself(&self, read: &mut Read, tests: &[String]) {
+        let mut failure = self.of_all("");
+        let several = self.together.len() > 1;
         failure.code = Some(if several { UNSTEADY } else { TOGETHER }.to_owned());
         read.report.failures.push(failure);
-        read.report
-            .outcomes
-            .insert(of.source.clone(), TestOutcome::Failed);
+        for test in tests {
+            if let Some(outcome) = read.report.outcomes.get_mut(&self.id(test))
+                && *outcome == TestOutcome::Passed
+            {
+                *outcome = TestOutcome::Failed;
+            }
+        }
     }
 }
 
@@ -414,7 +444,8 @@ mod tests {
         one(&mut read, &of, &place, &places);
         assert_eq!(
             read.report.outcomes["tests/price.rs::a"],
-            TestOutcome::Passed
+            TestOutcome::Failed,
+            "which one it is nobody knows"
         );
         assert_eq!(
             read.report.outcomes["tests/price.rs::c"],

@@ -238,7 +238,7 @@ pub(super) fn names_missing(failure: &Failure) -> Vec<(Option<String>, String)> 
     found
 }
 
-/// `no method named `gen_range` found for struct `ThreadRng` in the current scope`.
+/// What stands in `no method named … found for struct …`.
 fn method_missing(message: &str) -> Option<(String, String)> {
     let name = quoted(message, "named")?;
     let rest = message.split_once("found for").map_or("", |(_, rest)| rest);
@@ -251,7 +251,7 @@ fn method_missing(message: &str) -> Option<(String, String)> {
     ))
 }
 
-/// `failed to select a version for the requirement `itoa = "^99"``.
+/// What stands in `failed to select a version for the requirement …`.
 fn unmet(said: &str) -> Option<Subject> {
     let requirement = quoted(said, "a version for the requirement")?;
     let (name, requirement) = requirement.split_once('=')?;
