@@ -29,6 +29,11 @@ const PASSED_ON: &[&str] = &[
 /// What the variables of registries begin with: `CARGO_REGISTRIES_INTERNAL_INDEX`.
 const OF_REGISTRIES: [&str; 2] = ["CARGO_REGISTRIES_", "CARGO_REGISTRY_"];
 
+/// What is for publishing, or names a program: no crate is fetched by it.
+fn is_for_others(name: &str) -> bool {
+    name == "CARGO_REGISTRY_TOKEN" || name.ends_with("_CREDENTIAL_PROVIDER")
+}
+
 /// How the registry is reached.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CargoSettings {
@@ -56,7 +61,8 @@ impl CargoSettings {
     /// Those among these variables that count.
     pub fn with(variables: impl IntoIterator<Item = (String, String)>) -> Self {
         let counts = |name: &str| {
-            PASSED_ON.contains(&name) || OF_REGISTRIES.iter().any(|start| name.starts_with(start))
+            PASSED_ON.contains(&name)
+                || OF_REGISTRIES.iter().any(|start| name.starts_with(start)) && !is_for_others(name)
         };
         Self {
             variables: variables
@@ -118,6 +124,7 @@ mod tests {
                 "CARGO_REGISTRIES_INTERNAL_INDEX",
                 "sparse+https://crates.example/",
             ),
+            ("CARGO_REGISTRY_TOKEN", "secret"),
             ("CARGO_BUILD_RUSTC_WRAPPER", "/tmp/x"),
             ("RUSTFLAGS", "-Clinker=/tmp/x"),
             ("CARGO_HTTP_PROXY", ""),

@@ -57,7 +57,7 @@ impl Adapter for Rust {
         let of_tests = directory
             .split('/')
             .any(|part| matches!(part, "tests" | "benches"))
-            || matches!(name, "tests.rs" | "test.rs")
+            || name == "tests.rs"
             || name.ends_with("_tests.rs") && directory.split('/').any(|part| part == "src");
         if !self.is_source(name) {
             return None;

@@ -104,6 +104,10 @@ struct Written<'a> {
 
 /// Takes in what the driver wrote of one program.
 fn one(read: &mut Read, of: &Built, place: &Path, places: &Places) {
+    // The code under test owned it: a link would lead to files of the host.
+    if !place.symlink_metadata().is_ok_and(|of| of.is_dir()) {
+        return;
+    }
     let mut written = Written {
         of,
         place,
@@ -452,6 +456,11 @@ mod tests {
             TestOutcome::Skipped
         );
         assert_eq!(read.report.failures[0].code.as_deref(), Some(TOGETHER));
+        let linked = records.path().join("linked-1");
+        std::os::unix::fs::symlink(&place, &linked).unwrap();
+        let mut read = Read::default();
+        one(&mut read, &of, &linked, &places);
+        assert!(read.report.outcomes.is_empty());
         write("alone", "0 0 a\n101 0 b\n");
         let mut read = Read::default();
         one(&mut read, &of, &place, &places);

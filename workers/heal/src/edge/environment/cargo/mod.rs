@@ -342,6 +342,9 @@ impl Build<'_> {
         std::fs::write(&path, &finished.stdout)
             .map_err(|source| EnvironmentError::Io { path, source })?;
         let vendor = root.join("vendor");
+        if !vendor.is_dir() {
+            return Ok(());
+        }
         blocking(move || {
             readable(&vendor).map_err(|source| EnvironmentError::Io {
                 path: vendor.clone(),
