@@ -119,7 +119,12 @@ fn a_product_that_does_not_compile_or_no_longer_fits_its_test_is_refused() {
         apart.contains("no longer fit") && apart.contains("src/lib.rs:3"),
         "{apart}"
     );
-    let test_alone = failing(vec![at("tests/price.rs", 3, 40)]);
+    let calls_the_product = refused(failing(vec![at("tests/price.rs", 3, 40)]));
+    assert!(
+        calls_the_product.contains("src/lib.rs:3"),
+        "{calls_the_product}"
+    );
+    let test_alone = failing(vec![at("tests/price.rs", 4, 60)]);
     assert_eq!(leans(test_alone), Leaning::Heal);
 }
 
