@@ -128,6 +128,8 @@ async fn a_path_is_copied_without_what_tools_make_anew() {
         "env/pyvenv.cfg",
         ".git/config",
         "node_modules/x",
+        "target/CACHEDIR.TAG",
+        "target/debug/x",
     ] {
         place.write(&format!("sources/p/{name}"), "x = 1\n");
     }
