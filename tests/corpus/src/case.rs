@@ -138,6 +138,7 @@ impl Case {
             stack_trace: None,
             file: None,
             line: None,
+            finding: None,
             test: test.map(|id| Test {
                 id: id.clone(),
                 framework: self.framework,
