@@ -141,9 +141,7 @@ fn cargo_and_rustc_are_understood_each_thing_once_and_lints_are_told_from_what_d
     assert_eq!(report.format, Some(Format::Rustc));
     assert_eq!(
         lines(&report),
-        [
-            "rustc unused_variables LintError Warning src/lib.rs:1:35 unused variable: `unused`"
-        ]
+        ["rustc unused_variables LintError Warning src/lib.rs:1:35 unused variable: `unused`"]
     );
     let twice = include_str!("../src/fixtures/cargo.jsonl").repeat(2);
     let among = format!("running 1 test\n{twice}");

@@ -139,7 +139,7 @@ pub(super) fn sentence(finding: &Finding, tree: &dyn Tree) -> String {
         Some(line) => format!("{file}:{line}"),
         None => file.to_owned(),
     };
-    let symbol = symbol(finding, tree).map_or_else(String::new, |name| format!(" of `{name}`"));
+    let symbol = symbol(finding, tree);
     let message = finding.message.lines().next().unwrap_or_default();
     let said = format!(
         "{} {}: {message}",
@@ -147,10 +147,16 @@ pub(super) fn sentence(finding: &Finding, tree: &dyn Tree) -> String {
         finding.rule.as_deref().unwrap_or_default()
     );
     match both(message) {
-        Some((given, wanted)) => format!(
-            "the types{symbol} in {place} do not fit: there is `{given}`, and `{wanted}` is wanted ({said})"
-        ),
-        None => format!("{place}{symbol} has a type error that only its author can judge ({said})"),
+        Some((given, wanted)) => {
+            let of = symbol.map_or_else(String::new, |name| format!(" of `{name}`"));
+            format!(
+                "the types{of} in {place} do not fit: there is `{given}`, and `{wanted}` is wanted ({said})"
+            )
+        }
+        None => {
+            let what = symbol.map_or(place.clone(), |name| format!("`{name}` in {place}"));
+            format!("{what} has a type error that only its author can judge ({said})")
+        }
     }
 }
 
@@ -184,6 +190,7 @@ pub(super) fn symbol(finding: &Finding, tree: &dyn Tree) -> Option<String> {
         CALLED,
         r#"^(?:Argument \S+ to|Too (?:many|few) arguments for|Missing positional arguments? .* in call to|Unexpected keyword argument .* for) "([^"]+)""#
     );
+    pattern!(OWNED, r#"^"([\w.\[\]]+)" has no attribute "(\w+)""#);
     pattern!(MEMBER, r"^(?:Property|Cannot find name) '([^']+)'");
     pattern!(
         ASSIGNED,
@@ -193,6 +200,9 @@ pub(super) fn symbol(finding: &Finding, tree: &dyn Tree) -> Option<String> {
         DEFINED,
         r"^\s*(?:async\s+)?(?:def|(?:export\s+)?(?:async\s+)?function)\s+([A-Za-z_]\w*)"
     );
+    if let Some(found) = OWNED.captures(&finding.message) {
+        return Some(format!("{}.{}", &found[1], &found[2]));
+    }
     for pattern in [&*CALLED, &*MEMBER] {
         if let Some(found) = pattern.captures(&finding.message) {
             return Some(found[1].to_owned());
@@ -205,11 +215,13 @@ pub(super) fn symbol(finding: &Finding, tree: &dyn Tree) -> Option<String> {
     if let Some(found) = ASSIGNED.captures(line) {
         return Some(found[1].to_owned());
     }
-    // What returns, or is computed, belongs to the function around it.
-    lines[..=at]
-        .iter()
-        .rev()
-        .find_map(|line| Some(DEFINED.captures(line)?[1].to_owned()))
+    // What returns, or is computed, belongs to the function around it: the nearest above that is indented less.
+    let indented = |line: &str| line.len() - line.trim_start().len();
+    let own = indented(line);
+    lines[..=at].iter().rev().find_map(|line| {
+        let found = DEFINED.captures(line)?;
+        (indented(line) < own || std::ptr::eq(*line, lines[at])).then(|| found[1].to_owned())
+    })
 }
 
 #[cfg(test)]
@@ -306,6 +318,10 @@ mod tests {
                     "Type 'string' is not assignable to type 'number'.",
                 ),
                 ["a.py:2", "`string`", "`number`", "`total`"],
+            ),
+            (
+                finding("mypy", "attr-defined", "\"Cart\" has no attribute \"totl\""),
+                ["a.py:2", "`Cart.totl`", "attr-defined", "author"],
             ),
         ] {
             let sentence = sentence(&finding, &tree);
