@@ -1,6 +1,8 @@
 //! Which format a report has, told by its content.
 
-use serde_json::Value;
+use std::collections::BTreeMap;
+
+use serde::de::IgnoredAny;
 
 use crate::bounds::{Limits, cut};
 use crate::json::Unreadable;
@@ -65,37 +67,52 @@ fn format(text: &str) -> Result<Option<Format>, Unreadable> {
         Some('{') => of_object(trimmed).map(Some),
         Some(_) => match first_object(trimmed) {
             // Cargo's lines may stand among what its programs print.
-            Some(object) if object.get("reason").is_some() => Ok(Some(Format::Cargo)),
+            Some(object) if object.contains_key("reason") => Ok(Some(Format::Cargo)),
             _ => of_lines(trimmed).map(Some),
         },
     }
 }
 
 fn of_array(text: &str) -> Result<Option<Format>, Unreadable> {
-    let all: Vec<Value> = crate::json::typed(text, None)?;
-    match all.first() {
-        None => Ok(None),
-        Some(first) if first.get("messages").is_some() => Ok(Some(Format::Eslint)),
-        Some(first) if first.get("location").is_some() || first.get("code").is_some() => {
-            Ok(Some(Format::Ruff))
-        }
-        Some(first) => Err(Unreadable::Member {
+    let inside = &text[1..];
+    if inside.trim_start().starts_with(']') {
+        return Ok(None);
+    }
+    let Some(first) = members(inside) else {
+        let expected = "expected an object";
+        // If the JSON is broken, that is what is wrong.
+        return crate::json::typed::<IgnoredAny>(text, None).and_then(|_| {
+            Err(Unreadable::Member {
+                place: "`$[0]`".to_owned(),
+                problem: format!("{expected} {OF_RUFF_OR_ESLINT}, but found something else"),
+            })
+        });
+    };
+    if first.contains_key("messages") {
+        Ok(Some(Format::Eslint))
+    } else if first.contains_key("location") || first.contains_key("code") {
+        Ok(Some(Format::Ruff))
+    } else {
+        Err(Unreadable::Member {
             place: "`$[0]`".to_owned(),
             problem: format!(
-                "expected an object of ruff (with `code` and `location`) or of eslint (with `filePath` and `messages`), but found {}",
-                shape(first)
+                "expected an object {OF_RUFF_OR_ESLINT}, but found {}",
+                shape(&first)
             ),
-        }),
+        })
     }
 }
 
+const OF_RUFF_OR_ESLINT: &str =
+    "of ruff (with `code` and `location`) or of eslint (with `filePath` and `messages`)";
+
 fn of_object(text: &str) -> Result<Format, Unreadable> {
-    let Some(object) = first_object(text) else {
+    let Some(object) = members(text) else {
         // It says where the JSON ends that it begins with.
-        return crate::json::typed::<Value>(text, None)
-            .and_then(|value| Err(Unreadable::Unknown(shape(&value))));
+        return crate::json::typed::<IgnoredAny>(text, None)
+            .and_then(|_| Err(Unreadable::Unknown("other JSON".to_owned())));
     };
-    let has = |member: &str| object.get(member).is_some();
+    let has = |member: &str| object.contains_key(member);
     if has("runs") || (has("version") && has("$schema")) {
         Ok(Format::Sarif)
     } else if has("reason") {
@@ -127,30 +144,31 @@ fn of_lines(text: &str) -> Result<Format, Unreadable> {
     )))
 }
 
-/// The first JSON object that begins a line: the whole report, or the first of its lines.
-fn first_object(text: &str) -> Option<Value> {
+/// The members of the first JSON object that begins a line: the whole report, or the first of its lines.
+fn first_object(text: &str) -> Option<Members> {
     let mut at = 0;
     for line in text.split_inclusive('\n') {
         if line.starts_with('{') {
-            let mut values = serde_json::Deserializer::from_str(&text[at..]).into_iter::<Value>();
-            return values.next()?.ok();
+            return members(&text[at..]);
         }
         at += line.len();
     }
     None
 }
 
-fn shape(value: &Value) -> String {
-    match value {
-        Value::Object(members) => {
-            let names: Vec<&str> = members.keys().map(String::as_str).take(8).collect();
-            match names.as_slice() {
-                [] => "an empty object".to_owned(),
-                names => format!("an object with `{}`", cut(&names.join("`, `"), 200)),
-            }
-        }
-        Value::Array(_) => "an array".to_owned(),
-        Value::String(_) => "a string".to_owned(),
-        other => other.to_string(),
+/// The names of an object's members. Nothing is kept of what they hold: a report may be large.
+type Members = BTreeMap<String, IgnoredAny>;
+
+/// The members of the object that a text begins with.
+fn members(text: &str) -> Option<Members> {
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Members>();
+    values.next()?.ok()
+}
+
+fn shape(members: &Members) -> String {
+    let names: Vec<&str> = members.keys().map(String::as_str).take(8).collect();
+    match names.as_slice() {
+        [] => "an empty object".to_owned(),
+        names => format!("an object with `{}`", cut(&names.join("`, `"), 200)),
     }
 }

@@ -19,8 +19,8 @@ use crate::roles::{Role, Roles};
 use crate::runs::Runs;
 use crate::workbench::Workbench;
 
-/// The tests may take such a part of the time that is left: they are run once before and once after.
-const SHARE: u32 = 3;
+/// The tests may take such a part of the time that is left after them: they are run again with each repair.
+const SHARE: u32 = 2;
 
 type Outcomes = BTreeMap<String, TestOutcome>;
 
@@ -163,10 +163,10 @@ impl Beside {
                 Some(format!("they were stopped, {stopped}"))
             } else if !passed {
                 Some("none of them passed before".to_owned())
-            } else if began.elapsed() > time_left / SHARE {
+            } else if tested.run > time_left.saturating_sub(began.elapsed()) / SHARE {
                 Some(format!(
                     "they take {} s, for which there is no time",
-                    began.elapsed().as_secs()
+                    tested.run.as_secs()
                 ))
             } else {
                 None

@@ -25,7 +25,19 @@ impl Repair for DependencyFix {
         };
         match lacks(&complaint.finding) {
             Some(Lack::Stubs { module, named }) => stubs(case, &module, &named),
-            Some(Lack::Types { about, named }) => types(case, &about, &named),
+            Some(Lack::Types { about, named }) => {
+                let mut found = types(case, &about, &named);
+                if complaint
+                    .finding
+                    .message
+                    .contains("types field in your tsconfig")
+                {
+                    found.push(Finding::Lacking(format!(
+                        "TypeScript takes the types of `{about}` only where `types` of tsconfig.json names them, which is the project's to configure"
+                    )));
+                }
+                found
+            }
             Some(Lack::Module { .. } | Lack::Name { .. }) | None => Vec::new(),
         }
     }
