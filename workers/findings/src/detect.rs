@@ -1,8 +1,10 @@
 //! Which format a report has, told by its content.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::fmt;
 
-use serde::de::IgnoredAny;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::bounds::{Limits, cut};
 use crate::json::Unreadable;
@@ -67,7 +69,7 @@ fn format(text: &str) -> Result<Option<Format>, Unreadable> {
         Some('{') => of_object(trimmed).map(Some),
         Some(_) => match first_object(trimmed) {
             // Cargo's lines may stand among what its programs print.
-            Some(object) if object.contains_key("reason") => Ok(Some(Format::Cargo)),
+            Some(object) if object.has("reason") => Ok(Some(Format::Cargo)),
             _ => of_lines(trimmed).map(Some),
         },
     }
@@ -88,9 +90,9 @@ fn of_array(text: &str) -> Result<Option<Format>, Unreadable> {
             })
         });
     };
-    if first.contains_key("messages") {
+    if first.has("messages") {
         Ok(Some(Format::Eslint))
-    } else if first.contains_key("location") || first.contains_key("code") {
+    } else if first.has("location") || first.has("code") {
         Ok(Some(Format::Ruff))
     } else {
         Err(Unreadable::Member {
@@ -112,7 +114,7 @@ fn of_object(text: &str) -> Result<Format, Unreadable> {
         return crate::json::typed::<IgnoredAny>(text, None)
             .and_then(|_| Err(Unreadable::Unknown("other JSON".to_owned())));
     };
-    let has = |member: &str| object.contains_key(member);
+    let has = |member: &str| object.has(member);
     if has("runs") || (has("version") && has("$schema")) {
         Ok(Format::Sarif)
     } else if has("reason") {
@@ -157,7 +159,35 @@ fn first_object(text: &str) -> Option<Members> {
 }
 
 /// The names of an object's members. Nothing is kept of what they hold: a report may be large.
-type Members = BTreeMap<String, IgnoredAny>;
+struct Members(BTreeSet<String>);
+
+impl Members {
+    fn has(&self, name: &str) -> bool {
+        self.0.contains(name)
+    }
+}
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Names;
+        impl<'de> Visitor<'de> for Names {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut names = BTreeSet::new();
+                while let Some((name, IgnoredAny)) = map.next_entry()? {
+                    names.insert(name);
+                }
+                Ok(Members(names))
+            }
+        }
+        deserializer.deserialize_map(Names)
+    }
+}
 
 /// The members of the object that a text begins with.
 fn members(text: &str) -> Option<Members> {
@@ -166,7 +196,7 @@ fn members(text: &str) -> Option<Members> {
 }
 
 fn shape(members: &Members) -> String {
-    let names: Vec<&str> = members.keys().map(String::as_str).take(8).collect();
+    let names: Vec<&str> = members.0.iter().map(String::as_str).take(8).collect();
     match names.as_slice() {
         [] => "an empty object".to_owned(),
         names => format!("an object with `{}`", cut(&names.join("`, `"), 200)),

@@ -10,16 +10,16 @@ use crate::report::Gathering;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct File {
+struct Linted {
     file_path: String,
-    messages: Vec<Message>,
+    messages: Vec<Minded>,
     #[serde(default, deserialize_with = "or_default")]
     suppressed_messages: Vec<serde::de::IgnoredAny>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Message {
+struct Minded {
     /// None where the file does not parse, or is not linted.
     rule_id: Option<String>,
     severity: u8,
@@ -29,7 +29,7 @@ struct Message {
 }
 
 pub(crate) fn read(text: &str, place: &Place, into: &mut Gathering<'_>) -> Result<(), Unreadable> {
-    let files: Vec<File> = typed(text, None)?;
+    let files: Vec<Linted> = typed(text, None)?;
     for file in files {
         into.left_out().suppressed += file.suppressed_messages.len();
         let path = place.file(&file.file_path);

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use maestro_protocol::heal::{HealCompleted, HealRequested, Policy, ProductChanges};
-use maestro_protocol::project::Runtime;
 use tokio_util::sync::CancellationToken;
 
 use crate::adapter::Adapter as _;
@@ -17,6 +16,7 @@ use crate::edge::{
 };
 use crate::engine::{self, Order};
 use crate::guard::Guard;
+use crate::judge::Target;
 use crate::known_hosts::KnownHosts;
 use crate::laboratory::AttemptError;
 use crate::node::{self, NodeBench};
@@ -227,11 +227,11 @@ impl Healer {
         };
         if let Some(check) = Check::of(request, &runtime) {
             let check = check.map_err(HealError::Refused)?;
-            let (npm, began) = (self.npm.clone(), began.elapsed());
-            let verdict = of_finding(
-                check, request, &runtime, &policy, tree, budget, bench, npm, began,
-            );
-            return Box::pin(verdict)
+            let (target, checkout) = (check.target(), began.elapsed());
+            let npm = self.npm.clone();
+            let workbench = CheckBench::new(bench, check, runtime, request, npm, &tree);
+            let heal = of_finding(&workbench, request, &policy, tree, target, budget, checkout);
+            return Box::pin(heal)
                 .await
                 .map_err(|error| heal_error(error, &cancel));
         }
@@ -280,23 +280,15 @@ impl Healer {
 }
 
 /// Heals a checker's finding.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "everything that a heal of a finding needs is resolved where one of a test is"
-)]
 async fn of_finding(
-    check: Check,
+    workbench: &CheckBench,
     request: &HealRequested,
-    runtime: &Runtime,
     policy: &Policy,
     tree: Overlay,
+    target: Target,
     budget: Budget,
-    bench: Bench,
-    npm: NpmSettings,
     checkout: Duration,
 ) -> Result<HealCompleted, AttemptError> {
-    let target = check.target();
-    let workbench = CheckBench::new(bench, check, runtime.clone(), request, npm, &tree);
     let operands = workbench.operands();
     let roles = Roles::naming(operands.iter().map(String::as_str));
     let never: Vec<String> = policy
@@ -318,7 +310,7 @@ async fn of_finding(
         repairs: Checkers.repairs(),
         checkout,
     };
-    let mut completed = engine::heal(&workbench, order).await?;
+    let mut completed = Box::pin(engine::heal(workbench, order)).await?;
     completed.evidence.caveats.extend(workbench.caveats());
     Ok(completed)
 }

@@ -8,6 +8,7 @@ use maestro_protocol::heal::{HealRequested, RuntimeChanges};
 use maestro_protocol::project::Runtime;
 
 use super::Check;
+use crate::adapter::{Adapter as _, Python};
 use crate::bench::Bench;
 use crate::case::Tree as _;
 use crate::edge::NpmSettings;
@@ -203,7 +204,7 @@ fn plan(check: &Check, runtime: &Runtime, tree: &Overlay) -> Result<Runs, String
         let has_tests = tree
             .paths()
             .iter()
-            .any(|path| path.ends_with(".py") && roles.of(path) == Role::Test);
+            .any(|path| Python.is_source(path) && roles.of(path) == Role::Test);
         if !has_tests {
             return Err("the project has none that are known".to_owned());
         }

@@ -1,5 +1,7 @@
 //! What a checker says about one place, and what it offers to do about it.
 
+use std::fmt::Write as _;
+
 use maestro_findings::Finding;
 
 /// A finding as the checker reports it here, with the checker's own fixes.
@@ -28,7 +30,7 @@ impl Complaint {
         let finding = &self.finding;
         let mut place = finding.file.clone().unwrap_or_default();
         for number in [finding.line, finding.column].into_iter().flatten() {
-            place.push_str(&format!(":{number}"));
+            let _ = write!(place, ":{number}");
         }
         format!(
             "{place}: {} [{} {}]",

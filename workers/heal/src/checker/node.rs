@@ -80,23 +80,16 @@ pub(super) async fn run(
     let (copy, records) = bench.copy(tree).await?;
     let project = copy.project();
     link_packages(&environment.modules, &project)?;
-    let words = match check.tool {
-        Tool::Eslint => vec![
-            bench
-                .facilities
-                .probes
-                .join("maestro_eslint.cjs")
-                .display()
-                .to_string(),
-        ],
-        _ => {
-            let program = environment.program("typescript", "tsc").ok_or_else(|| {
-                AttemptError::Environment("typescript brings no `tsc`".to_owned())
-            })?;
-            let mut words = vec![program.display().to_string()];
-            words.extend(words_of_tsc(check, tree));
-            words
-        }
+    let words = if check.tool == Tool::Eslint {
+        let probe = bench.facilities.probes.join("maestro_eslint.cjs");
+        vec![probe.display().to_string()]
+    } else {
+        let program = environment
+            .program("typescript", "tsc")
+            .ok_or_else(|| AttemptError::Environment("typescript brings no `tsc`".to_owned()))?;
+        let mut words = vec![program.display().to_string()];
+        words.extend(words_of_tsc(check, tree));
+        words
     };
     let node = environment.node.display().to_string();
     let mut command = Command::new(std::iter::once(node).chain(words), &project);

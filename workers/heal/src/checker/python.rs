@@ -74,14 +74,13 @@ async fn environment(
         .find(|requirement| distribution(requirement) == check.tool.package())
         .cloned()
         .unwrap_or_else(|| version::requirement(check.tool, check.version.as_deref(), tree));
-    let install = match check.tool {
-        Tool::Ruff => vec![own],
-        _ => {
-            let mut install = changed(&asked, changes);
-            install.retain(|requirement| distribution(requirement) != check.tool.package());
-            install.push(own);
-            install
-        }
+    let install = if check.tool == Tool::Ruff {
+        vec![own]
+    } else {
+        let mut install = changed(&asked, changes);
+        install.retain(|requirement| distribution(requirement) != check.tool.package());
+        install.push(own);
+        install
     };
     let python = changes.python.as_deref().or(runtime.python.as_deref());
     let spec = EnvironmentSpec::from_install(python, &install, &bench.checkout.project());
@@ -113,35 +112,31 @@ impl Run<'_> {
                 .map(|word| (*word).to_owned())
                 .collect::<Vec<_>>()
         };
-        match self.check.tool {
+        if self.check.tool == Tool::Ruff {
             // What the project leaves out stays out, although the file is named.
-            Tool::Ruff => {
-                let mut words = strings(&[
-                    "check",
-                    "--output-format=json",
-                    "--no-fix",
-                    "--no-cache",
-                    "--force-exclude",
-                    "--",
-                ]);
-                words.push(file);
-                words
-            }
-            _ => {
-                let mut words = strings(&["-m", "mypy"]);
-                match &self.check.words {
-                    Some(own) => words.extend(without_output(own)),
-                    None if says_what_is_checked(tree) => {}
-                    None => words.push(file),
-                }
-                words.extend(strings(&[
-                    "--output=json",
-                    "--no-error-summary",
-                    "--cache-dir=/dev/null",
-                ]));
-                words
-            }
+            let mut words = strings(&[
+                "check",
+                "--output-format=json",
+                "--no-fix",
+                "--no-cache",
+                "--force-exclude",
+                "--",
+            ]);
+            words.push(file);
+            return words;
         }
+        let mut words = strings(&["-m", "mypy"]);
+        match &self.check.words {
+            Some(own) => words.extend(without_output(own)),
+            None if says_what_is_checked(tree) => {}
+            None => words.push(file),
+        }
+        words.extend(strings(&[
+            "--output=json",
+            "--no-error-summary",
+            "--cache-dir=/dev/null",
+        ]));
+        words
     }
 
     async fn checker(&self, words: Vec<String>) -> Result<Finished, AttemptError> {

@@ -146,18 +146,14 @@ pub(super) fn sentence(finding: &Finding, tree: &dyn Tree) -> String {
         finding.tool,
         finding.rule.as_deref().unwrap_or_default()
     );
-    match both(message) {
-        Some((given, wanted)) => {
-            let of = symbol.map_or_else(String::new, |name| format!(" of `{name}`"));
-            format!(
-                "the types{of} in {place} do not fit: there is `{given}`, and `{wanted}` is wanted ({said})"
-            )
-        }
-        None => {
-            let what = symbol.map_or(place.clone(), |name| format!("`{name}` in {place}"));
-            format!("{what} has a type error that only its author can judge ({said})")
-        }
+    if let Some((given, wanted)) = both(message) {
+        let of = symbol.map_or_else(String::new, |name| format!(" of `{name}`"));
+        return format!(
+            "the types{of} in {place} do not fit: there is `{given}`, and `{wanted}` is wanted ({said})"
+        );
     }
+    let what = symbol.map_or(place.clone(), |name| format!("`{name}` in {place}"));
+    format!("{what} has a type error that only its author can judge ({said})")
 }
 
 /// What there is and what is wanted.

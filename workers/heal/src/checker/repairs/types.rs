@@ -89,7 +89,7 @@ fn types(case: &Case<'_>, about: &str, named: &[String]) -> Vec<Finding> {
         let of = name.strip_prefix("@types/").unwrap_or(name);
         version_of(case, of).is_none()
     });
-    let asks = |about: &str| (about == "node").then(|| case.installed.node.0);
+    let asks = |about: &str| (about == "node").then_some(case.installed.node.0);
     named
         .into_iter()
         .zip(0..)
