@@ -116,6 +116,19 @@ async fn ruffs_own_safe_fix_of_a_test_is_healed_and_of_the_product_proposed() {
 
     let proposed = heal(
         &[RUFF, SHOP, SHOP_TEST],
+        ruff("F401", "shop.py", 1, "`json` imported but unused"),
+        json!({}),
+    )
+    .await;
+    assert_eq!(proposed.verdict, Verdict::Proposed, "{proposed:#?}");
+    assert_eq!(proposed.touches, [Touch::Product]);
+    assert_eq!(taken(&proposed.patch.expect("a patch")), ["-import json"]);
+}
+
+#[tokio::test]
+async fn a_fix_that_brings_about_another_finding_is_none() {
+    let left = heal(
+        &[RUFF, SHOP, SHOP_TEST],
         ruff(
             "UP006",
             "shop.py",
@@ -125,11 +138,14 @@ async fn ruffs_own_safe_fix_of_a_test_is_healed_and_of_the_product_proposed() {
         json!({}),
     )
     .await;
-    assert_eq!(proposed.verdict, Verdict::Proposed, "{proposed:#?}");
-    assert_eq!(proposed.strategy, Some(Strategy::ApiContractAdaptation));
-    assert_eq!(proposed.touches, [Touch::Product]);
-    let patch = proposed.patch.expect("a patch");
-    assert_eq!(added(&patch), ["+def total(prices: list[int]) -> int:"]);
+    assert_eq!(left.verdict, Verdict::NoFix, "{left:#?}");
+    assert!(
+        left.reason
+            .contains("the checker reports something new: shop.py: F401 `typing.List`"),
+        "{}",
+        left.reason
+    );
+    assert!(left.patch.is_none());
 }
 
 #[tokio::test]

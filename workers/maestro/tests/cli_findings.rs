@@ -59,6 +59,8 @@ fn every_finding_of_a_report_is_a_message_with_an_id_of_its_own() {
     assert_ne!(again[0]["fields"]["id"], again[1]["fields"]["id"]);
     let first = messages(&place, &["reports/mypy.jsonl"]);
     assert_eq!(first, again, "the same report has the same ids");
+    let fed = place.feed(&["publish", "--dry-run", "--findings", "-"], MYPY);
+    assert_eq!(fed.out.lines().count(), 2, "{fed:?}");
 }
 
 #[test]

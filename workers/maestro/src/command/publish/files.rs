@@ -1,6 +1,7 @@
 //! The files of reports: paths and patterns, and what stands in them within bounds.
 
 use std::fs;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use globset::{GlobBuilder, GlobMatcher};
@@ -10,8 +11,26 @@ use crate::fault::Fault;
 /// The most files that a pattern may stand for.
 const MAX_FILES: usize = 10_000;
 
-/// What a report's file holds, if that is not too much.
+/// Standard input, in the place of a file.
+const INPUT: &str = "-";
+
+/// What a report's file holds, or standard input, if that is not too much.
 pub(super) fn bytes(file: &Path, most: usize) -> Result<Vec<u8>, Fault> {
+    if file == Path::new(INPUT) {
+        let mut bytes = Vec::new();
+        io::stdin()
+            .lock()
+            .take(most as u64 + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|error| Fault::io(Path::new("standard input"), "be read", &error))?;
+        return if bytes.len() > most {
+            Err(Fault::data(format!(
+                "standard input: a report has at most {most} bytes"
+            )))
+        } else {
+            Ok(bytes)
+        };
+    }
     let size = fs::metadata(file)
         .map_err(|error| Fault::io(file, "be read", &error))?
         .len();

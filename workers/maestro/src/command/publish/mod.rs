@@ -42,7 +42,7 @@ Examples:
   pytest --junitxml=report.xml; maestro publish --junit report.xml
   maestro publish --junit 'reports/**/*.xml' --repository https://example.org/x.git --revision main \\
       --python 3.11 --install pytest --install . -- python -m pytest -q
-  ruff check --output-format json > ruff.json; maestro publish --findings ruff.json -- python -m pytest
+  ruff check --output-format json | maestro publish --findings - -- python -m pytest
   maestro publish --findings 'reports/*.sarif' --level error
   maestro publish --type error.reported --data @error.json --id build-7
   maestro publish --junit release.xml --urgent    # before everything that waits already
@@ -56,12 +56,12 @@ A line of --lines is {\"type\": \"…\", \"data\": {…}} with, if you like, \"i
     reason = "each is a flag of the command line"
 )]
 pub(crate) struct Publish {
-    /// JUnit reports; a pattern such as 'reports/**/*.xml' is looked up
+    /// JUnit reports; a pattern such as 'reports/**/*.xml' is looked up, - is standard input
     #[arg(long, num_args = 1.., value_name = "FILE")]
     junit: Vec<String>,
 
     /// Reports of linters, type checkers and compilers: SARIF 2.1.0; JSON of cargo, rustc, mypy, ruff, eslint; `tsc --pretty
-    /// false`. Which it is shows by the content; a pattern is looked up
+    /// false`. Which it is shows by the content; a pattern is looked up, - is standard input
     #[arg(long, visible_alias = "sarif", num_args = 1.., value_name = "FILE")]
     findings: Vec<String>,
 
