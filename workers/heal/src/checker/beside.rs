@@ -11,6 +11,7 @@ use super::Check;
 use crate::adapter::{Adapter as _, Python};
 use crate::bench::Bench;
 use crate::case::Tree as _;
+use crate::distribution::distribution;
 use crate::edge::NpmSettings;
 use crate::failure::TestOutcome;
 use crate::laboratory::{AttemptError, Laboratory};
@@ -60,10 +61,10 @@ impl Beside {
         npm: &NpmSettings,
         tree: &Overlay,
     ) -> Self {
-        let plan = plan(check, runtime, tree);
-        let (tests, operands, silent) = match plan {
+        let (tests, operands, silent) = match plan(check, runtime, tree) {
             Err(why) => (None, Vec::new(), Some(why)),
-            Ok(plan) => {
+            Ok((plan, runtime)) => {
+                let runtime = &runtime;
                 let operands = plan.operands().into_iter().map(str::to_owned).collect();
                 let tests = match plan {
                     Runs::Python(plan) => {
@@ -194,7 +195,7 @@ fn name(tree: &Overlay, changes: &RuntimeChanges) -> String {
 }
 
 /// The tests by the request's command, unless that runs the checker; else pytest, or what `npm test` stands for.
-fn plan(check: &Check, runtime: &Runtime, tree: &Overlay) -> Result<Runs, String> {
+fn plan(check: &Check, runtime: &Runtime, tree: &Overlay) -> Result<(Runs, Runtime), String> {
     let mut runtime = runtime.clone();
     if check.words.is_some() {
         runtime.command = None;
@@ -210,6 +211,13 @@ fn plan(check: &Check, runtime: &Runtime, tree: &Overlay) -> Result<Runs, String
         }
         let command = ["python", "-m", "pytest", "-q", "-p", "no:cacheprovider"];
         runtime.command = Some(command.map(str::to_owned).into());
+        // What is installed for the checker need not have what runs the tests.
+        if let Some(install) = &mut runtime.install
+            && !install.iter().any(|entry| distribution(entry) == "pytest")
+        {
+            install.push("pytest".to_owned());
+        }
     }
-    Runs::new(&runtime, None, tree)
+    let runs = Runs::new(&runtime, None, tree)?;
+    Ok((runs, runtime))
 }

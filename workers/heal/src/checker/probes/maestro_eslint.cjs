@@ -11,10 +11,12 @@ const tell = (record) => fs.writeFileSync(process.env.MAESTRO_CHECK_OUT, JSON.st
 async function main() {
   const cwd = process.cwd();
   const { ESLint } = require(require.resolve('eslint', { paths: [cwd] }));
-  const results = await new ESLint({ cwd }).lintFiles([asked.file]);
+  // A name is a name: `app/[id]/page.js` is no pattern.
+  const options = { cwd, globInputPaths: false };
+  const results = await new ESLint(options).lintFiles([asked.file]);
   const record = { version: ESLint.version, results, fixed: null, suggested: [] };
   if (asked.rule) {
-    const fixing = new ESLint({ cwd, fix: (message) => message.ruleId === asked.rule });
+    const fixing = new ESLint({ ...options, fix: (message) => message.ruleId === asked.rule });
     const [fixed] = await fixing.lintFiles([asked.file]);
     record.fixed = (fixed && fixed.output) ?? null;
     const text = fs.readFileSync(path.join(cwd, asked.file), 'utf8');
