@@ -158,10 +158,13 @@ impl Watch {
                 () = stop.cancelled() => break,
                 () = tokio::time::sleep(wait) => {}
             }
-            let read = tokio::select! {
-                () = stop.cancelled() => break,
-                read = self.queues.read(self.interval) => read,
-            };
+            // Not given up half-way either: whoever had the turn before lets go of it as soon as this replica has it.
+            let read = self.queues.read(self.interval).await;
+            if stop.is_cancelled() {
+                // Where it is not known whose turn it is, another replica writes again in a moment.
+                self.holds |= !matches!(read, Ok(None));
+                break;
+            }
             // Not given up half-way: it could arrive after it was taken back.
             self.turn(sink, read).await;
             wait = if self.holds {
