@@ -155,7 +155,10 @@ impl<'a> Load<'a> {
             (self.done() >= self.published).then_some(())
         });
         let results = self.fleet.entries(RESULTS);
-        let causes: HashSet<_> = results.iter().map(|result| &result["causationid"]).collect();
+        let causes: HashSet<_> = results
+            .iter()
+            .map(|result| &result["causationid"])
+            .collect();
         assert_eq!(causes.len(), results.len());
         assert_eq!(results.len() as u64, self.published);
         assert!(self.fleet.dead(ERRORS).is_empty());
