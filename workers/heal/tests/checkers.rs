@@ -109,6 +109,7 @@ async fn ruffs_own_safe_fix_of_a_test_is_healed_and_of_the_product_proposed() {
     assert_eq!(healed.evidence.reproduced, "2/2");
     assert_eq!(healed.evidence.after, "3/3");
     assert_eq!(healed.evidence.neighbours.after.passed, 1, "the tests ran");
+    assert_eq!(healed.evidence.collected.after, 1);
     assert!(healed.evidence.caveats.is_empty(), "{healed:#?}");
     let patch = healed.patch.expect("a patch");
     assert_eq!(taken(&patch), ["-import os", "-import sys"]);
