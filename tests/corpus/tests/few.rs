@@ -190,3 +190,19 @@ fn tests_of_rust_are_healed_and_a_bug_behind_the_repair_is_refused() {
         assert_eq!(verdict, if refused { "refused" } else { "healed" }, "{id}");
     }
 }
+
+#[test]
+fn a_checkers_own_fix_is_taken_where_nothing_speaks_against_it_and_a_type_error_is_refused() {
+    let rows = rows(
+        "lint-ruff-unused-import,lint-ruff-import-is-used,lint-ruff-unsafe-breaks,lint-ruff-unfixable,type-mypy-argument",
+        false,
+    );
+    let verdicts: Vec<&Value> = rows.iter().map(|row| &row["answer"]["verdict"]).collect();
+    assert_eq!(
+        verdicts,
+        ["healed", "no_fix", "no_fix", "no_fix", "refused"]
+    );
+    for row in &rows[1..] {
+        assert!(row["answer"].get("patch").is_none(), "{row:#}");
+    }
+}

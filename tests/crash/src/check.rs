@@ -158,9 +158,9 @@ impl Findings {
                 }
                 if let Some(complaint) = complaint {
                     let made = self.made.remove(&id).unwrap_or_default();
-                    let made: String = made.iter().map(|made| format!("; {made}")).collect();
+                    let made = made.join("; ");
                     let text = format!(
-                        "{id} ({} effects, {} dead letters, {} words{})",
+                        "{id} ({} effects, {} dead letters, {} words; {})",
                         found.effects, found.dead, found.words, made
                     );
                     wrong.entry(complaint).or_default().push(text);

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
+use crate::checker::Complaint;
+
 /// Where in a run a failure arose.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Phase {
@@ -54,6 +56,8 @@ pub struct Failure {
     pub compared: Option<Compared>,
     /// What a compiler said beside its message, where one refused the code.
     pub compiled: Option<Compiled>,
+    /// What a checker found, where the failure is one of a checker.
+    pub complaint: Option<Box<Complaint>>,
 }
 
 /// What a compiler says about a file that it refuses, as data.
@@ -182,6 +186,8 @@ pub struct Report {
     pub changes: BTreeMap<String, Vec<Change>>,
     /// By file: the lines that the traced tests ran. Empty unless the run was asked to trace.
     pub lines: BTreeMap<String, BTreeSet<u32>>,
+    /// By finding: how often a checker reports it. Empty unless a checker was run.
+    pub complaints: BTreeMap<String, u32>,
 }
 
 /// One thing that outlives a test and that the test left otherwise than it found it.

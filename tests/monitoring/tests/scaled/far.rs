@@ -40,7 +40,7 @@ fn back(mut from: UnixStream, mut to: TcpStream, distance: Duration) {
 }
 
 fn pass(from: &mut impl Read, to: &mut impl Write, distance: Duration) {
-    let mut piece = [0; 64 * 1024];
+    let mut piece = vec![0; 64 * 1024];
     while let Ok(n) = from.read(&mut piece) {
         if n == 0 {
             return;

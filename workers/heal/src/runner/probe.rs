@@ -148,6 +148,7 @@ fn failure(record: Record, root: &Path, directory: &Path) -> Failure {
                 by: record.matcher,
             }),
         compiled: None,
+        complaint: None,
     }
 }
 

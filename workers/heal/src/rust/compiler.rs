@@ -226,6 +226,7 @@ fn error(diagnostic: &Diagnostic, places: &Places) -> Option<Failure> {
         text: tail(text, EXCERPT).to_owned(),
         code: diagnostic.code.as_ref().map(|code| code.code.clone()),
         compared: None,
+        complaint: None,
         compiled: Some(Compiled {
             spans,
             notes: notes.into_iter().map(|note| note.message.clone()).collect(),
