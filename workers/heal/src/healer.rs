@@ -1,9 +1,10 @@
 //! From a message to a verdict: brings the project here, makes its laboratory, and lets the engine heal.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use maestro_memory::Known;
 use maestro_protocol::heal::{HealCompleted, HealRequested, ProductChanges};
 use tokio_util::sync::CancellationToken;
 
@@ -175,6 +176,19 @@ impl Healer {
         request: &HealRequested,
         cancel: CancellationToken,
     ) -> Result<HealCompleted, HealError> {
+        self.heal_knowing(request, Known::default(), cancel).await
+    }
+
+    /// The same, knowing what became of earlier heals.
+    ///
+    /// # Errors
+    /// As [`Healer::heal`].
+    pub async fn heal_knowing(
+        &self,
+        request: &HealRequested,
+        known: Known,
+        cancel: CancellationToken,
+    ) -> Result<HealCompleted, HealError> {
         let began = Instant::now();
         let limits = CheckoutLimits::default();
         let checkout = checkout(
@@ -224,6 +238,7 @@ impl Healer {
             checkout: Arc::new(checkout),
             deadline: budget.deadline,
             cancel: cancel.clone(),
+            history: OnceLock::new(),
         };
         let order = Order {
             request,
@@ -232,6 +247,7 @@ impl Healer {
             guard,
             budget,
             repairs: plan.adapter().repairs(),
+            known,
             checkout: began.elapsed(),
         };
         // A heal's state is large, and waits in the state of whoever waits for it.

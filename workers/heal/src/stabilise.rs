@@ -17,6 +17,7 @@ use crate::investigate::{Found as Learnt, Inquiry};
 use crate::judge::{Target, regression};
 use crate::laboratory::{Attempt, AttemptError, Laboratory};
 use crate::overlay::Overlay;
+use crate::past::Past;
 use crate::search::{Budget, Found, State, search};
 use crate::teeth::{self, Bites, Defect};
 use crate::unsteady::Unsteady;
@@ -69,6 +70,10 @@ impl<L: Laboratory> Laboratory for Under<'_, L> {
 
     fn index(&self) -> Arc<dyn PackageIndex + Send + Sync> {
         self.laboratory.index()
+    }
+
+    fn past(&self) -> Arc<dyn Past> {
+        self.laboratory.past()
     }
 
     fn adapter(&self) -> &'static dyn Adapter {
@@ -238,7 +243,7 @@ impl<L: Laboratory> Case<'_, '_, L> {
             &Target::Test(unsteady.victim.clone()),
             &self.order.guard,
             self.budget,
-            self.order.repairs,
+            &self.order.menu("flaky"),
         )
         .await?;
         self.answer.spent(&found);
@@ -321,7 +326,7 @@ impl<L: Laboratory> Case<'_, '_, L> {
     }
 
     async fn healed(
-        self,
+        mut self,
         passed: u32,
         lines: &BTreeMap<String, BTreeSet<u32>>,
     ) -> Result<Outcome, AttemptError> {
@@ -351,6 +356,7 @@ impl<L: Laboratory> Case<'_, '_, L> {
             checked,
         };
         let found = self.found(true);
+        "flaky".clone_into(&mut self.answer.completed.evidence.error_class);
         let completed = self
             .answer
             .healed(self.order, &found, &proof, &self.plain.report)?;
@@ -383,7 +389,7 @@ impl<L: Laboratory> Case<'_, '_, L> {
             &self.order.target,
             &self.order.guard,
             self.budget,
-            self.order.repairs,
+            &self.order.menu("flaky"),
         )
         .await?;
         self.answer.spent(&found);

@@ -77,7 +77,7 @@ impl<R: Recurrence> Worker for Triage<R> {
             test: report.test.clone(),
             kind: judged.kind,
             severity,
-            fingerprint,
+            fingerprint: fingerprint.clone(),
             decision,
             reason,
             occurrences: seen.position,
@@ -86,7 +86,7 @@ impl<R: Recurrence> Worker for Triage<R> {
         };
         let mut replies = vec![Reply::new(triaged)];
         if decision == Decision::Heal {
-            let request = Reply::new(request(report, &judged, severity))
+            let request = Reply::new(request(report, &judged, severity, fingerprint))
                 .expires(envelope.expirytime)
                 .forwarding(members);
             replies.push(request);
@@ -117,7 +117,12 @@ fn decide(
     }
 }
 
-fn request(report: ErrorReported, judged: &Judged, severity: Severity) -> HealRequested {
+fn request(
+    report: ErrorReported,
+    judged: &Judged,
+    severity: Severity,
+    fingerprint: String,
+) -> HealRequested {
     HealRequested {
         project: report.project,
         kind: judged.kind,
@@ -131,6 +136,7 @@ fn request(report: ErrorReported, judged: &Judged, severity: Severity) -> HealRe
         environment: report.environment,
         // What the report says of it comes with the forwarded members, and is checked by the heal worker's reader.
         policy: None,
+        fingerprint: Some(fingerprint),
     }
 }
 
