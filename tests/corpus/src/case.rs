@@ -40,6 +40,20 @@ pub(crate) struct Case {
     /// The project itself, where it is one of our own; else the package is fetched.
     #[serde(default)]
     pub(crate) files: BTreeMap<String, String>,
+    /// Its commits, oldest first, where it comes from git; the last one leaves the files as they are above.
+    #[serde(default)]
+    pub(crate) history: Vec<Commit>,
+}
+
+/// One commit of a project of our own.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Commit {
+    /// Its message; also what evidence has to name, if it is the one.
+    pub(crate) message: String,
+    /// Files as it leaves them, where they differ from those of the case; of the last commit none do.
+    #[serde(default)]
+    pub(crate) files: BTreeMap<String, String>,
 }
 
 /// A registry of packages.
@@ -129,7 +143,8 @@ impl Case {
         HealRequested {
             project: Project {
                 repository: root.display().to_string(),
-                revision: None,
+                // A path without one is taken as it lies there, which has no history.
+                revision: (!self.history.is_empty()).then(|| "main".to_owned()),
                 directory: None,
             },
             kind: ErrorKind::TestFailure,
@@ -152,6 +167,7 @@ impl Case {
             }),
             environment: None,
             policy: None,
+            fingerprint: None,
         }
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use maestro_memory::Known;
 use maestro_protocol::heal::{HealCompleted, HealRequested, RuntimeChanges, Strategy, Timing};
 
 use crate::answer::{Answer, explain, millis, primary};
@@ -13,9 +14,10 @@ use crate::guard::Guard;
 use crate::judge::{Target, alike, regression};
 use crate::laboratory::{Attempt, AttemptError, Laboratory};
 use crate::overlay::Overlay;
-use crate::search::{Budget, Found, Repairs, State, search};
+use crate::search::{Budget, Found, Menu, Repairs, State, search};
 use crate::stabilise::{Outcome, Suspicion, stabilise};
 use crate::teeth::{self, Checked};
+use crate::trace_back::trace_back;
 
 /// Runs that show the failure before anything is tried.
 const REPRODUCTIONS: u32 = 2;
@@ -36,8 +38,22 @@ pub struct Order<'a> {
     pub budget: Budget,
     /// The strategies that are asked.
     pub repairs: Repairs,
+    /// What became of earlier heals.
+    pub known: Known,
     /// How long getting the code took.
     pub checkout: Duration,
+}
+
+impl Order<'_> {
+    /// What a search on a failure of this class chooses from.
+    pub(crate) fn menu<'o>(&'o self, class: &'o str) -> Menu<'o> {
+        Menu {
+            repairs: self.repairs,
+            known: &self.known,
+            class,
+            directory: self.request.project.directory.as_deref(),
+        }
+    }
 }
 
 /// Heals.
@@ -116,13 +132,16 @@ pub async fn heal<L: Laboratory>(
         &order.target,
         &order.guard,
         &mut budget,
-        order.repairs,
+        &order.menu(diagnosis.class()),
     )
     .await?;
     answer.spent(&found);
     if !found.green {
         let behind = explain(laboratory, &found.state, &order.target);
-        return answer.unhealed(&order, &found, &diagnosis, &behind);
+        let mut completed = answer.unhealed(&order, &found, &diagnosis, &behind)?;
+        let failing = primary(&first.report, &order.target);
+        trace_back(laboratory, &order, &failing, &budget, &mut completed).await?;
+        return Ok(completed);
     }
     let began = Instant::now();
     let confirmed = confirm(laboratory, &order, &first.report, &mut found, &mut budget).await?;

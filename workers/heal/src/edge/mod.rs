@@ -17,7 +17,7 @@ mod output;
 mod program;
 pub mod sandbox;
 
-pub use checkout::{Checkout, CheckoutError, CheckoutLimits, WorkCopy, checkout};
+pub use checkout::{Checkout, CheckoutError, CheckoutLimits, History, WorkCopy, checkout};
 pub use command::{Command, Network};
 pub use environment::node::{Manifest, NodeEnvironment, NodeSpec};
 pub(crate) use environment::node::{is_requirement as is_npm_requirement, name_of as npm_name};
