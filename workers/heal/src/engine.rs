@@ -265,7 +265,8 @@ async fn reproduce<L: Laboratory>(
 }
 
 /// Runs the repaired tree again, until it has passed as often as is asked for, or fails once. The last of the runs is
-/// traced: it costs no run of its own to know which lines the healed tests run.
+/// traced: it costs no run of its own to know which lines the healed tests run. They run side by side, each on a copy of its own, unless the
+/// repair is a matter of time: then one would be the other's load.
 async fn confirm<L: Laboratory>(
     laboratory: &L,
     order: &Order<'_>,
@@ -278,41 +279,71 @@ async fn confirm<L: Laboratory>(
         runs: 1,
         lines: BTreeMap::new(),
     };
+    let subjects = teeth::subjects(&order.target, before, &found.state.attempt.report);
     let mut traceable = true;
     while confirmed.runs < CONFIRMATIONS && budget.runs > 0 && Instant::now() < budget.deadline {
-        budget.runs -= 1;
-        let mut conditions = Conditions::default();
-        let last = confirmed.runs + 1 == CONFIRMATIONS || budget.runs == 0;
-        if last && traceable {
-            conditions.trace = teeth::subjects(&order.target, before, &found.state.attempt.report);
-        }
-        let attempt = laboratory
-            .attempt_under(&found.state.tree, &found.state.runtime, &conditions)
-            .await?;
-        let worse = regression(&found.state.attempt.report, &attempt.report);
-        let green = order.target.is_met(before, &attempt.report) && worse.is_none();
-        if !green && !conditions.trace.is_empty() && budget.runs > 0 {
-            // A test may have something against being watched; that is not the repair's fault.
-            traceable = false;
-            continue;
-        }
-        confirmed.runs += 1;
-        if green {
-            confirmed.passed += 1;
-            confirmed.lines = attempt.report.lines;
-        } else {
+        let wanted = (CONFIRMATIONS - confirmed.runs).min(budget.runs);
+        let at_once = if matters_of_time(found) { 1 } else { wanted };
+        budget.runs -= at_once;
+        // The last one wanted is traced.
+        let conditions: Vec<Conditions> = (1..=at_once)
+            .map(|number| Conditions {
+                trace: if number == wanted && traceable {
+                    subjects.clone()
+                } else {
+                    Vec::new()
+                },
+                ..Conditions::default()
+            })
+            .collect();
+        let runs = conditions.iter().map(|conditions| {
+            laboratory.attempt_under(&found.state.tree, &found.state.runtime, conditions)
+        });
+        for (attempt, conditions) in together(runs).await?.into_iter().zip(&conditions) {
+            let worse = regression(&found.state.attempt.report, &attempt.report);
+            let green = order.target.is_met(before, &attempt.report) && worse.is_none();
+            if !green && !conditions.trace.is_empty() && budget.runs > 0 {
+                // A test may have something against being watched; that is not the repair's fault.
+                traceable = false;
+                continue;
+            }
+            confirmed.runs += 1;
+            if green {
+                confirmed.passed += 1;
+                confirmed.lines.extend(attempt.report.lines);
+                continue;
+            }
             found
                 .rejected
                 .push(worse.unwrap_or_else(|| {
                     "the repaired test passed once and failed again".to_owned()
                 }));
-            break;
+            return Ok(confirmed);
         }
     }
     if confirmed.passed == confirmed.runs && matters_of_time(found) {
         under_load(laboratory, order, before, found, budget, &mut confirmed).await?;
     }
     Ok(confirmed)
+}
+
+/// Polls one or two runs side by side. No more are ever confirmed at once.
+pub(crate) async fn together<R>(runs: impl Iterator<Item = R>) -> Result<Vec<Attempt>, AttemptError>
+where
+    R: Future<Output = Result<Attempt, AttemptError>>,
+{
+    let mut runs = runs;
+    let mut attempts = Vec::new();
+    while let Some(one) = runs.next() {
+        match runs.next() {
+            Some(other) => {
+                let (one, other) = tokio::try_join!(one, other)?;
+                attempts.extend([one, other]);
+            }
+            None => attempts.push(one.await?),
+        }
+    }
+    Ok(attempts)
 }
 
 fn matters_of_time(found: &Found) -> bool {
