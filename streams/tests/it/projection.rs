@@ -7,7 +7,7 @@ use crate::rig::Rig;
 const HOUR: Duration = Duration::from_hours(1);
 
 fn counted(rig: &Rig) -> Projection {
-    Projection::new(&rig.endpoint, "", "jobs", "counted").unwrap()
+    Projection::new(&rig.endpoint, "", "jobs", "counted").expect("a projection")
 }
 
 fn hash(key: &str, value: &str) -> Replaced {
@@ -73,18 +73,20 @@ async fn of_many_that_count_at_once_each_entry_is_counted_once() {
 
 /// Counts what is there, seven entries at a time; `false` when nothing is left.
 async fn count(projection: &Projection) -> bool {
-    let from = projection.place().await.unwrap();
-    let entries = projection.entries(from, 7).await.unwrap();
+    let from = projection.place().await.expect("an answer");
+    let entries = projection.entries(from, 7).await.expect("an answer");
     let Some(to) = entries.last().map(|entry| entry.id) else {
         return false;
     };
-    let read = projection.read(&["all"]).await.unwrap();
-    let before: usize = read[0].get_str("n").map_or(0, |n| n.parse().unwrap());
+    let read = projection.read(&["all"]).await.expect("an answer");
+    let before: usize = read[0]
+        .get_str("n")
+        .map_or(0, |n| n.parse().expect("an answer"));
     let now = (before + entries.len()).to_string();
     projection
         .advance(from, to, &[hash("all", &now)])
         .await
-        .unwrap();
+        .expect("an answer");
     true
 }
 

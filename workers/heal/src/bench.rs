@@ -57,7 +57,7 @@ impl Bench {
             let copy = checkout
                 .fresh()
                 .map_err(|error: CheckoutError| error.to_string())?;
-            for (path, bytes) in then.iter() {
+            for (path, bytes) in &then {
                 match bytes {
                     Some(bytes) => copy.write(path, bytes),
                     None => copy.remove(path),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use maestro_memory::Known;
 use maestro_protocol::heal::{HealCompleted, HealRequested, RuntimeChanges, Strategy, Timing};
 
-use crate::answer::{Answer, explain, millis, primary};
+use crate::answer::{Answer, Explained, explain, millis, primary};
 use crate::conditions::Conditions;
 use crate::failure::Report;
 use crate::guard::Guard;
@@ -137,8 +137,7 @@ pub async fn heal<L: Laboratory>(
     .await?;
     answer.spent(&found);
     if !found.green {
-        let behind = explain(laboratory, &found.state, &order.target);
-        let mut completed = answer.unhealed(&order, &found, &diagnosis, &behind)?;
+        let mut completed = unhealed(laboratory, &order, answer, &found, &diagnosis)?;
         let failing = primary(&first.report, &order.target);
         trace_back(laboratory, &order, &failing, &budget, &mut completed).await?;
         return Ok(completed);
@@ -146,15 +145,8 @@ pub async fn heal<L: Laboratory>(
     let began = Instant::now();
     let confirmed = confirm(laboratory, &order, &first.report, &mut found, &mut budget).await?;
     answer.completed.timing_ms.validate += millis(began.elapsed());
-    let checked = bite(
-        laboratory,
-        &order,
-        &first.report,
-        &found,
-        &confirmed,
-        &budget,
-    )
-    .await?;
+    let before = &first.report;
+    let checked = bite(laboratory, &order, before, &found, &confirmed, &budget).await?;
     let proof = Proof {
         reproduced: reproduced.runs,
         passed: confirmed.passed,
@@ -162,6 +154,18 @@ pub async fn heal<L: Laboratory>(
         checked,
     };
     answer.healed(&order, &found, &proof, &first.report)
+}
+
+/// The answer where nothing turned the target green.
+fn unhealed<L: Laboratory>(
+    laboratory: &L,
+    order: &Order<'_>,
+    answer: Answer,
+    found: &Found,
+    diagnosis: &Explained,
+) -> Result<HealCompleted, AttemptError> {
+    let behind = explain(laboratory, &found.state, &order.target);
+    answer.unhealed(order, found, diagnosis, &behind)
 }
 
 /// What the runs of a repaired tree came to.

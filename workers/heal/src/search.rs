@@ -45,9 +45,10 @@ impl Menu<'_> {
             return None;
         }
         let changes = state.tree.changes();
-        let patch = match changes.is_empty() {
-            true => None,
-            false => Some(unified(&changes, self.directory).ok()?),
+        let patch = if changes.is_empty() {
+            None
+        } else {
+            Some(unified(&changes, self.directory).ok()?)
         };
         let tried = self
             .known

@@ -86,7 +86,7 @@ impl Reputation {
                 failed_again,
             } = judged;
             (
-                Bytes::from(format!("{class} {}", word(strategy))),
+                Bytes::from(format!("{class} {}", word(*strategy))),
                 Bytes::from(format!("{accepted} {rejected} {failed_again}")),
             )
         };
@@ -120,7 +120,7 @@ fn add(to: &mut Judged, more: Judged) {
 }
 
 /// A strategy as the wire says it.
-pub(crate) fn word(strategy: &Strategy) -> String {
+fn word(strategy: Strategy) -> String {
     match serde_json::to_value(strategy) {
         Ok(serde_json::Value::String(word)) => word,
         _ => String::new(),

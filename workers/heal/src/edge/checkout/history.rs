@@ -10,12 +10,14 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
+use rustix::io::Errno;
 use tempfile::TempDir;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::git::{self, Git};
 use super::{Checkout, CheckoutLimits};
+use crate::edge::Limits;
 use crate::past::{Change, Commit, Past, Then};
 
 /// Commits of the first-parent line that are looked at.
@@ -100,12 +102,8 @@ impl History {
             until: self.until,
         };
         let finished = self.handle.block_on(git.run(arguments)).ok()?;
-        let is_whole = finished.stdout.len() < self.limits_of_output();
+        let is_whole = finished.stdout.len() < Limits::default().output_bytes;
         (finished.ended.succeeded() && is_whole).then_some(finished.stdout)
-    }
-
-    fn limits_of_output(&self) -> usize {
-        crate::edge::Limits::default().output_bytes
     }
 
     fn fetched(&self) -> &[Commit] {
@@ -162,23 +160,23 @@ impl History {
         Some(own.to_str()?.to_owned())
     }
 
-    /// A regular file of the working tree, through no link.
-    fn read(&self, path: &Path, limit: u64) -> Option<Option<Vec<u8>>> {
-        let root = File::open(self.repository()).ok()?;
+    /// A regular file of the working tree, through no link; `None` where there is nothing.
+    fn read(&self, path: &Path, limit: u64) -> std::io::Result<Option<Vec<u8>>> {
+        let root = File::open(self.repository())?;
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
         let file = match openat2(root, path, flags, Mode::empty(), resolve) {
             Ok(file) => File::from(file),
-            Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => return Some(None),
-            Err(_) => return None,
+            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
+            Err(error) => return Err(error.into()),
         };
-        let of = file.metadata().ok()?;
+        let of = file.metadata()?;
         if !of.is_file() || of.len() > limit {
-            return None;
+            return Err(std::io::ErrorKind::FileTooLarge.into());
         }
         let mut bytes = Vec::new();
-        file.take(limit).read_to_end(&mut bytes).ok()?;
-        Some(Some(bytes))
+        file.take(limit).read_to_end(&mut bytes)?;
+        Ok(Some(bytes))
     }
 }
 
@@ -205,7 +203,7 @@ impl Past for History {
         self.git(&["checkout", "--quiet", "--force", "--detach", &commit.id])?;
         let (mut then, mut left) = (BTreeMap::new(), MOST_BYTES);
         for name in names.split('\0').filter(|name| !name.is_empty()) {
-            let bytes = self.read(Path::new(name), left)?;
+            let bytes = self.read(Path::new(name), left).ok()?;
             left -= bytes.as_ref().map_or(0, |bytes| bytes.len() as u64);
             then.insert(self.own(name)?, bytes);
             if then.len() > MOST_FILES {
