@@ -11,6 +11,10 @@ use maestro_bench::options::{Hidden, Options, Output};
 use maestro_bench::report::{self, Report, Settings};
 use maestro_bench::{latency, relay, worker};
 
+/// As in `maestro` itself, so that every contender has what the fleet has.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     match &options.hidden {

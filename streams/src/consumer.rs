@@ -12,6 +12,7 @@ mod call;
 mod control;
 mod engine;
 mod fence;
+mod flights;
 mod meters;
 mod name;
 mod pace;

@@ -20,6 +20,9 @@ const JOBS: &str = "jobs";
 /// As the loops and the runtime have it.
 const BATCH: usize = 256;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();

@@ -63,26 +63,17 @@ impl Committer<'_> {
         (token, epoch): (&str, u64),
         trusted: impl Fn(EntryId) -> bool,
     ) -> Option<Batch> {
-        let mut marks = HashSet::new();
-        let (mut items, mut later) = (Vec::new(), Vec::new());
-        let mut bytes = 0;
-        for item in finished.drain(..) {
-            // Two messages with one key: the second one must find the mark of the first.
-            let twice = item.work.mark.is_some_and(|mark| !marks.insert(mark));
-            if twice || items.len() >= self.config.batch || bytes > ENOUGH_BYTES {
-                later.push(item);
-            } else {
-                bytes += weight(&item);
-                items.push(item);
-            }
-        }
-        *finished = later;
+        let mut items = self.take(finished);
         if items.is_empty() {
             return None;
         }
         // The script compares a range of the own pending entries with this order.
         items.sort_unstable_by_key(|item| item.work.id);
-        let trusting = items.len() > FEW && items.iter().all(|item| trusted(item.work.id));
+        let resent = items.iter().any(|item| item.resent);
+        let covered = !resent && items.iter().all(|item| trusted(item.work.id));
+        let trusting = covered && items.len() > FEW;
+        // Without a token the commit also revokes the one that an earlier sending carries, should that arrive after all.
+        let token = if resent { "" } else { token };
         let (call, before) = self.call(&items, token, !trusting);
         Some(Batch {
             items,
@@ -90,6 +81,31 @@ impl Committer<'_> {
             before,
             epoch,
         })
+    }
+
+    /// The first that fit; of two messages with one key only one, since the second must find the mark of the first.
+    fn take(&self, finished: &mut Vec<Finished>) -> Vec<Finished> {
+        let mut marks = HashSet::with_capacity(finished.len().min(self.config.batch));
+        let (mut count, mut bytes, mut twice) = (0, 0, Vec::new());
+        for (at, item) in finished.iter().enumerate() {
+            if at - twice.len() >= self.config.batch || bytes > ENOUGH_BYTES {
+                break;
+            }
+            count = at + 1;
+            if item.work.mark.is_some_and(|mark| !marks.insert(mark)) {
+                twice.push(at);
+            } else {
+                bytes += weight(item);
+            }
+        }
+        if twice.is_empty() && count == finished.len() {
+            return std::mem::take(finished);
+        }
+        let mut items: Vec<_> = finished.drain(..count).collect();
+        let later = twice.iter().rev().map(|at| items.remove(*at));
+        let later: Vec<_> = later.collect();
+        finished.splice(0..0, later.into_iter().rev());
+        items
     }
 }
 

@@ -132,7 +132,9 @@ impl Committer<'_> {
         call: &mut Cmd,
         before: &mut Vec<Before>,
     ) {
-        let Finished { work, resolution } = item;
+        let Finished {
+            work, resolution, ..
+        } = item;
         let mut counted = false;
         match resolution {
             Resolution::Done(_) => {}

@@ -14,9 +14,9 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::attempt::Ended;
-use super::batch::{Batch, Committed};
 use super::breaker::{Breaker, State};
 use super::fence::Fence;
+use super::flights::Flights;
 use super::meters::Meters;
 use super::pace::Pace;
 use super::progress::Line;
@@ -106,11 +106,10 @@ struct Engine<H> {
     connecting: Doing<(Link, Option<String>)>,
     asking: Doing<Asked>,
     checking: Doing<(Vec<Work>, RedisResult<Vec<bool>>)>,
-    committing: Doing<(Batch, RedisResult<Committed>)>,
+    /// Sent and not yet answered, in the order of sending.
+    committing: Flights,
     tending: Doing<TendingEnded>,
     fence: Fence,
-    /// The batch whose reply was lost is being committed again.
-    resent: bool,
     commit_pauses: Pauses,
     commit_from: Option<Instant>,
 
@@ -258,10 +257,9 @@ async fn run_lane<H: Handler>(
         connecting: None,
         asking: None,
         checking: None,
-        committing: None,
+        committing: Flights::default(),
         tending: None,
         fence,
-        resent: false,
         commit_pauses: Pauses::new(control::FIRST_PAUSE, control::LONGEST_PAUSE),
         commit_from: None,
         pace: Pace::new(),
@@ -354,10 +352,7 @@ impl<H: Handler> Engine<H> {
             }
             tokio::select! {
                 biased;
-                (batch, result) = doing(&mut self.committing) => {
-                    self.committing = None;
-                    self.committed(batch, result);
-                }
+                (batch, result) = self.committing.next() => self.committed(batch, result),
                 asked = doing(&mut self.asking) => {
                     self.asking = None;
                     self.asked(asked);
@@ -422,7 +417,7 @@ impl<H: Handler> Engine<H> {
     fn is_idle(&self) -> bool {
         self.running.is_empty()
             && self.finished.is_empty()
-            && self.committing.is_none()
+            && self.committing.is_empty()
             && self.tending.is_none()
     }
 

@@ -118,6 +118,19 @@ pub(super) enum Resolution {
 pub(super) struct Finished {
     pub(super) work: Work,
     pub(super) resolution: Resolution,
+    /// It was sent before and there was no answer: whether it has taken effect is not known.
+    pub(super) resent: bool,
+}
+
+impl Finished {
+    /// Ready for its first commit.
+    pub(super) fn new(work: Work, resolution: Resolution) -> Self {
+        Self {
+            work,
+            resolution,
+            resent: false,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -26,6 +26,44 @@ async fn every_message_has_its_result_exactly_once_and_nothing_is_left_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn batches_that_follow_each_other_double_nothing_when_their_connections_break() {
+    let rig = Rig::new();
+    // Without a key, so that only the fence stands between them and a second effect.
+    let plain = |n: u32| Outgoing::new("jobs").field("n", n.to_string());
+    let plain: Vec<_> = (0..3000).map(plain).collect();
+    rig.publisher().publish(&plain).await.unwrap();
+    let relay = || {
+        by(|delivery| async move {
+            let n = delivery.entry.fields.get_str("n").unwrap_or_default();
+            let result = Outgoing::new("results").field("of", n.to_owned());
+            Outcome::Done(vec![result])
+        })
+    };
+    let small = ConsumerConfig {
+        concurrency: 64,
+        batch: 4,
+        ..config()
+    };
+    let workers: Vec<_> = (0..2).map(|_| rig.start(small.clone(), relay())).collect();
+    let mut killed: u64 = 0;
+    for at in (100..3000).step_by(100) {
+        until("some results", || async { rig.len("results").await >= at }).await;
+        killed += rig
+            .ask::<u64>(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"])
+            .await;
+    }
+    until("all results", || async { rig.len("results").await >= 3000 }).await;
+    for worker in workers {
+        worker.stop().await;
+    }
+    assert!(killed > 50, "{killed}");
+    let results = rig.values("results", "of").await;
+    let distinct: HashSet<_> = results.iter().collect();
+    assert_eq!((results.len(), distinct.len()), (3000, 3000));
+    assert_eq!(rig.pending().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_same_id_published_again_takes_effect_once_and_does_not_reach_the_handler_twice() {
     let rig = Rig::new();
     let seen = Log::default();

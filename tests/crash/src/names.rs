@@ -35,6 +35,8 @@ pub(crate) fn config(stream: &str, lease: Duration) -> ConsumerConfig {
     ConsumerConfig {
         lease,
         concurrency: if is_bulk { 512 } else { 16 },
+        // So small that a full batch often waits behind another: two are then on their way at once.
+        batch: 32,
         // A message that ends its process takes innocent ones with it: those of its own stream alone have so few.
         max_deliveries: if stream == Kind::Panic.stream() || stream == Kind::Fatal.stream() {
             4

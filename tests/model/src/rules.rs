@@ -26,8 +26,8 @@ pub struct Rules {
     pub late_acknowledgement_revokes: bool,
     /// What a tick finds (recovered, or taken over) is not covered by the token before the next tick, and neither is a read on its way.
     pub found_is_not_trusted: bool,
-    /// A commit that finds none of its entries pending takes its effects back.
-    pub nothing_pending_undoes: bool,
+    /// What a commit carries is not taken in hand again before that commit is answered, so that no two carry the same.
+    pub one_flight_an_entry: bool,
     /// A message's key is marked when it takes effect, and looked for before.
     pub marks: bool,
     /// What a handler says along the way is said only while its consumer owns the entry.
@@ -60,7 +60,7 @@ impl Default for Rules {
             lost_reply_renews: true,
             late_acknowledgement_revokes: true,
             found_is_not_trusted: true,
-            nothing_pending_undoes: true,
+            one_flight_an_entry: true,
             marks: true,
             words_ask_for_the_owner: true,
             words_are_marked: true,

@@ -4,7 +4,7 @@ use crate::redis::Answer;
 use crate::{Entries, Rules, Token};
 
 /// A commit on its way to Redis.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Request {
     /// The entries whose outcomes it carries.
     pub entries: Entries,
@@ -15,8 +15,11 @@ pub struct Request {
     pub exact: bool,
 }
 
-/// How far the commit in flight has come. There is never a second one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// At most so many commits are on their way at once.
+pub(crate) const FLIGHTS: usize = 2;
+
+/// How far a commit in flight has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Commit {
     None,
     Sent(Request),
@@ -24,6 +27,18 @@ pub(crate) enum Commit {
     Half(Request, Answer),
     /// Done, and the answer is on its way.
     Answered(Request, Answer),
+}
+
+impl Commit {
+    /// What was sent.
+    pub(crate) fn request(self) -> Option<Request> {
+        match self {
+            Self::None => None,
+            Self::Sent(request) | Self::Half(request, _) | Self::Answered(request, _) => {
+                Some(request)
+            }
+        }
+    }
 }
 
 /// A tick that Redis has carried out, and whose answer is on its way.
@@ -54,8 +69,8 @@ pub struct Worker {
     pub(crate) reader_waits: bool,
     /// The next tick shall ask for a new token.
     pub(crate) renew: bool,
-    /// The last commit had no answer.
-    pub(crate) resent: bool,
+    /// Were sent, and there was no answer.
+    pub(crate) resent: Entries,
     pub(crate) held: Entries,
     pub(crate) trusted: Entries,
     pub(crate) committing: Entries,
@@ -66,11 +81,11 @@ pub struct Worker {
     pub(crate) read: Entries,
     /// No other token was learned since the read.
     pub(crate) read_in_epoch: bool,
-    pub(crate) commit: Commit,
+    pub(crate) commits: [Commit; FLIGHTS],
     pub(crate) tick: Option<Tick>,
-    /// A commit that this process, or the one of this name before it, has given up: it is still in a buffer of the network, and Redis will
-    /// carry it out whenever it arrives.
-    pub(crate) late: Option<Request>,
+    /// Commits that this process, or the one of this name before it, has given up: they are still in a buffer of the network, and Redis will
+    /// carry them out whenever they arrive.
+    pub(crate) late: [Option<Request>; FLIGHTS],
 }
 
 impl Worker {
@@ -83,7 +98,7 @@ impl Worker {
             recover: true,
             reader_waits: true,
             renew: true,
-            resent: false,
+            resent: 0,
             held: 0,
             trusted: 0,
             committing: 0,
@@ -91,9 +106,9 @@ impl Worker {
             asked: 0,
             read: 0,
             read_in_epoch: true,
-            commit: Commit::None,
+            commits: [Commit::None; FLIGHTS],
             tick: None,
-            late: None,
+            late: [None; FLIGHTS],
         }
     }
 
@@ -102,12 +117,23 @@ impl Worker {
         self.held & !self.committing
     }
 
+    /// Whether another commit may be sent now, and where it is noted. A second one follows only while nothing is in doubt.
+    pub(crate) fn free_flight(&self, most: usize) -> Option<usize> {
+        let free = |commit: &Commit| *commit == Commit::None;
+        if self.renew && !self.commits.iter().all(free) {
+            return None;
+        }
+        let sent = self.commits.iter().filter(|commit| !free(commit)).count();
+        let may = sent < most;
+        self.commits.iter().position(free).filter(|_| may)
+    }
+
     /// Sends the outcomes of these entries.
-    pub(crate) fn send(&mut self, entries: Entries, rules: Rules) {
+    pub(crate) fn send(&mut self, flight: usize, entries: Entries, rules: Rules) {
         let trusts = entries & !self.trusted == 0;
-        let resent = self.resent && rules.resend_is_exact;
-        self.committing = entries;
-        self.commit = Commit::Sent(Request {
+        let resent = self.resent & entries != 0 && rules.resend_is_exact;
+        self.committing |= entries;
+        self.commits[flight] = Commit::Sent(Request {
             entries,
             // A resend without a token removes the token, and with it the trust in the first attempt, wherever that may be.
             token: if resent { 0 } else { self.token },
@@ -115,24 +141,29 @@ impl Worker {
         });
     }
 
-    /// The commit is answered: whatever the verdicts, its entries are no longer in hand.
-    pub(crate) fn answered(&mut self, request: Request, answer: Answer, rules: Rules) {
-        self.commit = Commit::None;
+    /// A commit is answered: whatever the verdicts, its entries are no longer in hand.
+    pub(crate) fn answered(
+        &mut self,
+        flight: usize,
+        request: Request,
+        answer: Answer,
+        rules: Rules,
+    ) {
+        self.commits[flight] = Commit::None;
         if answer.failed {
-            return self.unanswered(rules);
+            return self.unanswered(request.entries, rules);
         }
-        self.resent = false;
         if !request.exact && !answer.trusted {
             self.stale = true;
         }
         self.drop_from_hand(request.entries);
     }
 
-    /// No answer to the commit: it may have happened all the same. What was lost meanwhile is dropped, the rest stays in hand.
-    fn unanswered(&mut self, rules: Rules) {
-        self.resent = true;
-        self.drop_from_hand(self.committing & self.lost);
-        self.committing = 0;
+    /// No answer to the commit of these: it may have happened all the same. What was lost meanwhile is dropped, the rest stays in hand.
+    fn unanswered(&mut self, entries: Entries, rules: Rules) {
+        self.drop_from_hand(entries & self.lost);
+        self.committing &= !entries;
+        self.resent |= entries & self.held;
         if rules.lost_reply_renews {
             self.renew = true;
             self.stale = true;
@@ -140,14 +171,44 @@ impl Worker {
         }
     }
 
-    /// The connection breaks, with the replies that were on it.
-    pub(crate) fn cut(&mut self, rules: Rules) {
-        if self.commit != Commit::None {
-            self.commit = Commit::None;
-            self.unanswered(rules);
+    /// The connection breaks, with the replies that were on it; the replies to the commits that are not among these still come, since
+    /// somebody waits longer for them.
+    pub(crate) fn cut(&mut self, flights: u8, rules: Rules) {
+        for flight in 0..FLIGHTS {
+            let Some(request) = self.commits[flight].request() else {
+                continue;
+            };
+            if flights & (1 << flight) != 0 {
+                self.commits[flight] = Commit::None;
+                self.unanswered(request.entries, rules);
+            }
         }
         self.tick = None;
         self.recover = true;
+    }
+
+    /// Of these commits, those that Redis has not carried out.
+    fn on_their_way(&self, flights: u8) -> impl Iterator<Item = Request> + use<> {
+        let commits = self.commits.into_iter().enumerate();
+        commits.filter_map(move |(flight, commit)| match commit {
+            Commit::Sent(request) if flights & (1 << flight) != 0 => Some(request),
+            _ => None,
+        })
+    }
+
+    /// Whether there is one of these, and room to remember them.
+    pub(crate) fn can_be_late(&self, flights: u8) -> bool {
+        let free = self.late.iter().filter(|late| late.is_none()).count();
+        (1..=free).contains(&self.on_their_way(flights).count())
+    }
+
+    /// These will arrive at any time.
+    pub(crate) fn arrive_late(&mut self, flights: u8) {
+        let requests = self.on_their_way(flights);
+        let free = self.late.iter_mut().filter(|late| late.is_none());
+        for (late, request) in free.zip(requests) {
+            *late = Some(request);
+        }
     }
 
     /// The reading connection breaks, with the reply that was on it.
@@ -160,14 +221,18 @@ impl Worker {
     /// The reply to a read.
     pub(crate) fn receive_read(&mut self, rules: Rules) {
         let trusts = self.token != 0 && (self.read_in_epoch || !rules.reads_have_an_epoch);
-        self.receive(self.read, trusts);
+        self.receive(self.read, trusts, rules);
         self.stale |= !trusts;
         self.read = 0;
     }
 
-    /// What is in hand already stays as it is, unless it was lost before.
-    fn receive(&mut self, entries: Entries, trusts: bool) {
-        let new = entries & (!self.held | self.lost);
+    /// What is in hand already stays as it is, unless it was lost before and no commit carries it.
+    fn receive(&mut self, entries: Entries, trusts: bool, rules: Rules) {
+        let mut again = self.lost;
+        if rules.one_flight_an_entry {
+            again &= !self.committing;
+        }
+        let new = entries & (!self.held | again);
         self.drop_from_hand(new);
         self.held |= new;
         if trusts {
@@ -182,6 +247,7 @@ impl Worker {
             &mut self.committing,
             &mut self.lost,
             &mut self.asked,
+            &mut self.resent,
         ] {
             *set &= !entries;
         }
@@ -201,9 +267,9 @@ impl Worker {
         if found != 0 && rules.found_is_not_trusted {
             self.read_in_epoch = false;
             self.stale = true;
-            self.receive(found, false);
+            self.receive(found, false, rules);
         } else {
-            self.receive(found, !self.stale);
+            self.receive(found, !self.stale, rules);
         }
         self.recover = false;
         self.reader_waits = false;
@@ -237,18 +303,19 @@ impl Worker {
 impl Worker {
     /// Every token of this consumer that somebody still remembers.
     fn tokens(&mut self) -> impl Iterator<Item = &mut Token> {
-        let commit = match &mut self.commit {
+        let commits = self.commits.iter_mut().filter_map(|commit| match commit {
             Commit::None => None,
             Commit::Sent(request) | Commit::Half(request, _) | Commit::Answered(request, _) => {
                 Some(&mut request.token)
             }
-        };
-        let late = self.late.as_mut().map(|request| &mut request.token);
+        });
+        let late = self.late.iter_mut().flatten();
+        let late = late.map(|request| &mut request.token);
         let tick = self.tick.as_mut();
         let tick = tick.map(|tick| [&mut tick.known, &mut tick.token]);
-        [Some(&mut self.token), commit, late]
-            .into_iter()
-            .flatten()
+        std::iter::once(&mut self.token)
+            .chain(commits)
+            .chain(late)
             .chain(tick.into_iter().flatten())
     }
 
@@ -276,6 +343,9 @@ impl Worker {
             *self = Self::new();
             (self.alive, self.late) = (false, late);
         }
+        // Which of two commits is which does not matter.
+        self.commits.sort_unstable();
+        self.late.sort_unstable();
         let mut names = [0; 8];
         let mut last = 0;
         for token in std::iter::once(present).chain(self.tokens()) {

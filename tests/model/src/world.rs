@@ -2,7 +2,7 @@
 
 use crate::redis::Keys;
 use crate::search::Model;
-use crate::worker::{Commit, Tick};
+use crate::worker::{Commit, FLIGHTS, Tick};
 use crate::{
     Consumer, Entries, MOST_ENTRIES, Publishing, Redis, Request, Rules, Worker, each, subsets,
 };
@@ -15,6 +15,8 @@ pub struct Scenario {
     pub rules: Rules,
     /// The stream's entries by their keys; the same number twice is the same message sent twice, `None` a message without a key.
     pub keys: &'static [Option<u8>],
+    /// At most so many commits are on their way at once: 1 or 2.
+    pub flights: usize,
     /// How often a connection breaks that commits and ticks use, or that reads.
     pub cuts: u8,
     /// How often a worker is killed. It starts again under its name, or never.
@@ -70,8 +72,8 @@ pub enum Step {
     WordArrives,
     /// The word is lost on its way.
     WordIsLost,
-    /// A connection breaks; the commit on it will still arrive, or has been carried out, or is lost.
-    IsCut { late: bool },
+    /// A connection breaks, and with it these commits; they will still arrive, or have been carried out, or are lost.
+    IsCut { flights: u8, late: bool },
     /// The reading connection breaks.
     ReaderIsCut,
     /// A commit arrives that its sender has given up.
@@ -246,67 +248,72 @@ impl Scenario {
 
     fn commit_steps(&self, world: &World, add: &mut Add<'_>) {
         let keys = self.keys();
-        match world.worker.commit {
-            Commit::None => {
-                let ready = world.worker.ready();
-                let fits = |set: &Entries| *set != 0 && has_no_key_twice(*set, keys);
-                for entries in subsets(ready).filter(fits) {
-                    add(Step::Sends { entries }, &|world| {
-                        world.worker.send(entries, self.rules);
-                    });
-                }
+        if let Some(flight) = world.worker.free_flight(self.flights) {
+            let ready = world.worker.ready();
+            let fits = |set: &Entries| *set != 0 && has_no_key_twice(*set, keys);
+            for entries in subsets(ready).filter(fits) {
+                add(Step::Sends { entries }, &|world| {
+                    world.worker.send(flight, entries, self.rules);
+                });
             }
-            Commit::Sent(request) => add(Step::Commits, &|world| {
-                let answer = world.redis.commit(ME, request, keys, self.rules);
-                let whole = self.rules.publishing == Publishing::WithTheAcknowledgement;
-                world.worker.commit = if whole || answer.failed {
-                    Commit::Answered(request, answer)
-                } else {
-                    Commit::Half(request, answer)
-                };
-            }),
-            Commit::Half(request, answer) => add(Step::Finishes, &|world| {
-                world.redis.finish(answer, keys, self.rules);
-                world.worker.commit = Commit::Answered(request, answer);
-            }),
-            Commit::Answered(request, answer) => add(Step::Releases, &|world| {
-                world.worker.answered(request, answer, self.rules);
-            }),
+        }
+        for (flight, commit) in world.worker.commits.into_iter().enumerate() {
+            match commit {
+                Commit::None => {}
+                Commit::Sent(request) => add(Step::Commits, &|world| {
+                    let answer = world.redis.commit(ME, request, keys, self.rules);
+                    let whole = self.rules.publishing == Publishing::WithTheAcknowledgement;
+                    world.worker.commits[flight] = if whole || answer.failed {
+                        Commit::Answered(request, answer)
+                    } else {
+                        Commit::Half(request, answer)
+                    };
+                }),
+                Commit::Half(request, answer) => add(Step::Finishes, &|world| {
+                    world.redis.finish(answer, keys, self.rules);
+                    world.worker.commits[flight] = Commit::Answered(request, answer);
+                }),
+                Commit::Answered(request, answer) => add(Step::Releases, &|world| {
+                    world.worker.answered(flight, request, answer, self.rules);
+                }),
+            }
         }
     }
 
     fn fault_steps(&self, world: &World, add: &mut Add<'_>) {
         let me = &world.worker;
-        let request = match me.commit {
-            Commit::Sent(request) if self.late && me.late.is_none() => Some(request),
-            _ => None,
-        };
-        let lates = [false, true]
-            .into_iter()
-            .filter(|late| !late || request.is_some());
-        for late in lates {
-            if world.cuts > 0 && (me.commit != Commit::None || me.tick.is_some()) {
-                add(Step::IsCut { late }, &|world| {
+        let sent = (0..FLIGHTS).filter(|flight| me.commits[*flight] != Commit::None);
+        let sent = sent.fold(0, |all, flight| all | 1 << flight);
+        for flights in subsets(sent).filter(|_| world.cuts > 0) {
+            if flights == 0 && me.tick.is_none() {
+                continue;
+            }
+            for late in self.lates(me, flights) {
+                add(Step::IsCut { flights, late }, &|world| {
                     world.cuts -= 1;
                     let me = &mut world.worker;
-                    me.cut(self.rules);
                     if late {
-                        me.late = request;
+                        me.arrive_late(flights);
                     }
+                    me.cut(flights, self.rules);
                 });
             }
+        }
+        for late in self.lates(me, sent).filter(|_| world.kills > 0) {
             for restarts in [false, true] {
-                if world.kills > 0 {
-                    let step = Step::IsKilled { restarts, late };
-                    add(step, &|world| {
-                        world.kills -= 1;
-                        let me = &mut world.worker;
-                        let on_its_way = if late { request } else { me.late };
-                        *me = Worker::new();
-                        me.alive = restarts;
-                        me.late = on_its_way;
-                    });
-                }
+                let step = Step::IsKilled { restarts, late };
+                add(step, &|world| {
+                    world.kills -= 1;
+                    let me = &mut world.worker;
+                    if late {
+                        me.arrive_late(sent);
+                    }
+                    *me = Worker {
+                        alive: restarts,
+                        late: me.late,
+                        ..Worker::new()
+                    };
+                });
             }
         }
         if world.cuts > 0 && me.read != 0 {
@@ -317,10 +324,17 @@ impl Scenario {
         }
     }
 
+    /// Whether what these commits carry may still arrive: no, and perhaps yes.
+    fn lates(&self, me: &Worker, flights: u8) -> impl Iterator<Item = bool> + use<> {
+        let may = self.late && me.can_be_late(flights);
+        std::iter::once(false).chain(may.then_some(true))
+    }
+
     fn late_step(&self, world: &World, add: &mut Add<'_>) {
-        if let Some(request) = world.worker.late {
+        for (at, request) in world.worker.late.into_iter().enumerate() {
+            let Some(request) = request else { continue };
             add(Step::CommitsLate, &|world| {
-                world.worker.late = None;
+                world.worker.late[at] = None;
                 let keys = self.keys();
                 let answer = world.redis.commit(ME, request, keys, self.rules);
                 world.redis.finish(answer, keys, self.rules);

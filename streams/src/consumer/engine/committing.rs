@@ -1,4 +1,4 @@
-//! Outcomes are committed, many at once, one batch at a time.
+//! Outcomes are committed, many at once. While one batch is on its way a full one may follow it, so that Redis need not wait for us.
 
 use redis::RedisResult;
 use tokio::time::Instant;
@@ -10,7 +10,7 @@ use crate::{EntryId, Handler};
 
 impl<H: Handler> Engine<H> {
     pub(super) fn commit(&mut self, now: Instant) {
-        if self.committing.is_some() || self.finished.is_empty() {
+        if self.finished.is_empty() || !self.may_send() {
             return;
         }
         if let Some(from) = self.commit_from {
@@ -30,12 +30,9 @@ impl<H: Handler> Engine<H> {
             now_ms: self.clock.now_ms(),
         };
         // After a lost reply it is not known what is still pending, until another token was learned.
-        let doubtful = self.resent || self.fence.wants_another();
+        let doubtful = self.fence.wants_another();
         let trusted = |id| !doubtful && self.held.get(&id).is_some_and(|held| held.trusted);
-        let (token, epoch) = self.fence.present();
-        // Without a token the commit also revokes the one that an earlier sending carries, should that arrive after all.
-        let token = if self.resent { "" } else { token };
-        let batch = committer.batch(&mut self.finished, (token, epoch), trusted);
+        let batch = committer.batch(&mut self.finished, self.fence.present(), trusted);
         let Some(batch) = batch else {
             return;
         };
@@ -44,10 +41,20 @@ impl<H: Handler> Engine<H> {
                 held.committing = true;
             }
         }
-        self.committing = Some(Box::pin(async move {
+        self.committing.push(async move {
             let result = batch.commit(&mut link).await;
             (batch, result)
-        }));
+        });
+    }
+
+    /// A second batch follows only if it is full: two small ones would cost Redis more than one. And only while all goes well, so
+    /// that what had no answer is settled before more is sent.
+    fn may_send(&self) -> bool {
+        match self.committing.len() {
+            0 => true,
+            1 => self.finished.len() >= self.config.batch && !self.fence.wants_another(),
+            _ => false,
+        }
     }
 
     pub(super) fn committed(&mut self, batch: Batch, result: RedisResult<Committed>) {
@@ -59,9 +66,12 @@ impl<H: Handler> Engine<H> {
             Ok(committed) => committed,
             Err(error) => {
                 // It may have happened all the same. What is no longer pending will be fenced.
-                self.resent = true;
                 self.fence.renew();
                 let again = batch.items.into_iter().filter_map(|item| self.revive(item));
+                let again = again.map(|item| Finished {
+                    resent: true,
+                    ..item
+                });
                 let again: Vec<_> = again.collect();
                 self.finished.splice(0..0, again);
                 self.commit_from = Some(Instant::now() + self.commit_pauses.next_pause());
@@ -88,7 +98,7 @@ impl<H: Handler> Engine<H> {
                     tracing::debug!(stream = %self.keys.name(), entry = %item.work.entry.id, correlationid = item.work.correlation(), "a duplicate");
                 }
                 // After a lost reply this is what an outcome that did take effect looks like.
-                Verdict::Fenced if self.resent => {}
+                Verdict::Fenced if item.resent => {}
                 Verdict::Fenced => {
                     self.meters.fenced.increment(1);
                     tracing::warn!(stream = %self.keys.name(), entry = %item.work.entry.id, correlationid = item.work.correlation(), "fenced: another consumer owns it now");
@@ -98,7 +108,6 @@ impl<H: Handler> Engine<H> {
             released.push(item.work.id);
         }
         self.meters.committed.increment(committed);
-        self.resent = false;
         if !refused_all {
             self.commit_pauses.reset();
         }
@@ -119,7 +128,12 @@ impl<H: Handler> Engine<H> {
     }
 
     /// One line for each outcome that took effect; 1 if it was "done".
-    pub(super) fn tell(&mut self, Finished { work, resolution }: &Finished) -> u64 {
+    pub(super) fn tell(
+        &mut self,
+        Finished {
+            work, resolution, ..
+        }: &Finished,
+    ) -> u64 {
         let (stream, entry, correlationid) = (self.keys.name(), work.entry.id, work.correlation());
         match resolution {
             Resolution::Done(messages) => {
@@ -151,7 +165,10 @@ impl<H: Handler> Engine<H> {
 
     /// Redis did not accept a part of an outcome, so nothing of it happened.
     pub(super) fn refused(&mut self, item: Finished, error: &str) {
-        let Some(Finished { work, resolution }) = self.revive(item) else {
+        let Some(Finished {
+            work, resolution, ..
+        }) = self.revive(item)
+        else {
             return;
         };
         tracing::error!(stream = %self.keys.name(), entry = %work.entry.id, correlationid = work.correlation(), %error, "Redis refused an outcome");
@@ -171,7 +188,7 @@ impl<H: Handler> Engine<H> {
                 resolution
             }
         };
-        self.finished.push(Finished { work, resolution });
+        self.finished.push(Finished::new(work, resolution));
     }
 
     /// No longer in hand.

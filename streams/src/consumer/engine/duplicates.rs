@@ -37,10 +37,8 @@ impl<H: Handler> Engine<H> {
         });
         for (work, seen) in works.into_iter().zip(flags) {
             if seen {
-                self.finished.push(Finished {
-                    work,
-                    resolution: Resolution::Duplicate,
-                });
+                self.finished
+                    .push(Finished::new(work, Resolution::Duplicate));
             } else {
                 self.line_up(work);
             }

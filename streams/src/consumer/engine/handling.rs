@@ -67,10 +67,9 @@ impl<H: Handler> Engine<H> {
 
     /// Not now, which counts as no delivery.
     pub(super) fn put_back(&mut self, works: VecDeque<Work>, wait: Duration) {
-        self.finished.extend(works.into_iter().map(|work| Finished {
-            work,
-            resolution: Resolution::Return(wait),
-        }));
+        let returned = works.into_iter();
+        let returned = returned.map(|work| Finished::new(work, Resolution::Return(wait)));
+        self.finished.extend(returned);
     }
 
     /// What was lost while it waited for its turn is not begun.
@@ -172,7 +171,7 @@ impl<H: Handler> Engine<H> {
                 Resolution::Return(wait)
             }
         };
-        self.finished.push(Finished { work, resolution });
+        self.finished.push(Finished::new(work, resolution));
     }
 
     /// Why these messages cannot be published, if they cannot. The handler would return the same again, so it is not asked.

@@ -54,6 +54,10 @@ impl<H: Handler> Engine<H> {
                 held.leased = Instant::now();
                 return;
             }
+            if held.committing {
+                // No two commits carry the same entry. If it is still ours when that one is answered, it will be found again.
+                return;
+            }
         }
         let held = Held {
             cancelled: CancellationToken::new(),
@@ -68,7 +72,7 @@ impl<H: Handler> Engine<H> {
         match self.inspect(&mut work) {
             None if work.order.is_some() => self.unordered.push(work),
             None => self.admit(work),
-            Some(resolution) => self.finished.push(Finished { work, resolution }),
+            Some(resolution) => self.finished.push(Finished::new(work, resolution)),
         }
     }
 
