@@ -87,6 +87,14 @@ pub trait Handler: Send + Sync + 'static {
         Inspection::handle()
     }
 
+    /// The deduplication key alone, of a message that is set aside because its worker ended again and again when it was looked at: its
+    /// dead letter is then a duplicate like any other outcome. So nothing here may be as much as
+    /// [`inspect`](Self::inspect) does; reading a field is enough.
+    fn key(&self, entry: &Entry) -> Option<String> {
+        let _ = entry;
+        None
+    }
+
     /// Turns one message into one outcome. May take much longer than the lease, which is renewed meanwhile. Work
     /// that keeps a processor busy for more than some milliseconds belongs into `spawn_blocking`.
     fn handle(&self, delivery: Delivery) -> impl Future<Output = Outcome> + Send;

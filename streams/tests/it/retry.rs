@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use maestro_streams::{ConsumerConfig, Delivery, Entry, Handler, Inspection, Outcome};
 
-use crate::rig::{Log, Rig, by, config, done, job, until};
+use crate::rig::{Log, Rig, by, config, done, job, relay, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_retried_message_keeps_its_id_counts_its_deliveries_and_ends_exhausted() {
@@ -231,5 +231,28 @@ async fn a_scheduled_message_waits_for_its_time() {
     .await;
     until("it is handled", || async { rig.len("results").await == 1 }).await;
     assert_eq!(log.all(), ["early false deliveries 1"]);
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_took_effect_is_not_set_aside_too_however_often_it_is_delivered_later() {
+    let rig = Rig::new();
+    let worker = rig.start(config(), relay());
+    rig.publish(["a".to_owned()]).await;
+    until("its result", || async { rig.len("results").await == 1 }).await;
+    // As it comes back from waiting, after so many deliveries that nobody looks at it any more.
+    let again = job("a")
+        .field("retryof", "1-1")
+        .field("retrydeliveries", "99");
+    let never = job("b")
+        .field("retryof", "1-2")
+        .field("retrydeliveries", "99");
+    rig.publisher().publish(&[again, never]).await.unwrap();
+    until("the dead letter", || async {
+        rig.len("{jobs}:dead").await >= 1
+    })
+    .await;
+    until("nothing pending", || async { rig.pending().await == 0 }).await;
+    assert_eq!(rig.values("{jobs}:dead", "id").await, ["b"]);
     worker.stop().await;
 }

@@ -230,6 +230,10 @@ impl Handler for By {
         }
     }
 
+    fn key(&self, entry: &Entry) -> Option<String> {
+        entry.fields.get_str("id").map(str::to_owned)
+    }
+
     fn handle(&self, delivery: Delivery) -> impl Future<Output = Outcome> + Send {
         (self.0)(delivery)
     }

@@ -133,6 +133,11 @@ impl<G: Ground> Campaign<G> {
             verdict.doubled
         );
         say(&line);
+        // At once: what comes after may end the run.
+        verdict
+            .violations
+            .iter()
+            .for_each(|violation| say(violation));
         self.report.add(verdict);
         if !settled {
             let status = self.admin.status(&self.streams).await;

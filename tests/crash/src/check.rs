@@ -54,6 +54,8 @@ const BOTH: Found = Found {
 #[derive(Debug, Default)]
 struct Findings {
     of: HashMap<String, Found>,
+    /// Where each effect stands, who made it and in which delivery.
+    made: HashMap<String, Vec<String>>,
     reasons: BTreeMap<String, u64>,
 }
 
@@ -92,10 +94,15 @@ impl Findings {
                 return Ok(());
             };
             from = format!("({last}");
-            for (_, fields) in entries {
+            for (at, fields) in entries {
                 let get = |name: &str| fields.iter().find(|(field, _)| field == name);
                 let (_, id) = get("of").with_context(|| format!("an entry of {key} without id"))?;
                 let found = self.of.entry(id.clone()).or_default();
+                if are_effects {
+                    let said = |name: &str| get(name).map_or("?", |(_, text)| text);
+                    let made = format!("{at} by {} in delivery {}", said("by"), said("deliveries"));
+                    self.made.entry(id.clone()).or_default().push(made);
+                }
                 let is_word = get("id").is_some_and(|(_, id)| id.rsplit('/').next() == Some(WORD));
                 if are_effects && is_word {
                     found.words += 1;
@@ -150,9 +157,11 @@ impl Findings {
                     verdict.dead_unmeant += 1;
                 }
                 if let Some(complaint) = complaint {
+                    let made = self.made.remove(&id).unwrap_or_default();
+                    let made = made.join("; ");
                     let text = format!(
-                        "{id} ({} effects, {} dead letters, {} words)",
-                        found.effects, found.dead, found.words
+                        "{id} ({} effects, {} dead letters, {} words; {})",
+                        found.effects, found.dead, found.words, made
                     );
                     wrong.entry(complaint).or_default().push(text);
                 }

@@ -156,6 +156,10 @@ impl Handler for Act {
         Inspection::handle().key(text(entry, "id"))
     }
 
+    fn key(&self, entry: &Entry) -> Option<String> {
+        Some(text(entry, "id").to_owned())
+    }
+
     async fn handle(&self, delivery: Delivery) -> Outcome {
         match &*delivery.stream {
             HOP => Outcome::Done(vec![self.effect(EFFECTS, &delivery)]),

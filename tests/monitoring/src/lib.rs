@@ -11,5 +11,5 @@ mod pushgateway;
 pub use collector::{Collector, Request};
 pub use get::{Answer, get};
 pub use program::{PATIENCE, until};
-pub use prometheus::{Alert, Prometheus, Sample};
+pub use prometheus::{Alert, Prometheus, Sample, Series};
 pub use pushgateway::Pushgateway;

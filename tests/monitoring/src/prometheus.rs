@@ -25,6 +25,9 @@ pub struct Sample {
     pub value: f64,
 }
 
+/// The times and values of one line of a chart.
+pub type Series = Vec<(f64, f64)>;
+
 /// An alert that is pending or fires.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Alert {
@@ -92,6 +95,27 @@ impl Prometheus {
                 })
                 .collect(),
         }
+    }
+
+    /// What an expression was, every `step` seconds from one time to another, in seconds since 1970: of each series the times and values.
+    ///
+    /// # Panics
+    /// When Prometheus does not take it.
+    pub fn range(&self, expression: &str, (from, to): (f64, f64), step: f64) -> Vec<Series> {
+        let path = format!(
+            "query_range?query={}&start={from}&end={to}&step={step}",
+            encoded(expression)
+        );
+        let data = self.api(&path, expression);
+        let all = list(&data["result"]).iter();
+        all.map(|series| {
+            let points = list(&series["values"]).iter();
+            points
+                .map(|point| (point[0].as_f64().unwrap_or_default(), number(&point[1])))
+                .filter(|(_, value)| value.is_finite())
+                .collect()
+        })
+        .collect()
     }
 
     /// Every alert that is pending or fires.

@@ -1,6 +1,7 @@
 //! The edge: a text in the exposition format goes to its target, and is taken back from it.
 
 mod directory;
+mod forgotten;
 pub(crate) mod request;
 mod trust;
 
@@ -16,6 +17,9 @@ use request::{Body, Http, Reach};
 
 /// The media type of the exposition format.
 const EXPOSITION: &str = "text/plain; version=0.0.4";
+
+/// How much is read of what a Pushgateway has: that of some hundred replicas.
+const MOST_GROUPS: usize = 32 * 1024 * 1024;
 
 /// Why a push did not arrive. None of these sentences holds a credential.
 #[derive(Debug, thiserror::Error)]
@@ -108,6 +112,31 @@ impl Sink {
             Self::Import(..) => Ok(()),
             Self::Directory(directory) => directory.delete(&names.file(whose)).await,
         }
+    }
+
+    /// Takes away what replicas left behind that did not end in order: groups of the same job whose last push is this much older than the
+    /// newest one. Says whose they were. A replica that is alive after all is back with its next push. Only a Pushgateway keeps
+    /// what nobody brings up to date.
+    pub(crate) async fn forget(
+        &self,
+        names: &Names,
+        older: Duration,
+    ) -> Result<Vec<String>, PushError> {
+        let Self::Pushgateway { http, base } = self else {
+            return Ok(Vec::new());
+        };
+        let groups = format!("{base}/api/v1/metrics");
+        let groups = http.get(&groups, MOST_GROUPS).await?;
+        let left = forgotten::instances(&groups, &names.job, older);
+        for instance in &left {
+            let of = Names {
+                instance: instance.clone(),
+                ..names.clone()
+            };
+            let uri = format!("{base}{}", of.group(Whose::Replica));
+            http.send(Method::DELETE, &uri, None).await?;
+        }
+        Ok(left)
     }
 
     /// Leaves it to another replica, which has written over it by now: what only this one could have written is taken away.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use maestro_streams::backoff::{about, up_to};
 use maestro_streams::{CancellationToken, Error, StreamStatus};
@@ -69,6 +69,11 @@ pub enum SetupError {
     Taken,
 }
 
+/// How often the one whose turn it is looks for what killed replicas left at the target.
+const FORGETTING: Duration = Duration::from_mins(5);
+/// What was pushed so long ago was left behind. `MaestroReplicaSilent` has fired long before.
+const FORGOTTEN: Duration = Duration::from_mins(30);
+
 /// Measures, and pushes what it measured, until its [`end`](Self::end).
 #[derive(Debug)]
 pub struct Telemetry {
@@ -127,6 +132,7 @@ impl Telemetry {
             names: self.names.clone(),
             interval: self.settings.interval,
             holds: false,
+            forgot: Instant::now(),
         };
         let (sink, stop) = (self.sink.clone(), self.stop.clone());
         self.running
@@ -148,6 +154,8 @@ struct Watch {
     interval: Duration,
     /// What stands at the target is this replica's.
     holds: bool,
+    /// When it last looked for what killed replicas left.
+    forgot: Instant,
 }
 
 impl Watch {
@@ -158,10 +166,13 @@ impl Watch {
                 () = stop.cancelled() => break,
                 () = tokio::time::sleep(wait) => {}
             }
-            let read = tokio::select! {
-                () = stop.cancelled() => break,
-                read = self.queues.read(self.interval) => read,
-            };
+            // Not given up half-way either: whoever had the turn before lets go of it as soon as this replica has it.
+            let read = self.queues.read(self.interval).await;
+            if stop.is_cancelled() {
+                // Where it is not known whose turn it is, another replica writes again in a moment.
+                self.holds |= !matches!(read, Ok(None));
+                break;
+            }
             // Not given up half-way: it could arrive after it was taken back.
             self.turn(sink, read).await;
             wait = if self.holds {
@@ -208,6 +219,27 @@ impl Watch {
         self.holds = true;
         if let Err(error) = sink.put(&self.names, Whose::Fleet, text).await {
             tracing::debug!(%error, "the queues' metrics do not arrive");
+            return;
+        }
+        if self.forgot.elapsed() > FORGETTING {
+            self.forgot = Instant::now();
+            self.forget(sink).await;
+        }
+    }
+
+    async fn forget(&self, sink: &Sink) {
+        match sink
+            .forget(&self.names, FORGOTTEN.max(self.interval * 10))
+            .await
+        {
+            Ok(left) => {
+                for instance in left {
+                    tracing::warn!(instance, after = ?FORGOTTEN, "a replica has ended without taking its metrics back; they are taken away");
+                }
+            }
+            Err(error) => {
+                tracing::debug!(%error, "what killed replicas left was not looked for");
+            }
         }
     }
 

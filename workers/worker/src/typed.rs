@@ -201,6 +201,10 @@ impl<W: Worker> Handler for Typed<W> {
         }
     }
 
+    fn key(&self, entry: &Entry) -> Option<String> {
+        deduplication_key(entry)
+    }
+
     async fn handle(&self, delivery: Delivery) -> maestro_streams::Outcome {
         let started = self.clock.now();
         let mut message = match self.decode(&delivery.entry) {

@@ -95,7 +95,10 @@ impl<H: Handler> Engine<H> {
         let exhausted = work.deliveries > self.config.max_deliveries;
         // A message that ends its worker when it is only looked at gets one look less.
         let inspection = if work.deliveries > self.config.max_deliveries + 1 {
-            Ok(crate::Inspection::handle())
+            Ok(crate::Inspection {
+                key: self.handler.key(&work.entry),
+                ..crate::Inspection::handle()
+            })
         } else {
             catch_unwind(AssertUnwindSafe(|| self.handler.inspect(&work.entry)))
         };

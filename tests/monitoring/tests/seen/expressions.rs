@@ -17,6 +17,27 @@ pub(crate) struct Drawn {
     pub(crate) whole: String,
 }
 
+/// A dashboard as far as it can be drawn.
+#[derive(Debug)]
+pub(crate) struct Dashboard {
+    /// Its file's name.
+    pub(crate) name: String,
+    pub(crate) panels: Vec<Panel>,
+}
+
+/// One panel: where it is, in a grid of 24 columns, and what it shows.
+#[derive(Debug)]
+pub(crate) struct Panel {
+    pub(crate) title: String,
+    pub(crate) x: f64,
+    pub(crate) y: f64,
+    pub(crate) width: f64,
+    pub(crate) height: f64,
+    pub(crate) is_one_number: bool,
+    /// None for the title of a row.
+    pub(crate) expressions: Vec<String>,
+}
+
 /// A file of rules.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Rules {
@@ -40,15 +61,54 @@ pub(crate) fn deploy(name: &str) -> PathBuf {
     deploy.join(name)
 }
 
-/// Every line of every panel.
-pub(crate) fn drawn() -> Vec<Drawn> {
+/// The dashboards' files, each with its name.
+fn files() -> Vec<(String, Value)> {
     let files = fs::read_dir(deploy("grafana")).expect("deploy/grafana");
     let files = files.map(|entry| entry.expect("an entry").path());
+    let files = files.filter(|path| path.extension().is_some_and(|end| end == "json"));
+    files
+        .map(|path| {
+            let text = fs::read_to_string(&path).expect("UTF-8");
+            let name = path.file_stem().expect("a name").to_string_lossy();
+            (
+                name.into_owned(),
+                serde_json::from_str(&text).expect("JSON"),
+            )
+        })
+        .collect()
+}
+
+/// Every dashboard.
+pub(crate) fn dashboards() -> Vec<Dashboard> {
+    // In the order of the files and of their panels, as here.
+    let mut drawn = drawn().into_iter();
+    let dashboards = files().into_iter().map(|(name, json)| {
+        let panels = list(&json["panels"]).iter().map(|panel| {
+            let place = |side: &str| panel["gridPos"][side].as_f64().expect("a place");
+            let title = panel["title"].as_str().expect("a title");
+            let own = drawn.by_ref().take(list(&panel["targets"]).len());
+            Panel {
+                title: title.to_owned(),
+                x: place("x"),
+                y: place("y"),
+                width: place("w"),
+                height: place("h"),
+                is_one_number: panel["type"] == "stat",
+                expressions: own.map(|line| line.expression).collect(),
+            }
+        });
+        Dashboard {
+            panels: panels.collect(),
+            name,
+        }
+    });
+    dashboards.collect()
+}
+
+/// Every line of every panel.
+pub(crate) fn drawn() -> Vec<Drawn> {
     let mut all = Vec::new();
-    for path in files.filter(|path| path.extension().is_some_and(|end| end == "json")) {
-        let text = fs::read_to_string(&path).expect("UTF-8");
-        let json: Value = serde_json::from_str(&text).expect("JSON");
-        let name = path.file_stem().expect("a name").to_string_lossy();
+    for (name, json) in files() {
         let stream = list(&json["templating"]["list"])
             .iter()
             .find(|variable| variable["name"] == "stream")

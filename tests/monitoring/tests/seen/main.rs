@@ -2,6 +2,7 @@
 //! when all is over nothing is left.
 
 mod expressions;
+mod picture;
 mod watched;
 
 use std::collections::BTreeSet;
@@ -13,7 +14,8 @@ use maestro_test_cluster::{Play, shared_played};
 use maestro_tests::{Fleet, Project, Worker, listening};
 use serde_json::{Value, json};
 
-use expressions::{Drawn, drawn, impatient, rules};
+use expressions::{Drawn, dashboards, drawn, impatient, rules};
+use picture::picture;
 use watched::{Watched, pushing, signal};
 
 const REPORTED: &str = "maestro.error.reported.v1";
@@ -43,6 +45,7 @@ async fn every_panel_shows_something_and_every_alert_fires() {
         (None, Some(own)) => own,
         (None, None) => unreachable!("one of them is there"),
     };
+    let began = now();
     let gateway = Pushgateway::start();
     let prometheus = Prometheus::start(gateway.address(), "1s", &impatient(fleet.directory()));
     let watched = Watched {
@@ -68,6 +71,7 @@ async fn every_panel_shows_something_and_every_alert_fires() {
     nobody_there(&watched);
 
     everything_was_seen(&watched, site.is_some());
+    everything_is_drawn(&watched, site.is_some(), began);
     assert_eq!(undescribed(&gateway.text()), Vec::<String>::new());
     for worker in &mut triage {
         let own = format!("-{}\"", worker.pid());
@@ -378,6 +382,33 @@ fn everything_was_seen(watched: &Watched<'_>, has_cluster: bool) {
     let expected: BTreeSet<_> = alerts.filter(|alert| is_expected(alert)).collect();
     assert_eq!(fired, expected);
     assert_eq!(watched.prometheus.broken_rules(), Vec::<String>::new());
+}
+
+/// Draws every dashboard as it was during the test. `MAESTRO_TEST_PICTURES` says where the pictures are to stay.
+fn everything_is_drawn(watched: &Watched<'_>, has_cluster: bool, began: f64) {
+    let kept = std::env::var_os("MAESTRO_TEST_PICTURES");
+    for dashboard in dashboards() {
+        let time = (began, now());
+        let (svg, lines) = picture(&dashboard, watched.prometheus, time);
+        let is_of_cluster = ["environments", "provision", "cleanup"].contains(&&*dashboard.name);
+        if has_cluster || !is_of_cluster {
+            let is_empty = |(title, lines): &&(String, usize)| {
+                *lines == 0 && (has_cluster || !title.to_lowercase().contains("environment"))
+            };
+            let empty: Vec<_> = lines.iter().filter(is_empty).collect();
+            assert!(empty.is_empty(), "{}: {empty:?}", dashboard.name);
+        }
+        if let Some(kept) = &kept {
+            let file = std::path::Path::new(kept).join(format!("{}.svg", dashboard.name));
+            std::fs::write(&file, svg).expect("a picture");
+        }
+    }
+}
+
+/// In seconds since 1970.
+fn now() -> f64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.expect("a time after 1970").as_secs_f64()
 }
 
 #[test]

@@ -75,13 +75,28 @@ impl Http {
         })
     }
 
-    /// Sends one request and reads its answer, all within the time.
+    /// Sends one request and hears that it was done, all within the time.
     pub(crate) async fn send(
         &self,
         method: Method,
         uri: &str,
         body: Option<Body>,
     ) -> Result<(), PushError> {
+        self.exchange(method, uri, body, MAX_ANSWER).await.map(drop)
+    }
+
+    /// What stands at an address, at most so many bytes; nothing if it is more.
+    pub(crate) async fn get(&self, uri: &str, most: usize) -> Result<Bytes, PushError> {
+        self.exchange(Method::GET, uri, None, most).await
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        uri: &str,
+        body: Option<Body>,
+        most: usize,
+    ) -> Result<Bytes, PushError> {
         let mut request = Request::builder().method(method).uri(uri);
         if let Some(authorization) = &self.authorization {
             request = request.header(header::AUTHORIZATION, authorization);
@@ -99,19 +114,19 @@ impl Http {
             }
         };
         let request = request.body(Full::new(body))?;
-        let answered = tokio::time::timeout(self.timeout, self.answer(request)).await;
+        let answered = tokio::time::timeout(self.timeout, self.answer(request, most)).await;
         answered.unwrap_or(Err(PushError::TimedOut(self.timeout)))
     }
 
-    async fn answer(&self, request: Request<Full<Bytes>>) -> Result<(), PushError> {
+    async fn answer(&self, request: Request<Full<Bytes>>, most: usize) -> Result<Bytes, PushError> {
         let answer = self.client.request(request).await;
         let answer = answer.map_err(|error| PushError::Unreachable(innermost(&error)))?;
         let status = answer.status();
-        let body = Limited::new(answer.into_body(), MAX_ANSWER).collect().await;
-        if status.is_success() {
-            return Ok(());
-        }
+        let body = Limited::new(answer.into_body(), most).collect().await;
         let said = body.map(Collected::to_bytes).unwrap_or_default();
+        if status.is_success() {
+            return Ok(said);
+        }
         let said = String::from_utf8_lossy(&said);
         let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
         Err(PushError::Refused {

@@ -76,6 +76,36 @@ async fn a_group_is_replaced_as_a_whole_and_taken_back_without_touching_another(
 }
 
 #[tokio::test]
+async fn what_a_killed_replica_left_is_forgotten_and_nothing_else() {
+    let gateway = Pushgateway::start();
+    let sink = Sink::new(&settings(&format!("http://{}", gateway.address()))).unwrap();
+    put(&sink, "killed/ø", "a 1\n").await.unwrap();
+    let other = Names {
+        job: "other".to_owned(),
+        ..names("old")
+    };
+    let text = "a 2\n".to_owned();
+    sink.put(&other, Whose::Replica, text).await.unwrap();
+    let at = gateway.pushed_at("killed/ø").unwrap();
+    // Its clock goes on while it is pushed to.
+    let later = Duration::from_millis(20);
+    while gateway
+        .pushed_at("alive")
+        .is_none_or(|alive| alive < at + later.as_secs_f64())
+    {
+        put(&sink, "alive", "a 3\n").await.unwrap();
+    }
+    let forgotten = sink.forget(&names("alive"), later).await.unwrap();
+    assert_eq!(forgotten, ["killed/ø"]);
+    let text = gateway.text();
+    assert!(!text.contains("killed"), "{text}");
+    assert!(text.contains("old") && text.contains("alive"), "{text}");
+    let far = Duration::from_mins(1);
+    let none = sink.forget(&names("alive"), far).await.unwrap();
+    assert_eq!(none, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn what_a_pushgateway_does_not_take_is_told_in_its_words() {
     let gateway = Pushgateway::start();
     let sink = Sink::new(&settings(&format!("http://{}", gateway.address()))).unwrap();
