@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::constraint::{fingerprint, given, name, positive};
+use crate::finding::Finding;
 use crate::message::Payload;
 use crate::project::{Project, Runtime, Test};
 use crate::stream::Stream;
@@ -68,6 +69,9 @@ pub struct ErrorReported {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub line: Option<u32>,
+    /// What a checker found, where the error is a linter's, a type checker's or a compiler's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finding: Option<Finding>,
     /// The failing test.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<Test>,
@@ -88,6 +92,13 @@ pub struct ErrorTriaged {
     /// The failing test, if one was named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<Test>,
+    /// What a checker found, if that is what was reported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finding: Option<Finding>,
+    /// The file that it stands in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 4096))]
+    pub file: Option<String>,
     /// The kind, given or corrected from the message and the stack trace.
     pub kind: ErrorKind,
     /// The severity, given or inferred.
@@ -130,6 +141,7 @@ impl Payload for ErrorReported {
         self.project.check().member("project")?;
         given(self.file.as_deref(), name).member("file")?;
         given(self.line.as_ref(), |&line| positive(line)).member("line")?;
+        given(self.finding.as_ref(), Finding::check).member("finding")?;
         given(self.test.as_ref(), Test::check).member("test")?;
         given(self.runtime.as_ref(), Runtime::check).member("runtime")?;
         given(self.environment.as_deref(), name).member("environment")
@@ -143,6 +155,8 @@ impl Payload for ErrorTriaged {
     fn check(&self) -> Result<(), Violation> {
         self.project.check().member("project")?;
         given(self.test.as_ref(), Test::check).member("test")?;
+        given(self.finding.as_ref(), Finding::check).member("finding")?;
+        given(self.file.as_deref(), name).member("file")?;
         fingerprint(&self.fingerprint).member("fingerprint")?;
         if self.occurrences == 0 {
             return Err(Violation::new("an integer of at least 1", 0)).member("occurrences");

@@ -9,6 +9,7 @@ use crate::constraint::{
     each, fingerprint, given, is_hex, name, positive, seconds, share, variables,
 };
 use crate::error::{ErrorKind, Severity};
+use crate::finding::Finding;
 use crate::message::Payload;
 use crate::project::{Project, Runtime, Test, python_version};
 use crate::stream::Stream;
@@ -71,6 +72,9 @@ pub struct HealRequested {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub line: Option<u32>,
+    /// What a checker found, where the error is a linter's, a type checker's or a compiler's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finding: Option<Finding>,
     /// The failing test.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<Test>,
@@ -332,6 +336,13 @@ pub struct HealCompleted {
     /// The failing test.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<Test>,
+    /// What a checker found, if that is what was to be healed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finding: Option<Finding>,
+    /// The file that it stands in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 4096))]
+    pub file: Option<String>,
     /// What came of it.
     pub verdict: Verdict,
     /// The strategy of the first step.
@@ -466,6 +477,7 @@ impl Payload for HealRequested {
         self.project.check().member("project")?;
         given(self.file.as_deref(), name).member("file")?;
         given(self.line.as_ref(), |&line| positive(line)).member("line")?;
+        given(self.finding.as_ref(), Finding::check).member("finding")?;
         given(self.test.as_ref(), Test::check).member("test")?;
         given(self.runtime.as_ref(), Runtime::check).member("runtime")?;
         given(self.environment.as_deref(), name).member("environment")?;
@@ -481,6 +493,8 @@ impl Payload for HealCompleted {
     fn check(&self) -> Result<(), Violation> {
         self.project.check().member("project")?;
         given(self.test.as_ref(), Test::check).member("test")?;
+        given(self.finding.as_ref(), Finding::check).member("finding")?;
+        given(self.file.as_deref(), name).member("file")?;
         each(&self.steps, |_| Ok(())).member("steps")?;
         each(&self.touches, |_| Ok(())).member("touches")?;
         given(self.runtime_changes.as_ref(), RuntimeChanges::check).member("runtime_changes")?;

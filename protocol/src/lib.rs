@@ -15,6 +15,7 @@ pub mod envelope;
 pub mod environment;
 pub mod error;
 mod expectation;
+pub mod finding;
 pub mod heal;
 pub mod message;
 pub mod path;

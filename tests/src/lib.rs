@@ -278,7 +278,15 @@ fn text(fields: HashMap<String, redis::Value>) -> Entry {
 
 /// What a worker needs of the environment of the tests; nothing of `MAESTRO_*`, which would change what is tested.
 fn passes(name: &str) -> bool {
-    let prefixes = ["PIP_", "SSL_CERT", "UV_", "LC_", "CARGO_LLVM"];
+    let prefixes = [
+        "PIP_",
+        "SSL_CERT",
+        "UV_",
+        "LC_",
+        "CARGO_LLVM",
+        "npm_config_",
+        "NPM_CONFIG_",
+    ];
     let names = [
         "PATH",
         "HOME",

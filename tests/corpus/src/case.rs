@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use maestro_protocol::error::ErrorKind;
+use maestro_protocol::finding::Finding;
 use maestro_protocol::heal::{HealRequested, Strategy};
 use maestro_protocol::project::{Framework, Project, Runtime, Test};
 use serde::Deserialize;
@@ -43,6 +44,9 @@ pub(crate) struct Case {
     /// Its commits, oldest first, where it comes from git; the last one leaves the files as they are above.
     #[serde(default)]
     pub(crate) history: Vec<Commit>,
+    /// What a checker found, where no test fails.
+    #[serde(default)]
+    pub(crate) finding: Option<Found>,
 }
 
 /// One commit of a project of our own.
@@ -54,6 +58,17 @@ pub(crate) struct Commit {
     /// Files as it leaves them, where they differ from those of the case; of the last commit none do.
     #[serde(default)]
     pub(crate) files: BTreeMap<String, String>,
+}
+
+/// What a checker found.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Found {
+    pub(crate) tool: String,
+    pub(crate) rule: String,
+    pub(crate) file: String,
+    pub(crate) line: u32,
+    pub(crate) message: String,
 }
 
 /// A registry of packages.
@@ -86,6 +101,8 @@ pub(crate) enum Expected {
     Heal,
     Refuse,
     Green,
+    /// Nothing may be offered, whether that is called a refusal or not.
+    Leave,
 }
 
 /// Every case of the project: those that the engine was made with, and those it had never seen.
@@ -139,7 +156,8 @@ impl Case {
 
     /// The message that asks for the heal of the case at `root`; with `named`, of its first failing test.
     pub(crate) fn request(&self, root: &Path, named: bool) -> HealRequested {
-        let test = self.failing.first().filter(|_| named);
+        let test = self.failing.first().filter(|id| named && !id.is_empty());
+        let finding = self.finding.as_ref();
         HealRequested {
             project: Project {
                 repository: root.display().to_string(),
@@ -147,12 +165,27 @@ impl Case {
                 revision: (!self.history.is_empty()).then(|| "main".to_owned()),
                 directory: None,
             },
-            kind: ErrorKind::TestFailure,
-            message: "the tests of the package fail".to_owned(),
+            kind: match finding.map(|found| found.tool.as_str()) {
+                None => ErrorKind::TestFailure,
+                Some("mypy" | "tsc") => ErrorKind::TypeError,
+                Some(_) => ErrorKind::LintError,
+            },
+            message: finding.map_or_else(
+                || "the tests of the package fail".to_owned(),
+                |found| found.message.clone(),
+            ),
             severity: None,
             stack_trace: None,
-            file: None,
-            line: None,
+            file: finding.map(|found| found.file.clone()),
+            line: finding.map(|found| found.line),
+            finding: finding.map(|found| Finding {
+                tool: found.tool.clone(),
+                tool_version: None,
+                rule: Some(found.rule.clone()),
+                level: None,
+                column: None,
+                symbol: None,
+            }),
             test: test.map(|id| Test {
                 id: id.clone(),
                 framework: self.framework,

@@ -7,7 +7,7 @@ use std::process::Command;
 use maestro_protocol::project::Framework;
 use serde::Deserialize;
 
-use crate::case::{Case, Commit, Expected, Mutation, Registry};
+use crate::case::{Case, Commit, Expected, Found, Mutation, Registry};
 
 /// The files that hold them.
 const SETS: &[(&str, &str)] = &[
@@ -39,6 +39,10 @@ const SETS: &[(&str, &str)] = &[
         include_str!("../own/node_assertion.yaml"),
     ),
     ("assertion_update", include_str!("../own/history.yaml")),
+    ("syntax_repair", include_str!("../own/lint_ruff.yaml")),
+    ("syntax_repair", include_str!("../own/lint_eslint.yaml")),
+    ("dependency_fix", include_str!("../own/type_mypy.yaml")),
+    ("dependency_fix", include_str!("../own/type_tsc.yaml")),
 ];
 
 /// One project, as it stands in a file of `own/`.
@@ -62,7 +66,14 @@ struct Own {
     command: Option<Vec<String>>,
     #[serde(default)]
     variables: BTreeMap<String, String>,
+    #[serde(default)]
     failing: String,
+    /// What a checker found, where no test fails.
+    #[serde(default)]
+    finding: Option<Found>,
+    /// Where it is not that of the file.
+    #[serde(default)]
+    strategy: Option<String>,
     files: BTreeMap<String, String>,
     /// Commits, oldest first.
     #[serde(default)]
@@ -125,12 +136,13 @@ impl Own {
             failing: vec![self.failing],
             framework: self.framework,
             strategy: match self.verdict {
-                Expected::Heal => strategy.to_owned(),
-                Expected::Refuse | Expected::Green => "none".to_owned(),
+                Expected::Heal => self.strategy.unwrap_or_else(|| strategy.to_owned()),
+                Expected::Refuse | Expected::Green | Expected::Leave => "none".to_owned(),
             },
             verdict: self.verdict,
             files: self.files,
             history: self.history,
+            finding: self.finding,
             id: self.id,
         }
     }

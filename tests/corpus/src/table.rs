@@ -34,8 +34,13 @@ impl Row {
             Expected::Heal => offered && green == Some(true),
             Expected::Refuse => verdict == Some(Verdict::Refused),
             Expected::Green => verdict == Some(Verdict::NotReproduced),
+            Expected::Leave => matches!(verdict, Some(Verdict::Refused | Verdict::NoFix)),
         };
-        let false_heal = case.verdict != Expected::Heal && verdict == Some(Verdict::Healed);
+        let false_heal = match case.verdict {
+            Expected::Heal => false,
+            Expected::Leave => offered,
+            Expected::Refuse | Expected::Green => verdict == Some(Verdict::Healed),
+        };
         let runs = answer.as_ref().and_then(|answer| {
             answer
                 .evidence
@@ -114,7 +119,10 @@ pub(crate) fn render(rows: &[Row]) -> String {
     }
     let heals: Vec<&Row> = rows.iter().filter(|row| row.expected == "heal").collect();
     let healed = heals.iter().filter(|row| row.right).count();
-    let refusals: Vec<&Row> = rows.iter().filter(|row| row.expected == "refuse").collect();
+    let refusals: Vec<&Row> = rows
+        .iter()
+        .filter(|row| matches!(row.expected.as_str(), "refuse" | "leave"))
+        .collect();
     let refused = refusals.iter().filter(|row| row.right).count();
     let false_heals = rows.iter().filter(|row| row.false_heal).count();
     let mut multiples: Vec<f64> = rows

@@ -197,3 +197,19 @@ fn history_says_since_when_and_whether_a_text_was_changed_on_purpose() {
     assert_eq!(was.trim(), "return round(price * pieces * (1 + TAX), 2)");
     assert!(reason("history-since").contains("(Simplify the total)"));
 }
+
+#[test]
+fn a_checkers_own_fix_is_taken_where_nothing_speaks_against_it_and_a_type_error_is_refused() {
+    let rows = rows(
+        "lint-ruff-unused-import,lint-ruff-import-is-used,lint-ruff-unsafe-breaks,lint-ruff-unfixable,type-mypy-argument",
+        false,
+    );
+    let verdicts: Vec<&Value> = rows.iter().map(|row| &row["answer"]["verdict"]).collect();
+    assert_eq!(
+        verdicts,
+        ["healed", "no_fix", "no_fix", "no_fix", "refused"]
+    );
+    for row in &rows[1..] {
+        assert!(row["answer"].get("patch").is_none(), "{row:#}");
+    }
+}

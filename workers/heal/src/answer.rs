@@ -104,6 +104,12 @@ impl Answer {
             completed: HealCompleted {
                 project: order.request.project.clone(),
                 test: order.request.test.clone(),
+                finding: order.request.finding.clone(),
+                file: order
+                    .request
+                    .finding
+                    .as_ref()
+                    .and(order.request.file.clone()),
                 verdict: Verdict::NoFix,
                 strategy: None,
                 steps: Vec::new(),
@@ -150,7 +156,12 @@ impl Answer {
         self.completed.confidence = 0.9;
         "none".clone_into(&mut self.completed.evidence.error_class);
         self.completed.evidence.after = format!("{0}/{0}", reproduced.runs + further);
-        self.completed.reason = if further == 0 {
+        self.completed.reason = if let Some(finding) = &self.completed.finding {
+            let title = finding.title(self.completed.file.as_deref());
+            format!(
+                "{title} does not show here: it was looked for in a fresh environment, by the project's own configuration"
+            )
+        } else if further == 0 {
             "the test passes here: it was run in a fresh environment and did not fail".to_owned()
         } else {
             format!(

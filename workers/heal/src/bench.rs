@@ -7,13 +7,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use maestro_protocol::heal::RuntimeChanges;
 use rustix::fs::{Mode, OFlags};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
+use crate::case::Installed;
+use crate::distribution::distribution;
 use crate::edge::{
-    Checkout, CheckoutError, Command, Ended, EnvironmentError, Environments, Finished, History,
-    Limits, Sandbox, SandboxError, WorkCopy,
+    Checkout, CheckoutError, Command, Ended, Environment, EnvironmentError, Environments, Finished,
+    History, Limits, Sandbox, SandboxError, WorkCopy,
 };
 use crate::laboratory::AttemptError;
 use crate::overlay::Overlay;
@@ -35,7 +38,7 @@ pub(crate) struct Facilities {
 }
 
 /// One heal's checkout, and the means to run in copies of it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Bench {
     pub(crate) facilities: Facilities,
     pub(crate) checkout: Arc<Checkout>,
@@ -111,6 +114,47 @@ impl Bench {
             return Err(AttemptError::Cancelled);
         }
         Ok(finished)
+    }
+}
+
+/// Requirements of Python with the changes made to them: a new one replaces an earlier one of the same distribution.
+pub(crate) fn changed(install: &[String], changes: &RuntimeChanges) -> Vec<String> {
+    let mut install = install.to_vec();
+    for name in changes
+        .uninstall
+        .iter()
+        .chain(&changes.install)
+        .map(|requirement| distribution(requirement))
+    {
+        install.retain(|requirement| distribution(requirement) != name);
+    }
+    install.extend(changes.install.iter().cloned());
+    install
+}
+
+impl Facilities {
+    /// An environment of Python, as strategies see it.
+    pub(crate) fn installed(&self, environment: &Environment, requested: Vec<String>) -> Installed {
+        let interpreters = self.environments.interpreters().list();
+        let mut versions: Vec<(u8, u8)> = interpreters
+            .iter()
+            .map(|interpreter| interpreter.version)
+            .collect();
+        versions.sort_unstable();
+        versions.dedup();
+        Installed {
+            python: environment.version,
+            site_packages: environment.site_packages.clone(),
+            standard_library: environment.standard_library.clone(),
+            distributions: environment
+                .installed
+                .iter()
+                .map(|(name, version)| (distribution(name), version.clone()))
+                .collect(),
+            requested,
+            interpreters: versions,
+            ..Installed::default()
+        }
     }
 }
 

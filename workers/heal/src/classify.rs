@@ -33,6 +33,10 @@ pub enum ErrorClass {
     AssertionFailure,
     /// The machine lacks something: a locale, a file, a port, a system library.
     EnvironmentError,
+    /// A linter minds something.
+    LintError,
+    /// A type checker minds something.
+    TypeError,
 }
 
 impl ErrorClass {
@@ -48,6 +52,8 @@ impl ErrorClass {
             Self::RuntimeError => "runtime_error",
             Self::AssertionFailure => "assertion_failure",
             Self::EnvironmentError => "environment_error",
+            Self::LintError => "lint_error",
+            Self::TypeError => "type_error",
         }
     }
 }
@@ -198,7 +204,9 @@ fn leaning(
     }
     match class {
         ErrorClass::AssertionFailure => Leaning::Refuse(assertion(case, said, failure, roles)),
-        ErrorClass::EnvironmentError => Leaning::Open,
+        ErrorClass::EnvironmentError | ErrorClass::LintError | ErrorClass::TypeError => {
+            Leaning::Open
+        }
         ErrorClass::SyntaxError
         | ErrorClass::DependencyError
         | ErrorClass::ImportError

@@ -196,7 +196,7 @@ async fn bite<L: Laboratory>(
     confirmed: &Confirmed,
     budget: &Budget,
 ) -> Result<Checked, AttemptError> {
-    if confirmed.passed < confirmed.runs {
+    if confirmed.passed < confirmed.runs || !laboratory.bites() {
         return Ok(Checked::default());
     }
     let subjects = teeth::subjects(&order.target, before, &found.state.attempt.report);

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
+use crate::checker::Complaint;
+
 /// Where in a run a failure arose.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Phase {
@@ -52,6 +54,8 @@ pub struct Failure {
     pub code: Option<String>,
     /// What an assertion compared, as the runner prints it, where it says so as data.
     pub compared: Option<Compared>,
+    /// What a checker found, where the failure is one of a checker.
+    pub complaint: Option<Box<Complaint>>,
 }
 
 /// The two sides of an assertion that does not hold.
@@ -143,6 +147,8 @@ pub struct Report {
     pub changes: BTreeMap<String, Vec<Change>>,
     /// By file: the lines that the traced tests ran. Empty unless the run was asked to trace.
     pub lines: BTreeMap<String, BTreeSet<u32>>,
+    /// By finding: how often a checker reports it. Empty unless a checker was run.
+    pub complaints: BTreeMap<String, u32>,
 }
 
 /// One thing that outlives a test and that the test left otherwise than it found it.

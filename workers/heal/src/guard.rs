@@ -149,6 +149,48 @@ mod tests {
     }
 
     #[test]
+    fn a_comment_that_silences_a_checker_is_not_admitted() {
+        for (path, after) in [
+            ("tests/test_a.py", "import os  # noqa: F401\n"),
+            (
+                "tests/test_a.py",
+                "import os  # type: ignore[import-untyped]\n",
+            ),
+            (
+                "test/a.test.js",
+                "// eslint-disable-next-line no-var\nvar a;\n",
+            ),
+            ("test/a.test.ts", "// @ts-expect-error\nlet a;\n"),
+        ] {
+            let refused = admit(&[], true, path, "x = 1\n", after);
+            assert!(
+                refused
+                    .as_ref()
+                    .is_err_and(|reason| reason.contains("would gain")),
+                "{path}: {refused:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_configures_a_checker_is_never_touched_for_a_finding() {
+        let never: Vec<String> = crate::checker::never().collect();
+        let never: Vec<&str> = never.iter().map(String::as_str).collect();
+        for path in [
+            "pyproject.toml",
+            "sub/ruff.toml",
+            "mypy.ini",
+            "eslint.config.mjs",
+            ".eslintrc.json",
+            "tsconfig.build.json",
+            "package.json",
+        ] {
+            assert!(admit(&never, true, path, "a\n", "b\n").is_err(), "{path}");
+        }
+        assert!(admit(&never, true, "tests/test_a.py", "a\n", "b\n").is_ok());
+    }
+
+    #[test]
     fn product_code_is_touched_only_where_the_policy_lets_it() {
         assert_eq!(
             admit(&[], true, "pkg/a.py", "x\n", "y\n"),

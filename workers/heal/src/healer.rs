@@ -5,16 +5,19 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use maestro_memory::Known;
-use maestro_protocol::heal::{HealCompleted, HealRequested, ProductChanges};
+use maestro_protocol::heal::{HealCompleted, HealRequested, Policy, ProductChanges};
 use tokio_util::sync::CancellationToken;
 
+use crate::adapter::Adapter as _;
 use crate::bench::{Bench, Facilities};
+use crate::checker::{self, Check, CheckBench, Checkers};
 use crate::edge::{
     Checkout, CheckoutError, CheckoutLimits, Environments, IndexSettings, Interpreters, Limits,
     NpmSettings, Sandbox, SandboxChoice, SandboxError, checkout,
 };
 use crate::engine::{self, Order};
 use crate::guard::Guard;
+use crate::judge::Target;
 use crate::known_hosts::KnownHosts;
 use crate::laboratory::AttemptError;
 use crate::node::{self, NodeBench};
@@ -129,7 +132,11 @@ impl Healer {
             };
             std::fs::create_dir_all(path).map_err(bad)?;
         }
-        for (name, text) in PROBES.into_iter().chain(node::PROBES) {
+        for (name, text) in PROBES
+            .into_iter()
+            .chain(node::PROBES)
+            .chain(checker::PROBES)
+        {
             // Several workers may start at once: a reader sees the whole file or none.
             let bad = |source| SetupError::Directory {
                 path: probes.clone(),
@@ -215,13 +222,6 @@ impl Healer {
         self.permits(policy.index.as_deref())?;
         let tree = Overlay::new(&checkout.project())
             .map_err(|error| HealError::Failed(format!("unable to list the checkout: {error}")))?;
-        let wanted = test.map(|test| (test.id.as_str(), test.framework));
-        let plan = Runs::new(&runtime, wanted, &tree).map_err(HealError::Refused)?;
-        let target = plan.target(test.map(|test| test.id.as_str()));
-        let roles = Roles::naming(plan.operands().into_iter().chain(target.id()));
-        let product = policy.product_changes != Some(ProductChanges::Refuse);
-        let guard = Guard::new(&policy.never.unwrap_or_default(), product, roles)
-            .map_err(|error| HealError::Refused(error.to_string()))?;
         let time = policy
             .time_limit_s
             .map_or(self.settings.time_limit, |s| Duration::from_secs(s.into()));
@@ -240,6 +240,23 @@ impl Healer {
             cancel: cancel.clone(),
             history: OnceLock::new(),
         };
+        if let Some(check) = Check::of(request, &runtime) {
+            let check = check.map_err(HealError::Refused)?;
+            let (target, spent) = (check.target(), (budget, began.elapsed()));
+            let npm = self.npm.clone();
+            let workbench = CheckBench::new(bench, check, runtime, request, npm, &tree);
+            let heal = of_finding(&workbench, request, &policy, tree, target, spent, known);
+            return Box::pin(heal)
+                .await
+                .map_err(|error| heal_error(error, &cancel));
+        }
+        let wanted = test.map(|test| (test.id.as_str(), test.framework));
+        let plan = Runs::new(&runtime, wanted, &tree).map_err(HealError::Refused)?;
+        let target = plan.target(test.map(|test| test.id.as_str()));
+        let roles = Roles::naming(plan.operands().into_iter().chain(target.id()));
+        let product = policy.product_changes != Some(ProductChanges::Refuse);
+        let guard = Guard::new(&policy.never.clone().unwrap_or_default(), product, roles)
+            .map_err(|error| HealError::Refused(error.to_string()))?;
         let order = Order {
             request,
             tree,
@@ -262,20 +279,7 @@ impl Healer {
                 Box::pin(engine::heal(&workbench, order)).await
             }
         };
-        verdict.map_err(|error| match error {
-            _ if cancel.is_cancelled() => HealError::Cancelled,
-            AttemptError::Environment(detail) => {
-                HealError::Refused(format!("`runtime.install`: {detail}"))
-            }
-            AttemptError::Unavailable { dependency, detail } => {
-                HealError::Unavailable { dependency, detail }
-            }
-            error @ (AttemptError::Stopped(_) | AttemptError::Patch(_)) => {
-                HealError::Refused(error.to_string())
-            }
-            AttemptError::Cancelled => HealError::Cancelled,
-            AttemptError::Machine(detail) => HealError::Failed(detail),
-        })
+        verdict.map_err(|error| heal_error(error, &cancel))
     }
 
     /// A message may name the index that this worker reaches anyway; it may not send the worker elsewhere.
@@ -288,6 +292,64 @@ impl Healer {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// Heals a checker's finding.
+async fn of_finding(
+    workbench: &CheckBench,
+    request: &HealRequested,
+    policy: &Policy,
+    tree: Overlay,
+    target: Target,
+    (budget, checkout): (Budget, Duration),
+    known: Known,
+) -> Result<HealCompleted, AttemptError> {
+    let operands = workbench.operands();
+    let roles = Roles::naming(operands.iter().map(String::as_str));
+    let never: Vec<String> = policy
+        .never
+        .iter()
+        .flatten()
+        .cloned()
+        .chain(checker::never())
+        .collect();
+    let product = policy.product_changes != Some(ProductChanges::Refuse);
+    let guard = Guard::new(&never, product, roles)
+        .map_err(|error| AttemptError::Environment(error.to_string()))?;
+    let order = Order {
+        request,
+        tree,
+        target,
+        guard,
+        budget,
+        repairs: Checkers.repairs(),
+        known,
+        checkout,
+    };
+    let mut completed = Box::pin(engine::heal(workbench, order)).await?;
+    // The finding stood among the tests, and is none.
+    let collected = &mut completed.evidence.collected;
+    collected.before = collected.before.saturating_sub(1);
+    collected.after = collected.after.saturating_sub(1);
+    completed.evidence.caveats.extend(workbench.caveats());
+    Ok(completed)
+}
+
+fn heal_error(error: AttemptError, cancel: &CancellationToken) -> HealError {
+    match error {
+        _ if cancel.is_cancelled() => HealError::Cancelled,
+        AttemptError::Environment(detail) => {
+            HealError::Refused(format!("`runtime.install`: {detail}"))
+        }
+        AttemptError::Unavailable { dependency, detail } => {
+            HealError::Unavailable { dependency, detail }
+        }
+        error @ (AttemptError::Stopped(_) | AttemptError::Patch(_)) => {
+            HealError::Refused(error.to_string())
+        }
+        AttemptError::Cancelled => HealError::Cancelled,
+        AttemptError::Machine(detail) => HealError::Failed(detail),
     }
 }
 

@@ -109,20 +109,35 @@ pub fn assess(
 
 /// The first thing that was fine before and is not any more.
 pub fn regression(before: &Report, after: &Report) -> Option<String> {
-    before.outcomes.iter().find_map(|(test, outcome)| {
-        if *outcome != TestOutcome::Passed {
-            // A failing test that is skipped instead is hidden, not healed.
-            return (outcome.is_bad() && after.outcomes.get(test) == Some(&TestOutcome::Skipped))
+    before
+        .outcomes
+        .iter()
+        .find_map(|(test, outcome)| {
+            if *outcome != TestOutcome::Passed {
+                // A failing test that is skipped instead is hidden, not healed.
+                return (outcome.is_bad()
+                    && after.outcomes.get(test) == Some(&TestOutcome::Skipped))
                 .then(|| format!("{test} failed before and is skipped now"));
-        }
-        match after.outcomes.get(test) {
-            Some(TestOutcome::Passed) => None,
-            Some(TestOutcome::Skipped) => Some(format!("{test} passed before and is skipped now")),
-            Some(_) => Some(format!("{test} passed before and fails now")),
-            None if goes_by_another_name(test, before, after) => None,
-            None => Some(format!("{test} passed before and is not collected now")),
-        }
-    })
+            }
+            match after.outcomes.get(test) {
+                Some(TestOutcome::Passed) => None,
+                Some(TestOutcome::Skipped) => {
+                    Some(format!("{test} passed before and is skipped now"))
+                }
+                Some(_) => Some(format!("{test} passed before and fails now")),
+                None if goes_by_another_name(test, before, after) => None,
+                None => Some(format!("{test} passed before and is not collected now")),
+            }
+        })
+        .or_else(|| new_complaint(before, after))
+}
+
+/// What a checker reports more often than before.
+fn new_complaint(before: &Report, after: &Report) -> Option<String> {
+    let (complaint, _) = after.complaints.iter().find(|(complaint, count)| {
+        before.complaints.get(*complaint).copied().unwrap_or(0) < **count
+    })?;
+    Some(format!("the checker reports something new: {complaint}"))
 }
 
 /// Whether a test's parameters hold what differs from run to run (a time, an address), so that it is there under
@@ -340,6 +355,23 @@ mod tests {
             assess(&before, &before, &after, &target),
             Assessment::Worse(_)
         ));
+    }
+
+    #[test]
+    fn what_a_checker_did_not_report_before_is_worse() {
+        let with = |complaints: &[(&str, u32)]| Report {
+            complaints: complaints
+                .iter()
+                .map(|(complaint, count)| ((*complaint).to_owned(), *count))
+                .collect(),
+            ..report(&[], &[])
+        };
+        let before = with(&[("a.py: F401 m", 2)]);
+        assert_eq!(regression(&before, &with(&[("a.py: F401 m", 1)])), None);
+        for after in [with(&[("a.py: F401 m", 3)]), with(&[("a.py: F811 m", 1)])] {
+            let reason = regression(&before, &after).unwrap_or_default();
+            assert!(reason.contains("something new: a.py"), "{reason}");
+        }
     }
 
     #[test]

@@ -100,6 +100,11 @@ pub trait Laboratory: Send + Sync {
         true
     }
 
+    /// Whether what it runs can have teeth: a checker's finding has none.
+    fn bites(&self) -> bool {
+        true
+    }
+
     /// What is known of the flaky test under whose conditions it runs everything; `None` where there is none.
     fn unsteady(&self) -> Option<Arc<Unsteady>> {
         None

@@ -7,6 +7,7 @@ mod answer;
 pub mod assertions;
 mod bench;
 pub mod case;
+pub mod checker;
 pub mod classify;
 pub mod conditions;
 pub mod confidence;

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use maestro_protocol::heal::RuntimeChanges;
 use maestro_protocol::project::Runtime;
 
-use crate::bench::{Bench, RECORDS, environment_error, read_records, stopped, write_beside};
-use crate::case::{Installed, PackageIndex};
+use crate::bench::{
+    Bench, RECORDS, changed, environment_error, read_records, stopped, write_beside,
+};
+use crate::case::PackageIndex;
 use crate::conditions::Conditions;
-use crate::distribution::distribution;
 use crate::edge::{
     Command, Ended, Environment, EnvironmentSpec, Index, Limits, Network, PipIndex, WorkCopy,
 };
@@ -58,16 +59,7 @@ impl Workbench {
         &self,
         changes: &RuntimeChanges,
     ) -> Result<(Environment, Vec<String>), AttemptError> {
-        let mut install = self.install.clone();
-        for name in changes
-            .uninstall
-            .iter()
-            .chain(&changes.install)
-            .map(|requirement| distribution(requirement))
-        {
-            install.retain(|requirement| distribution(requirement) != name);
-        }
-        install.extend(changes.install.iter().cloned());
+        let install = changed(&self.install, changes);
         let python = changes.python.as_deref().or(self.python.as_deref());
         let spec = EnvironmentSpec::from_install(python, &install, &self.bench.checkout.project());
         let mut limits = Limits::for_installation();
@@ -102,29 +94,6 @@ impl Workbench {
         command.limits.wall = command.limits.wall.min(self.bench.time_left());
         command
     }
-
-    fn installed(&self, environment: &Environment, requested: Vec<String>) -> Installed {
-        let interpreters = self.bench.facilities.environments.interpreters().list();
-        let mut versions: Vec<(u8, u8)> = interpreters
-            .iter()
-            .map(|interpreter| interpreter.version)
-            .collect();
-        versions.sort_unstable();
-        versions.dedup();
-        Installed {
-            python: environment.version,
-            site_packages: environment.site_packages.clone(),
-            standard_library: environment.standard_library.clone(),
-            distributions: environment
-                .installed
-                .iter()
-                .map(|(name, version)| (distribution(name), version.clone()))
-                .collect(),
-            requested,
-            interpreters: versions,
-            ..Installed::default()
-        }
-    }
 }
 
 impl Laboratory for Workbench {
@@ -158,7 +127,7 @@ impl Laboratory for Workbench {
         );
         Ok(Attempt {
             report,
-            installed: Arc::new(self.installed(&environment, requested)),
+            installed: Arc::new(self.bench.facilities.installed(&environment, requested)),
             install,
             run: finished.elapsed,
             stopped: stopped(&finished, &self.bench.facilities.limits),
@@ -237,7 +206,7 @@ fn lay_plan(
 }
 
 /// The index as strategies see it: what cannot be asked has no versions.
-struct KnownVersions(PipIndex);
+pub(crate) struct KnownVersions(pub(crate) PipIndex);
 
 impl PackageIndex for KnownVersions {
     fn versions(&self, distribution: &str) -> Vec<String> {

@@ -50,9 +50,13 @@ impl<M: Recall> Worker for HealWorker<M> {
                     ..completed
                 };
                 let test = completed.test.as_ref().map(|test| test.id.clone());
+                let found = completed
+                    .finding
+                    .as_ref()
+                    .map(|finding| finding.title(completed.file.as_deref()));
                 let reply = Reply::new(completed);
-                Outcome::Done(vec![match test {
-                    Some(test) => reply.subject(test),
+                Outcome::Done(vec![match test.or(found) {
+                    Some(subject) => reply.subject(subject),
                     None => reply,
                 }])
             }

@@ -83,6 +83,7 @@ impl Failure {
             stack_trace: self.stack_trace,
             file: self.file,
             line: self.line,
+            finding: None,
             test,
             runtime,
             environment,

@@ -78,6 +78,7 @@ fn subject(found: &Found, heal: &HealCompleted) -> String {
     heal.test
         .as_ref()
         .map(|test| test.id.clone())
+        .or_else(|| Some(heal.finding.as_ref()?.title(heal.file.as_deref())))
         .or_else(|| found.field("subject").map(str::to_owned))
         .unwrap_or_else(|| heal.project.repository.clone())
 }
@@ -87,6 +88,7 @@ fn about(found: &Found, triaged: &ErrorTriaged) -> String {
         .test
         .as_ref()
         .map(|test| test.id.clone())
+        .or_else(|| Some(triaged.finding.as_ref()?.title(triaged.file.as_deref())))
         .or_else(|| found.field("subject").map(str::to_owned))
         .unwrap_or_else(|| triaged.project.repository.clone())
 }

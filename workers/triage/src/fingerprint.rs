@@ -8,6 +8,11 @@ use crate::stable::{file, stable};
 
 /// The fingerprint of a failure: 128 bits of SHA-256, as 32 hex digits.
 ///
+/// Of a checker's finding: over the project, the checker, its rule, the file by its whole path, the symbol, and what is
+/// said without what changes. So a finding that moved to another line is the same, and so are those that are the same but
+/// for their line: a checker's own repair takes them all.
+///
+/// Of any other failure:
 /// Over the project (repository and directory, whatever the revision), the test, the exception, what is said without what
 /// changes from run to run, and the project's own frames by file and function. Line numbers, library frames and
 /// the producer's idea of kind and severity have no part in it.
@@ -26,6 +31,15 @@ pub fn fingerprint(report: &ErrorReported, failure: &Failure) -> String {
             .trim_end_matches(".git"),
     );
     part(report.project.directory.as_deref().unwrap_or_default());
+    if let Some(finding) = &report.finding {
+        part("finding");
+        part(&finding.tool);
+        part(finding.rule.as_deref().unwrap_or_default());
+        part(report.file.as_deref().unwrap_or_default());
+        part(finding.symbol.as_deref().unwrap_or_default());
+        part(&stable(&report.message));
+        return in_hex(&hash.finalize());
+    }
     part(report.test.as_ref().map_or("", |test| &test.id));
     part(failure.exception.as_deref().unwrap_or_default());
     part(&stable(&report.message));
@@ -38,7 +52,10 @@ pub fn fingerprint(report: &ErrorReported, failure: &Failure) -> String {
         part(&file(&frame.file));
         part(&stable(&frame.function));
     }
-    let digest = hash.finalize();
+    in_hex(&hash.finalize())
+}
+
+fn in_hex(digest: &[u8]) -> String {
     let start = digest.first_chunk::<16>().copied().unwrap_or_default();
     format!("{:032x}", u128::from_be_bytes(start))
 }

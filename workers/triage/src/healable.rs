@@ -1,6 +1,7 @@
 //! What the fleet can try to heal, and why not the rest.
 
 use maestro_protocol::error::{ErrorKind, ErrorReported};
+use maestro_protocol::finding::Finding;
 use maestro_protocol::project::Framework;
 
 use crate::failure::{Failure, Language};
@@ -8,6 +9,9 @@ use crate::kind::name;
 
 /// `Ok`, or one clause that says why no heal is requested.
 pub fn healable(report: &ErrorReported, failure: &Failure, kind: ErrorKind) -> Result<(), String> {
+    if let Some(finding) = &report.finding {
+        return can_be_repaired(report, finding, kind);
+    }
     match kind {
         ErrorKind::BuildError | ErrorKind::TypeError | ErrorKind::LintError => {
             return Err(format!("no strategy heals a {} yet", name(kind)));
@@ -50,6 +54,41 @@ pub fn healable(report: &ErrorReported, failure: &Failure, kind: ErrorKind) -> R
             "neither a test nor a command is named, so it cannot be shown to fail and then to pass"
                 .to_owned(),
         ),
+    }
+}
+
+/// Whether the heal worker can run a checker again and knows what to do about what it finds.
+fn can_be_repaired(
+    report: &ErrorReported,
+    finding: &Finding,
+    kind: ErrorKind,
+) -> Result<(), String> {
+    let tool = finding.tool.as_str();
+    let known: &[&str] = match kind {
+        ErrorKind::LintError => &["ruff", "eslint"],
+        ErrorKind::TypeError => &["mypy", "tsc"],
+        _ => &[],
+    };
+    if !known.contains(&tool) {
+        return Err(match known {
+            [] => format!("no strategy heals a {} yet", name(kind)),
+            known => format!(
+                "of {}s only those of {} can be healed yet, and this one is of {tool}",
+                name(kind).replace('_', " "),
+                known.join(" and ")
+            ),
+        });
+    }
+    if finding.rule.is_none() {
+        return Err(format!("{tool} names no rule that it breaks"));
+    }
+    match report.file.as_deref() {
+        None => Err(format!("{tool} names no file")),
+        // An absolute path lies outside of the project: the producer makes those inside relative.
+        Some(file) if file.starts_with('/') || file.split('/').any(|part| part == "..") => {
+            Err("its file lies outside of the project".to_owned())
+        }
+        Some(_) => Ok(()),
     }
 }
 

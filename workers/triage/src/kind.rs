@@ -26,7 +26,9 @@ pub fn judge(report: &ErrorReported, failure: &Failure) -> Judged {
         BuildError, DependencyError, ImportError, RuntimeError, TestFailure, TypeError,
     };
     let given = report.kind;
+    // A checker says itself what it is.
     let seen = match given {
+        _ if report.finding.is_some() => None,
         TestFailure | RuntimeError => dependency(report, failure)
             .or_else(|| import(failure))
             .or_else(|| compiler(failure)),

@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use maestro_protocol::error::{ErrorKind, ErrorReported, Severity};
+use maestro_protocol::finding::Level;
 use regex::Regex;
 
 use crate::failure::Failure;
@@ -11,6 +12,13 @@ use crate::failure::Failure;
 pub fn severity(report: &ErrorReported, failure: &Failure, kind: ErrorKind) -> Severity {
     if let Some(given) = report.severity {
         return given;
+    }
+    if let Some(finding) = &report.finding {
+        return match (kind, finding.level) {
+            (ErrorKind::LintError, _) | (_, Some(Level::Note | Level::Warning)) => Severity::Low,
+            (ErrorKind::BuildError, _) => Severity::Critical,
+            _ => Severity::Medium,
+        };
     }
     let texts = [
         report.message.as_str(),

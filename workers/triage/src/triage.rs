@@ -75,6 +75,8 @@ impl<R: Recurrence> Worker for Triage<R> {
         let triaged = ErrorTriaged {
             project: report.project.clone(),
             test: report.test.clone(),
+            finding: report.finding.clone(),
+            file: report.finding.as_ref().and(report.file.clone()),
             kind: judged.kind,
             severity,
             fingerprint: fingerprint.clone(),
@@ -112,7 +114,13 @@ fn decide(
         }
         Ok(()) => (
             Decision::Heal,
-            "its test can be run again, and there are strategies for it".to_owned(),
+            match &report.finding {
+                Some(finding) => format!(
+                    "{} can be run again, and there are strategies for it",
+                    finding.tool
+                ),
+                None => "its test can be run again, and there are strategies for it".to_owned(),
+            },
         ),
     }
 }
@@ -131,6 +139,7 @@ fn request(
         stack_trace: report.stack_trace,
         file: report.file,
         line: report.line,
+        finding: report.finding,
         test: report.test,
         runtime: report.runtime,
         environment: report.environment,

@@ -135,6 +135,7 @@ fn printed(cause: &Cause, run: &Run) -> ErrorReported {
         stack_trace: Some(trace),
         file: Some(format!("{}/shop/{}", run.root, cause.frames[0].0)),
         line: run.lines.first().copied(),
+        finding: None,
         test: Some(Test {
             id: cause.test.clone(),
             framework: Framework::Pytest,
@@ -209,6 +210,7 @@ fn how_the_repository_is_written_makes_no_difference_where_git_sees_none() {
             stack_trace: None,
             file: None,
             line: None,
+            finding: None,
             test: None,
             runtime: None,
             environment: None,

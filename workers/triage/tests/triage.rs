@@ -27,6 +27,7 @@ fn report(kind: ErrorKind, message: &str) -> ErrorReported {
         stack_trace: None,
         file: None,
         line: None,
+        finding: None,
         test: None,
         runtime: None,
         environment: None,

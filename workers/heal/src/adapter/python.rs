@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::{Adapter, gained, has_extension};
 use crate::assertions;
 use crate::case::Case;
+use crate::checker;
 use crate::classify::{Diagnosis, diagnose};
 use crate::roles::Role;
 use crate::search::Repairs;
@@ -45,7 +46,9 @@ impl Adapter for Python {
     }
 
     fn hides(&self, _path: &str, before: &str, after: &str) -> Option<String> {
-        gained(&HIDING, before, after).map(str::to_owned)
+        gained(&HIDING, before, after)
+            .or_else(|| checker::silences(before, after))
+            .map(str::to_owned)
     }
 
     fn diagnose(&self, case: &Case<'_>) -> Option<Diagnosis> {

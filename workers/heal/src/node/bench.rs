@@ -30,7 +30,7 @@ use crate::teeth::{Bites, Defect};
 /// The project's own packages, in a list of what is installed.
 const PROJECT: &str = ".";
 /// Processes and threads of one run: each process of Node has eleven threads.
-const PROCESSES: u32 = 1024;
+pub(crate) const PROCESSES: u32 = 1024;
 /// Where a run leaves what its processes covered, below the directory of its records.
 const COVERAGE: &str = "coverage";
 
@@ -197,7 +197,7 @@ pub(super) fn asked(package: &Package, name: &str) -> String {
 }
 
 /// Links the packages into the project's directory, where Node looks for them first. Nothing of that name is in a copy.
-fn link_packages(modules: &Path, project: &Path) -> Result<(), AttemptError> {
+pub(crate) fn link_packages(modules: &Path, project: &Path) -> Result<(), AttemptError> {
     let place = project.join("node_modules");
     std::os::unix::fs::symlink(modules, &place).map_err(|error| {
         AttemptError::Machine(format!("unable to make {}: {error}", place.display()))
@@ -366,7 +366,7 @@ impl Laboratory for NodeBench {
 }
 
 /// The registry as strategies see it: what cannot be asked has no versions.
-struct KnownVersions(NpmIndex);
+pub(crate) struct KnownVersions(pub(crate) NpmIndex);
 
 impl PackageIndex for KnownVersions {
     fn versions(&self, distribution: &str) -> Vec<String> {

@@ -100,7 +100,9 @@ fn leaning(
     }
     match class {
         ErrorClass::AssertionFailure => Leaning::Refuse(assertion(case, failure, roles)),
-        ErrorClass::EnvironmentError => Leaning::Open,
+        ErrorClass::EnvironmentError | ErrorClass::LintError | ErrorClass::TypeError => {
+            Leaning::Open
+        }
         ErrorClass::SyntaxError
         | ErrorClass::DependencyError
         | ErrorClass::ImportError

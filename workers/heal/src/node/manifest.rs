@@ -7,11 +7,11 @@ use serde_json::Value;
 use crate::case::Tree;
 
 /// The file's name.
-pub(super) const NAME: &str = "package.json";
+pub(crate) const NAME: &str = "package.json";
 
 /// What it says; empty where there is none, or it does not parse.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Package {
+pub(crate) struct Package {
     /// The package's own name.
     pub(super) name: String,
     /// Whether `.js` files are modules (`"type": "module"`).
@@ -40,10 +40,15 @@ const KINDS: [&str; 4] = [
 
 impl Package {
     /// That of a tree.
-    pub(super) fn read(tree: &dyn Tree) -> Self {
+    pub(crate) fn read(tree: &dyn Tree) -> Self {
         tree.read(NAME)
             .map(|text| Self::parse(&text))
             .unwrap_or_default()
+    }
+
+    /// Whether it asks for a package, for whatever purpose.
+    pub(crate) fn asks_for(&self, name: &str) -> bool {
+        self.asked.contains_key(name)
     }
 
     /// Reads the text.

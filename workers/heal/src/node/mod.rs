@@ -7,7 +7,7 @@ mod assertions;
 pub(crate) mod bench;
 mod classify;
 mod coverage;
-mod manifest;
+pub(crate) mod manifest;
 mod plan;
 mod plant;
 mod records;
@@ -22,6 +22,7 @@ use std::collections::BTreeSet;
 
 use crate::adapter::{Adapter, has_extension};
 use crate::case::Case;
+use crate::checker;
 use crate::classify::Diagnosis;
 use crate::roles::Role;
 use crate::search::Repairs;
@@ -84,6 +85,7 @@ impl Adapter for Node {
 
     fn hides(&self, path: &str, before: &str, after: &str) -> Option<String> {
         assertions::hides(path, before, after)
+            .or_else(|| checker::silences(before, after).map(str::to_owned))
     }
 
     fn diagnose(&self, case: &Case<'_>) -> Option<Diagnosis> {

@@ -147,6 +147,7 @@ fn failure(record: Record, root: &Path, directory: &Path) -> Failure {
                 expected,
                 by: record.matcher,
             }),
+        complaint: None,
     }
 }
 

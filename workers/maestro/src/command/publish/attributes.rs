@@ -10,14 +10,14 @@ const SOURCE: &str = "maestro/publish";
 #[command(next_help_heading = "Attributes")]
 pub(super) struct Attributes {
     /// The message's id: with it, publishing again has no effect
-    #[arg(long, value_name = "ID", conflicts_with_all = ["junit", "lines"])]
+    #[arg(long, value_name = "ID", conflicts_with_all = ["junit", "findings", "lines"])]
     pub(super) id: Option<String>,
 
     /// Who says it [default: maestro/publish]
     #[arg(long, value_name = "URI")]
     source: Option<String>,
 
-    /// What it is about [default for --junit: the test's id]
+    /// What it is about [default for --junit: the test's id; for --findings: tool, rule and file]
     #[arg(long, value_name = "TEXT")]
     subject: Option<String>,
 

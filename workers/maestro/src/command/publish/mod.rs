@@ -1,6 +1,9 @@
 //! `maestro publish`: from reports, JSON and JSON Lines to messages on a stream.
 
 mod attributes;
+mod drafts;
+mod files;
+mod findings;
 mod identified;
 mod junit;
 mod lane;
@@ -25,12 +28,13 @@ use crate::session::Session;
 
 /// Publishes errors and other messages, and prints their ids
 ///
-/// From a JUnit report every failing test becomes one message, whose id is a hash of the report: publishing the
-/// same report twice is harmless.
+/// From a JUnit report every failing test becomes one message, from a report of a linter, a type checker or a compiler
+/// every finding. Its id is a hash of the report: publishing the same report twice is harmless.
 #[derive(Debug, Args)]
 #[command(
-    group = ArgGroup::new("what").required(true).args(["junit", "message_type", "lines"]),
+    group = ArgGroup::new("what").required(true).args(["junit", "findings", "message_type", "lines"]),
     override_usage = "maestro publish --junit FILE... [OPTIONS] [-- COMMAND...]\n       \
+                      maestro publish --findings FILE... [OPTIONS] [-- COMMAND...]\n       \
                       maestro publish --type TYPE --data JSON|@FILE|- [OPTIONS]\n       \
                       maestro publish --lines [OPTIONS] < FILE",
     after_help = "\
@@ -38,6 +42,8 @@ Examples:
   pytest --junitxml=report.xml; maestro publish --junit report.xml
   maestro publish --junit 'reports/**/*.xml' --repository https://example.org/x.git --revision main \\
       --python 3.11 --install pytest --install . -- python -m pytest -q
+  ruff check --output-format json | maestro publish --findings - -- python -m pytest
+  maestro publish --findings 'reports/*.sarif' --level error
   maestro publish --type error.reported --data @error.json --id build-7
   maestro publish --junit release.xml --urgent    # before everything that waits already
   generate-errors | maestro publish --lines --output json
@@ -50,9 +56,18 @@ A line of --lines is {\"type\": \"…\", \"data\": {…}} with, if you like, \"i
     reason = "each is a flag of the command line"
 )]
 pub(crate) struct Publish {
-    /// JUnit reports; a pattern such as 'reports/**/*.xml' is looked up
+    /// JUnit reports; a pattern such as 'reports/**/*.xml' is looked up, - is standard input
     #[arg(long, num_args = 1.., value_name = "FILE")]
     junit: Vec<String>,
+
+    /// Reports of linters, type checkers and compilers: SARIF 2.1.0; JSON of cargo, rustc, mypy, ruff, eslint; `tsc --pretty
+    /// false`. Which it is shows by the content; a pattern is looked up, - is standard input
+    #[arg(long, visible_alias = "sarif", num_args = 1.., value_name = "FILE")]
+    findings: Vec<String>,
+
+    /// How much a tool has to mind what it finds, for --findings
+    #[arg(long, value_enum, value_name = "LEVEL", default_value = "warning")]
+    level: findings::Least,
 
     /// The type of one message, for example maestro.error.reported.v1 or error.reported
     #[arg(long = "type", value_name = "TYPE", requires = "data")]
@@ -90,7 +105,7 @@ pub(crate) struct Publish {
     #[command(flatten)]
     output: OutputFlag,
 
-    /// The command that runs the tests, for --junit
+    /// The command that runs the tests, for --junit and --findings
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
 
@@ -109,9 +124,12 @@ impl Publish {
             lines::publish(&self, &mut sender).await
         } else if let (Some(message_type), Some(data)) = (&self.message_type, &self.data) {
             typed::publish(&self, message_type, data, &mut sender).await
-        } else {
-            let files: Vec<PathBuf> = junit::files(&self.junit)?;
+        } else if self.findings.is_empty() {
+            let files: Vec<PathBuf> = files::files(&self.junit, "--junit")?;
             junit::publish(&self, &files, &mut sender).await
+        } else {
+            let files: Vec<PathBuf> = files::files(&self.findings, "--findings")?;
+            findings::publish(&self, &files, &mut sender).await
         }
     }
 }

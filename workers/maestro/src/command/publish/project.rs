@@ -12,7 +12,7 @@ use crate::fault::Fault;
 
 /// The project of a report.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Project, for --junit")]
+#[command(next_help_heading = "Project, for --junit and --findings")]
 pub(super) struct ProjectFlags {
     /// A git or file URL, or a path [default: the git working copy around this directory, else this directory]
     #[arg(long, value_name = "URL|DIR")]
@@ -56,6 +56,9 @@ pub(super) struct ProjectFlags {
 pub(super) struct Located {
     pub(super) project: Project,
     pub(super) runtime: Option<Runtime>,
+    /// The root of the repository, as far as it is here.
+    pub(super) root: PathBuf,
+    /// The project's directory in it.
     pub(super) directory: PathBuf,
 }
 
@@ -80,7 +83,13 @@ impl ProjectFlags {
             (None, false) if self.repository.is_some() => PathBuf::from(&repository),
             (None, _) => here.to_path_buf(),
         };
+        let root = match (is_url(&repository), &around) {
+            (false, _) => PathBuf::from(&repository),
+            (true, Some(around)) => around.clone(),
+            (true, None) => here.to_path_buf(),
+        };
         Ok(Located {
+            root,
             project: Project {
                 repository,
                 revision: self.revision.clone(),
