@@ -52,6 +52,20 @@ pub(crate) fn name(text: &str) -> Result<(), Violation> {
     Ok(())
 }
 
+/// The fingerprint of a failure: 32 hex digits.
+pub(crate) fn fingerprint(text: &str) -> Result<(), Violation> {
+    if text.len() == 32 && is_hex(text) {
+        return Ok(());
+    }
+    Err(Violation::of_text("32 hex digits", text))
+}
+
+/// Whether a text is hex digits, in lower case.
+pub(crate) fn is_hex(text: &str) -> bool {
+    text.bytes()
+        .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 /// What can be passed to a program: no NUL.
 pub(crate) fn argument(text: &str) -> Result<(), Violation> {
     if text.contains('\0') {

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::constraint::{given, name, positive};
+use crate::constraint::{fingerprint, given, name, positive};
 use crate::finding::Finding;
 use crate::message::Payload;
 use crate::project::{Project, Runtime, Test};
@@ -157,11 +157,7 @@ impl Payload for ErrorTriaged {
         given(self.test.as_ref(), Test::check).member("test")?;
         given(self.finding.as_ref(), Finding::check).member("finding")?;
         given(self.file.as_deref(), name).member("file")?;
-        let hex = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-        if self.fingerprint.len() != 32 || !self.fingerprint.bytes().all(hex) {
-            return Err(Violation::of_text("32 hex digits", &self.fingerprint))
-                .member("fingerprint");
-        }
+        fingerprint(&self.fingerprint).member("fingerprint")?;
         if self.occurrences == 0 {
             return Err(Violation::new("an integer of at least 1", 0)).member("occurrences");
         }

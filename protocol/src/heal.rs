@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::constraint::{each, given, name, positive, seconds, share, variables};
+use crate::constraint::{
+    each, fingerprint, given, is_hex, name, positive, seconds, share, variables,
+};
 use crate::error::{ErrorKind, Severity};
 use crate::finding::Finding;
 use crate::message::Payload;
@@ -86,6 +88,10 @@ pub struct HealRequested {
     /// What the heal may do, and how much it may cost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<Policy>,
+    /// The failure's fingerprint, as triage gave it: what is remembered of it is found under this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^[0-9a-f]{32}$"))]
+    pub fingerprint: Option<String>,
 }
 
 /// What came of a heal.
@@ -185,6 +191,35 @@ pub struct Teeth {
     pub caught_after: u32,
 }
 
+/// How people and later failures judged what a strategy did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Judged {
+    /// Patches that a person took, and whose failure did not come back.
+    pub accepted: u32,
+    /// Patches that a person turned down.
+    pub rejected: u32,
+    /// Patches that a person took, and whose failure came back.
+    pub failed_again: u32,
+}
+
+/// What was remembered when the confidence was computed: all that went into it besides the evidence of this heal.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Experience {
+    /// The confidence from this heal's evidence alone.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub counted: f64,
+    /// The same strategy on failures of the same class.
+    pub alike: Judged,
+    /// The same strategy on failures of other classes.
+    pub elsewhere: Judged,
+    /// Earlier heals of the same failure.
+    pub this: Judged,
+    /// Reports of the same failure.
+    pub reported: u32,
+    /// How often its test was seen to pass and to fail by turns.
+    pub flips: u32,
+}
+
 /// What was counted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Evidence {
@@ -211,6 +246,47 @@ pub struct Evidence {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 1024))]
     pub caveats: Vec<String>,
+    /// What was remembered; absent where the verdict is neither `healed` nor `proposed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub experience: Option<Experience>,
+    /// The commit with which the failure began, or which changed a text on purpose; absent where history was not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Since>,
+}
+
+/// A commit of the project as evidence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Since {
+    /// The commit: with it the failure is there, without it not.
+    #[schemars(regex(pattern = r"^[0-9a-f]{40,64}$"))]
+    pub commit: String,
+    /// When its author made it, RFC 3339.
+    #[schemars(length(min = 1, max = 4096))]
+    pub authored: String,
+    /// The first line of its message.
+    pub subject: String,
+    /// The file of the product that it changed, relative to the project's directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 4096))]
+    pub path: Option<String>,
+    /// The line of that file, counted from 1, as the commit left it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub line: Option<u32>,
+    /// What stood there before; empty where something was added.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub was: Option<String>,
+    /// What stands there since; empty where something was removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub now: Option<String>,
+    /// Runs of the test that it took to find out.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub runs: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+fn is_zero(runs: &u32) -> bool {
+    *runs == 0
 }
 
 /// Milliseconds spent.
@@ -296,6 +372,10 @@ pub struct HealCompleted {
     /// The version of the worker that decided.
     #[schemars(length(min = 1, max = 4096))]
     pub worker_version: String,
+    /// The failure's fingerprint, under which the next heal of the same failure finds what came of this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^[0-9a-f]{32}$"))]
+    pub fingerprint: Option<String>,
 }
 
 /// A person's decision on a proposed patch.
@@ -347,7 +427,24 @@ impl Evidence {
     pub fn check(&self) -> Result<(), Violation> {
         runs(&self.reproduced).member("reproduced")?;
         runs(&self.after).member("after")?;
-        each(&self.caveats, |_| Ok(())).member("caveats")
+        each(&self.caveats, |_| Ok(())).member("caveats")?;
+        given(self.experience.as_ref(), |experience| {
+            share(experience.counted).member("counted")
+        })
+        .member("experience")?;
+        given(self.since.as_ref(), Since::check).member("since")
+    }
+}
+
+impl Since {
+    fn check(&self) -> Result<(), Violation> {
+        let is_commit = (40..=64).contains(&self.commit.len()) && is_hex(&self.commit);
+        if !is_commit {
+            return Err(Violation::of_text("40 to 64 hex digits", &self.commit)).member("commit");
+        }
+        name(&self.authored).member("authored")?;
+        given(self.path.as_deref(), name).member("path")?;
+        given(self.line.as_ref(), |&line| positive(line)).member("line")
     }
 }
 
@@ -384,7 +481,8 @@ impl Payload for HealRequested {
         given(self.test.as_ref(), Test::check).member("test")?;
         given(self.runtime.as_ref(), Runtime::check).member("runtime")?;
         given(self.environment.as_deref(), name).member("environment")?;
-        given(self.policy.as_ref(), Policy::check).member("policy")
+        given(self.policy.as_ref(), Policy::check).member("policy")?;
+        given(self.fingerprint.as_deref(), fingerprint).member("fingerprint")
     }
 }
 
@@ -402,7 +500,8 @@ impl Payload for HealCompleted {
         given(self.runtime_changes.as_ref(), RuntimeChanges::check).member("runtime_changes")?;
         share(self.confidence).member("confidence")?;
         self.evidence.check().member("evidence")?;
-        name(&self.worker_version).member("worker_version")
+        name(&self.worker_version).member("worker_version")?;
+        given(self.fingerprint.as_deref(), fingerprint).member("fingerprint")
     }
 }
 

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::constraint::{given, name};
+use crate::constraint::{fingerprint, given, name};
 use crate::heal::{Evidence, Policy, RuntimeChanges, Strategy, Verdict};
 use crate::message::Payload;
 use crate::project::{Project, Runtime, Test};
@@ -89,6 +89,10 @@ pub struct ValidationCompleted {
     /// The version of the worker that judged.
     #[schemars(length(min = 1, max = 4096))]
     pub worker_version: String,
+    /// The fingerprint that the heal has: under it the judgement is remembered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^[0-9a-f]{32}$"))]
+    pub fingerprint: Option<String>,
 }
 
 impl Payload for ValidationRequested {
@@ -119,6 +123,7 @@ impl Payload for ValidationCompleted {
         given(self.test.as_ref(), Test::check).member("test")?;
         given(self.by.as_deref(), name).member("by")?;
         given(self.evidence.as_ref(), Evidence::check).member("evidence")?;
-        name(&self.worker_version).member("worker_version")
+        name(&self.worker_version).member("worker_version")?;
+        given(self.fingerprint.as_deref(), fingerprint).member("fingerprint")
     }
 }

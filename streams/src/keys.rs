@@ -111,6 +111,14 @@ impl Keys {
         format!("{}{key}", self.tagged("tally:"))
     }
 
+    /// A projection of the stream, or one of its hashes; see [`crate::Projection`].
+    pub fn projection(&self, name: &str, key: Option<&str>) -> String {
+        match key {
+            Some(key) => self.tagged(&format!("{name}:{key}")),
+            None => self.tagged(name),
+        }
+    }
+
     fn tagged(&self, what: &str) -> String {
         format!("{{{}}}:{what}", self.tag)
     }
@@ -135,6 +143,8 @@ mod tests {
         assert_eq!(keys.stream(), "acme:automation:heal");
         assert_eq!(keys.dead(), "{acme:automation:heal}:dead");
         assert_eq!(keys.tally("a"), "{acme:automation:heal}:tally:a");
+        let history = keys.projection("history", Some("f"));
+        assert_eq!(history, "{acme:automation:heal}:history:f");
         let urgent = keys.urgent();
         assert_eq!(urgent.stream(), "{acme:automation:heal}:urgent");
         assert_eq!(urgent.dead(), keys.dead());

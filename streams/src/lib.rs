@@ -1,6 +1,6 @@
 //! How it travels: a Redis Streams runtime with leases, fenced commits, retries and dead letters.
 //! A [`Consumer`] turns each message of a stream into one [`Outcome`] through a [`Handler`], exactly once in effect.
-//! [`Publisher`], [`Admin`], [`Tail`] and [`Tally`] are for those who stand outside; none of it knows what the messages mean.
+//! [`Publisher`], [`Admin`], [`Tail`], [`Tally`] and [`Projection`] are for those who stand outside; none of it knows what the messages mean.
 
 mod admin;
 pub mod backoff;
@@ -16,6 +16,7 @@ mod keys;
 mod link;
 mod outcome;
 mod pool;
+mod projection;
 mod publisher;
 mod reply;
 mod script;
@@ -36,6 +37,7 @@ pub use fields::Fields;
 pub use handler::{Delivery, Handler, Inspection};
 pub use keys::Keys;
 pub use outcome::{DeadLetter, Outcome, Outgoing};
+pub use projection::{Projection, Replaced};
 pub use publisher::Publisher;
 pub use tail::{From as TailFrom, Tail};
 pub use tally::{Count, Tally};

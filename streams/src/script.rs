@@ -47,6 +47,8 @@ lua!(/// Trims a stream that no consumer looks after.
     RETAIN, "retain.lua");
 lua!(/// Counts distinct members.
     TALLY, "tally.lua");
+lua!(/// Moves a projection on.
+    FOLD, "fold.lua");
 
 impl Lua {
     /// The beginning of a call; the arguments follow. All `keys` must share a slot.

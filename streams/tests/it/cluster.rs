@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use maestro_streams::{
-    Admin, CheckFirst, ConsumerConfig, DeadLetter, Delivery, Outcome, Outgoing, Tail, TailFrom,
-    Tally,
+    Admin, CheckFirst, ConsumerConfig, DeadLetter, Delivery, Outcome, Outgoing, Projection,
+    Replaced, Tail, TailFrom, Tally,
 };
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -54,6 +54,27 @@ async fn assert_effects(cluster: &Cluster, causes: &[String]) {
 }
 
 /// The only dead letter comes back once, and then is dropped.
+/// What is derived from a stream lies in its slot, and can be written in one step with the least rights.
+async fn project(cluster: &Cluster) {
+    let projection = Projection::new(&cluster.endpoint, "", "jobs", "history").expect("an answer");
+    let entries = projection.entries(None, 1).await.expect("an answer");
+    let hash = Replaced {
+        key: "one".to_owned(),
+        fields: vec![("n".into(), "1".into())],
+        kept: Duration::from_hours(1),
+    };
+    let moved = projection.advance(None, entries[0].id, &[hash]).await;
+    assert!(moved.expect("an answer"));
+    let read = projection.read(&["one"]).await.expect("an answer");
+    assert_eq!(read[0].get_str("n"), Some("1"));
+    assert_eq!(
+        projection.place().await.expect("an answer"),
+        Some(entries[0].id)
+    );
+    let (stream, hash) = ("jobs", "{jobs}:history:one");
+    assert_eq!(cluster.slot(stream).await, cluster.slot(hash).await);
+}
+
 /// The only one, and what went through its hands.
 async fn is_registered(admin: &Admin, name: &str) {
     let streams = ["jobs", "nothing"];
@@ -290,6 +311,7 @@ async fn dead_letters_retries_tallies_tails_and_the_state_work_in_a_cluster_with
     is_registered(&admin, &worker.name).await;
     replay_and_drop(&admin).await;
     tally(&cluster).await;
+    project(&cluster).await;
     worker.stop().await;
     assert!(
         admin.status(&["jobs"]).await.unwrap()[0].groups[0]

@@ -13,6 +13,7 @@ mod operator;
 mod order;
 mod outage;
 mod progress;
+mod projection;
 mod rate;
 mod registry;
 mod retry;

@@ -41,9 +41,23 @@ pub(crate) struct Case {
     /// The project itself, where it is one of our own; else the package is fetched.
     #[serde(default)]
     pub(crate) files: BTreeMap<String, String>,
+    /// Its commits, oldest first, where it comes from git; the last one leaves the files as they are above.
+    #[serde(default)]
+    pub(crate) history: Vec<Commit>,
     /// What a checker found, where no test fails.
     #[serde(default)]
     pub(crate) finding: Option<Found>,
+}
+
+/// One commit of a project of our own.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Commit {
+    /// Its message; also what evidence has to name, if it is the one.
+    pub(crate) message: String,
+    /// Files as it leaves them, where they differ from those of the case; of the last commit none do.
+    #[serde(default)]
+    pub(crate) files: BTreeMap<String, String>,
 }
 
 /// What a checker found.
@@ -147,7 +161,8 @@ impl Case {
         HealRequested {
             project: Project {
                 repository: root.display().to_string(),
-                revision: None,
+                // A path without one is taken as it lies there, which has no history.
+                revision: (!self.history.is_empty()).then(|| "main".to_owned()),
                 directory: None,
             },
             kind: match finding.map(|found| found.tool.as_str()) {
@@ -185,6 +200,7 @@ impl Case {
             }),
             environment: None,
             policy: None,
+            fingerprint: None,
         }
     }
 }

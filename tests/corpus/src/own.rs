@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use maestro_protocol::project::Framework;
 use serde::Deserialize;
 
-use crate::case::{Case, Expected, Found, Mutation, Registry};
+use crate::case::{Case, Commit, Expected, Found, Mutation, Registry};
 
 /// The files that hold them.
 const SETS: &[(&str, &str)] = &[
@@ -54,6 +55,7 @@ const SETS: &[(&str, &str)] = &[
         "assertion_update",
         include_str!("../own/rust_assertion.yaml"),
     ),
+    ("assertion_update", include_str!("../own/history.yaml")),
     ("syntax_repair", include_str!("../own/lint_ruff.yaml")),
     ("syntax_repair", include_str!("../own/lint_eslint.yaml")),
     ("dependency_fix", include_str!("../own/type_mypy.yaml")),
@@ -90,6 +92,9 @@ struct Own {
     #[serde(default)]
     strategy: Option<String>,
     files: BTreeMap<String, String>,
+    /// Commits, oldest first.
+    #[serde(default)]
+    history: Vec<Commit>,
     /// Each makes a case of its own, which must be refused.
     #[serde(default)]
     bugs: Vec<Mutation>,
@@ -153,6 +158,7 @@ impl Own {
             },
             verdict: self.verdict,
             files: self.files,
+            history: self.history,
             finding: self.finding,
             id: self.id,
         }
@@ -162,12 +168,57 @@ impl Own {
 /// Writes the files of a project below `place`.
 pub(crate) fn write(case: &Case, place: &Path) -> std::io::Result<PathBuf> {
     let root = place.join("project");
-    for (path, text) in &case.files {
+    write_all(&case.files, &root)?;
+    if let Some((_, earlier)) = case.history.split_last() {
+        git(&root, &["init", "--quiet", "--initial-branch=main", "."])?;
+        for commit in earlier {
+            write_all(&case.files, &root)?;
+            write_all(&commit.files, &root)?;
+            record(&root, &commit.message)?;
+        }
+        write_all(&case.files, &root)?;
+    }
+    Ok(root)
+}
+
+/// The last commit, after faults were planted; nothing where the project has no history.
+pub(crate) fn finish(case: &Case, root: &Path) -> std::io::Result<()> {
+    match case.history.last() {
+        Some(last) => record(root, &last.message),
+        None => Ok(()),
+    }
+}
+
+fn write_all(files: &BTreeMap<String, String>, root: &Path) -> std::io::Result<()> {
+    for (path, text) in files {
         let file = root.join(path);
         if let Some(directory) = file.parent() {
             std::fs::create_dir_all(directory)?;
         }
         std::fs::write(file, text)?;
     }
-    Ok(root)
+    Ok(())
+}
+
+fn record(root: &Path, message: &str) -> std::io::Result<()> {
+    git(root, &["add", "--all"])?;
+    git(root, &["commit", "--quiet", "--allow-empty", "-m", message])
+}
+
+fn git(root: &Path, arguments: &[&str]) -> std::io::Result<()> {
+    let status = Command::new("git")
+        .args(["-c", "user.name=A", "-c", "user.email=a@example.org"])
+        .args([
+            "-c",
+            "commit.gpgSign=false",
+            "-c",
+            "core.hooksPath=/dev/null",
+        ])
+        .args(arguments)
+        .current_dir(root)
+        .status()?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(std::io::Error::other(format!("git {arguments:?} failed")))
 }

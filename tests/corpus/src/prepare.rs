@@ -42,6 +42,7 @@ pub(crate) async fn prepare(case: &Case, archives: &Path, into: &Path) -> anyhow
         );
         std::fs::write(&file, text.replacen(&mutation.find, &mutation.repl, 1))?;
     }
+    own::finish(case, &root)?;
     Ok(root)
 }
 

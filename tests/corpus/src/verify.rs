@@ -16,6 +16,8 @@ pub(crate) async fn turns_green(
     root: &Path,
     flaky: bool,
 ) -> anyhow::Result<bool> {
+    // What is not committed is not fetched.
+    request.project.revision = None;
     if let Some(patch) = &answer.patch {
         let file = root.with_extension("patch");
         std::fs::write(&file, patch)?;

@@ -192,6 +192,35 @@ fn tests_of_rust_are_healed_and_a_bug_behind_the_repair_is_refused() {
 }
 
 #[test]
+fn history_says_since_when_and_whether_a_text_was_changed_on_purpose() {
+    let rows = rows(
+        "history-reworded,history-reworded-bug-1,history-by-the-way,history-since",
+        false,
+    );
+    let answer = |id: &str| {
+        let row = rows.iter().find(|row| row["id"] == id).expect("a row");
+        &row["answer"]
+    };
+    let reason = |id: &str| answer(id)["reason"].as_str().expect("a reason");
+    let reworded = answer("history-reworded");
+    assert_eq!(reworded["verdict"], "proposed", "{reworded:#}");
+    assert!(
+        reason("history-reworded").contains("Say that an amount must be positive"),
+        "{}",
+        reason("history-reworded")
+    );
+    let by_the_way = &answer("history-by-the-way")["evidence"]["since"];
+    assert_eq!(by_the_way["subject"], "Amounts have a limit");
+    let since = &answer("history-since")["evidence"]["since"];
+    assert_eq!(since["subject"], "Simplify the total", "{since:#}");
+    assert_eq!(since["path"], "shop.py");
+    assert_eq!(since["line"], 5);
+    let was = since["was"].as_str().expect("a line");
+    assert_eq!(was.trim(), "return round(price * pieces * (1 + TAX), 2)");
+    assert!(reason("history-since").contains("(Simplify the total)"));
+}
+
+#[test]
 fn a_checkers_own_fix_is_taken_where_nothing_speaks_against_it_and_a_type_error_is_refused() {
     let rows = rows(
         "lint-ruff-unused-import,lint-ruff-import-is-used,lint-ruff-unsafe-breaks,lint-ruff-unfixable,type-mypy-argument",

@@ -64,6 +64,7 @@ pub(crate) fn explain<L: Laboratory>(laboratory: &L, state: &State, target: &Tar
         tree: &state.tree,
         installed: &state.attempt.installed,
         index: index.as_ref(),
+        past: laboratory.past().as_ref(),
         unsteady: laboratory.unsteady().as_deref(),
     }))
 }
@@ -133,9 +134,12 @@ impl Answer {
                     error_class: String::new(),
                     excerpt: excerpt(&failure),
                     caveats: reproduced.attempt.stopped.iter().cloned().collect(),
+                    experience: None,
+                    since: None,
                 },
                 timing_ms: timing,
                 worker_version: env!("CARGO_PKG_VERSION").to_owned(),
+                fingerprint: order.request.fingerprint.clone(),
             },
         }
     }
@@ -398,7 +402,7 @@ impl Answer {
         let touches = found.state.touches.clone();
         let strategies: Vec<Strategy> =
             found.state.steps.iter().map(|step| step.strategy).collect();
-        completed.confidence = confidence(&Counted {
+        let counted = confidence(&Counted {
             reproduced: proof.reproduced,
             passed,
             neighbours: completed.evidence.neighbours.after,
@@ -409,6 +413,13 @@ impl Answer {
                 .teeth
                 .map(|teeth| (teeth.caught_after, teeth.planted)),
         });
+        completed.confidence = counted;
+        if let Some(strategy) = strategies.first() {
+            let class = &completed.evidence.error_class;
+            let (figure, experience) = order.known.confidence(counted, *strategy, class);
+            completed.confidence = figure;
+            completed.evidence.experience = Some(experience);
+        }
         let needs_person = touches.contains(&Touch::Product)
             || strategies.contains(&Strategy::AssertionUpdate)
             || !found.state.doubts.is_empty();

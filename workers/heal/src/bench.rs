@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use maestro_protocol::heal::RuntimeChanges;
@@ -16,10 +16,11 @@ use crate::case::Installed;
 use crate::distribution::distribution;
 use crate::edge::{
     Checkout, CheckoutError, Command, Ended, Environment, EnvironmentError, Environments, Finished,
-    Limits, Sandbox, SandboxError, WorkCopy,
+    History, Limits, Sandbox, SandboxError, WorkCopy,
 };
 use crate::laboratory::AttemptError;
 use crate::overlay::Overlay;
+use crate::past::{NoPast, Past};
 
 /// The probe's file.
 pub(crate) const RECORDS: &str = "records.jsonl";
@@ -43,13 +44,15 @@ pub(crate) struct Bench {
     pub(crate) checkout: Arc<Checkout>,
     pub(crate) deadline: Instant,
     pub(crate) cancel: CancellationToken,
+    pub(crate) history: OnceLock<Option<Arc<History>>>,
 }
 
 impl Bench {
     /// A fresh copy with the tree's changes in it, and a directory for the probe's file.
     pub(crate) async fn copy(&self, tree: &Overlay) -> Result<(WorkCopy, TempDir), AttemptError> {
-        let (checkout, changes, work) = (
+        let (checkout, then, changes, work) = (
             Arc::clone(&self.checkout),
+            tree.then().clone(),
             tree.changes(),
             self.facilities.work.clone(),
         );
@@ -57,6 +60,13 @@ impl Bench {
             let copy = checkout
                 .fresh()
                 .map_err(|error: CheckoutError| error.to_string())?;
+            for (path, bytes) in &then {
+                match bytes {
+                    Some(bytes) => copy.write(path, bytes),
+                    None => copy.remove(path),
+                }
+                .map_err(|error| format!("unable to set {path} of the copy back: {error}"))?;
+            }
             for (path, _, after) in changes {
                 copy.write(&path, after.as_bytes())
                     .map_err(|error| format!("unable to write {path} of the copy: {error}"))?;
@@ -71,6 +81,19 @@ impl Bench {
             .await
             .unwrap_or_else(|panic| Err(panic.to_string()))
             .map_err(AttemptError::Machine)
+    }
+
+    /// The project's history. Nothing is fetched before somebody asks for something of it.
+    pub(crate) fn past(&self) -> Arc<dyn Past> {
+        let history = self.history.get_or_init(|| {
+            self.checkout
+                .history(self.deadline, &self.cancel)
+                .map(Arc::new)
+        });
+        match history {
+            Some(history) => Arc::clone(history) as Arc<dyn Past>,
+            None => Arc::new(NoPast),
+        }
     }
 
     pub(crate) fn time_left(&self) -> Duration {

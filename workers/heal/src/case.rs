@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use maestro_protocol::heal::{RuntimeChanges, Strategy};
 
 use crate::failure::Failure;
+use crate::past::Past;
 use crate::unsteady::Unsteady;
 
 /// The project's files as they are now.
@@ -58,6 +59,8 @@ pub struct Case<'a> {
     pub installed: &'a Installed,
     /// The package index.
     pub index: &'a dyn PackageIndex,
+    /// The project's history.
+    pub past: &'a dyn Past,
     /// What is known of the test where it is flaky; the run was made under the conditions in which it fails.
     pub unsteady: Option<&'a Unsteady>,
 }

@@ -4,18 +4,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use maestro_memory::Known;
 use maestro_protocol::heal::{HealCompleted, HealRequested, RuntimeChanges, Strategy, Timing};
 
-use crate::answer::{Answer, explain, millis, primary};
+use crate::answer::{Answer, Explained, explain, millis, primary};
 use crate::conditions::Conditions;
 use crate::failure::Report;
 use crate::guard::Guard;
 use crate::judge::{Target, alike, regression};
 use crate::laboratory::{Attempt, AttemptError, Laboratory};
 use crate::overlay::Overlay;
-use crate::search::{Budget, Found, Repairs, State, search};
+use crate::search::{Budget, Found, Menu, Repairs, State, search};
 use crate::stabilise::{Outcome, Suspicion, stabilise};
 use crate::teeth::{self, Checked};
+use crate::trace_back::trace_back;
 
 /// Runs that show the failure before anything is tried.
 const REPRODUCTIONS: u32 = 2;
@@ -36,8 +38,22 @@ pub struct Order<'a> {
     pub budget: Budget,
     /// The strategies that are asked.
     pub repairs: Repairs,
+    /// What became of earlier heals.
+    pub known: Known,
     /// How long getting the code took.
     pub checkout: Duration,
+}
+
+impl Order<'_> {
+    /// What a search on a failure of this class chooses from.
+    pub(crate) fn menu<'o>(&'o self, class: &'o str) -> Menu<'o> {
+        Menu {
+            repairs: self.repairs,
+            known: &self.known,
+            class,
+            directory: self.request.project.directory.as_deref(),
+        }
+    }
 }
 
 /// Heals.
@@ -116,26 +132,21 @@ pub async fn heal<L: Laboratory>(
         &order.target,
         &order.guard,
         &mut budget,
-        order.repairs,
+        &order.menu(diagnosis.class()),
     )
     .await?;
     answer.spent(&found);
     if !found.green {
-        let behind = explain(laboratory, &found.state, &order.target);
-        return answer.unhealed(&order, &found, &diagnosis, &behind);
+        let mut completed = unhealed(laboratory, &order, answer, &found, &diagnosis)?;
+        let failing = primary(&first.report, &order.target);
+        trace_back(laboratory, &order, &failing, &budget, &mut completed).await?;
+        return Ok(completed);
     }
     let began = Instant::now();
     let confirmed = confirm(laboratory, &order, &first.report, &mut found, &mut budget).await?;
     answer.completed.timing_ms.validate += millis(began.elapsed());
-    let checked = bite(
-        laboratory,
-        &order,
-        &first.report,
-        &found,
-        &confirmed,
-        &budget,
-    )
-    .await?;
+    let before = &first.report;
+    let checked = bite(laboratory, &order, before, &found, &confirmed, &budget).await?;
     let proof = Proof {
         reproduced: reproduced.runs,
         passed: confirmed.passed,
@@ -143,6 +154,18 @@ pub async fn heal<L: Laboratory>(
         checked,
     };
     answer.healed(&order, &found, &proof, &first.report)
+}
+
+/// The answer where nothing turned the target green.
+fn unhealed<L: Laboratory>(
+    laboratory: &L,
+    order: &Order<'_>,
+    answer: Answer,
+    found: &Found,
+    diagnosis: &Explained,
+) -> Result<HealCompleted, AttemptError> {
+    let behind = explain(laboratory, &found.state, &order.target);
+    answer.unhealed(order, found, diagnosis, &behind)
 }
 
 /// What the runs of a repaired tree came to.
@@ -246,7 +269,8 @@ async fn reproduce<L: Laboratory>(
 }
 
 /// Runs the repaired tree again, until it has passed as often as is asked for, or fails once. The last of the runs is
-/// traced: it costs no run of its own to know which lines the healed tests run.
+/// traced: it costs no run of its own to know which lines the healed tests run. They run side by side, each on a copy of its own, unless the
+/// repair is a matter of time: then one would be the other's load.
 async fn confirm<L: Laboratory>(
     laboratory: &L,
     order: &Order<'_>,
@@ -259,41 +283,71 @@ async fn confirm<L: Laboratory>(
         runs: 1,
         lines: BTreeMap::new(),
     };
+    let subjects = teeth::subjects(&order.target, before, &found.state.attempt.report);
     let mut traceable = true;
     while confirmed.runs < CONFIRMATIONS && budget.runs > 0 && Instant::now() < budget.deadline {
-        budget.runs -= 1;
-        let mut conditions = Conditions::default();
-        let last = confirmed.runs + 1 == CONFIRMATIONS || budget.runs == 0;
-        if last && traceable {
-            conditions.trace = teeth::subjects(&order.target, before, &found.state.attempt.report);
-        }
-        let attempt = laboratory
-            .attempt_under(&found.state.tree, &found.state.runtime, &conditions)
-            .await?;
-        let worse = regression(&found.state.attempt.report, &attempt.report);
-        let green = order.target.is_met(before, &attempt.report) && worse.is_none();
-        if !green && !conditions.trace.is_empty() && budget.runs > 0 {
-            // A test may have something against being watched; that is not the repair's fault.
-            traceable = false;
-            continue;
-        }
-        confirmed.runs += 1;
-        if green {
-            confirmed.passed += 1;
-            confirmed.lines = attempt.report.lines;
-        } else {
+        let wanted = (CONFIRMATIONS - confirmed.runs).min(budget.runs);
+        let at_once = if matters_of_time(found) { 1 } else { wanted };
+        budget.runs -= at_once;
+        // The last one wanted is traced.
+        let conditions: Vec<Conditions> = (1..=at_once)
+            .map(|number| Conditions {
+                trace: if number == wanted && traceable {
+                    subjects.clone()
+                } else {
+                    Vec::new()
+                },
+                ..Conditions::default()
+            })
+            .collect();
+        let runs = conditions.iter().map(|conditions| {
+            laboratory.attempt_under(&found.state.tree, &found.state.runtime, conditions)
+        });
+        for (attempt, conditions) in together(runs).await?.into_iter().zip(&conditions) {
+            let worse = regression(&found.state.attempt.report, &attempt.report);
+            let green = order.target.is_met(before, &attempt.report) && worse.is_none();
+            if !green && !conditions.trace.is_empty() && budget.runs > 0 {
+                // A test may have something against being watched; that is not the repair's fault.
+                traceable = false;
+                continue;
+            }
+            confirmed.runs += 1;
+            if green {
+                confirmed.passed += 1;
+                confirmed.lines.extend(attempt.report.lines);
+                continue;
+            }
             found
                 .rejected
                 .push(worse.unwrap_or_else(|| {
                     "the repaired test passed once and failed again".to_owned()
                 }));
-            break;
+            return Ok(confirmed);
         }
     }
     if confirmed.passed == confirmed.runs && matters_of_time(found) {
         under_load(laboratory, order, before, found, budget, &mut confirmed).await?;
     }
     Ok(confirmed)
+}
+
+/// Polls one or two runs side by side. No more are ever confirmed at once.
+pub(crate) async fn together<R>(runs: impl Iterator<Item = R>) -> Result<Vec<Attempt>, AttemptError>
+where
+    R: Future<Output = Result<Attempt, AttemptError>>,
+{
+    let mut runs = runs;
+    let mut attempts = Vec::new();
+    while let Some(one) = runs.next() {
+        match runs.next() {
+            Some(other) => {
+                let (one, other) = tokio::try_join!(one, other)?;
+                attempts.extend([one, other]);
+            }
+            None => attempts.push(one.await?),
+        }
+    }
+    Ok(attempts)
 }
 
 fn matters_of_time(found: &Found) -> bool {

@@ -183,6 +183,7 @@ async fn attempt(
             deadline: Instant::now() + Duration::from_mins(1),
         },
         repairs,
+        known: maestro_memory::Known::default(),
         checkout: Duration::ZERO,
     };
     heal(script, order).await

@@ -1,9 +1,10 @@
 //! From a message to a verdict: brings the project here, makes its laboratory, and lets the engine heal.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use maestro_memory::Known;
 use maestro_protocol::heal::{HealCompleted, HealRequested, Policy, ProductChanges};
 use tokio_util::sync::CancellationToken;
 
@@ -186,6 +187,19 @@ impl Healer {
         request: &HealRequested,
         cancel: CancellationToken,
     ) -> Result<HealCompleted, HealError> {
+        self.heal_knowing(request, Known::default(), cancel).await
+    }
+
+    /// The same, knowing what became of earlier heals.
+    ///
+    /// # Errors
+    /// As [`Healer::heal`].
+    pub async fn heal_knowing(
+        &self,
+        request: &HealRequested,
+        known: Known,
+        cancel: CancellationToken,
+    ) -> Result<HealCompleted, HealError> {
         let began = Instant::now();
         let limits = CheckoutLimits::default();
         let checkout = checkout(
@@ -228,13 +242,14 @@ impl Healer {
             checkout: Arc::new(checkout),
             deadline: budget.deadline,
             cancel: cancel.clone(),
+            history: OnceLock::new(),
         };
         if let Some(check) = Check::of(request, &runtime) {
             let check = check.map_err(HealError::Refused)?;
-            let (target, checkout) = (check.target(), began.elapsed());
+            let (target, spent) = (check.target(), (budget, began.elapsed()));
             let npm = self.npm.clone();
             let workbench = CheckBench::new(bench, check, runtime, request, npm, &tree);
-            let heal = of_finding(&workbench, request, &policy, tree, target, budget, checkout);
+            let heal = of_finding(&workbench, request, &policy, tree, target, spent, known);
             return Box::pin(heal)
                 .await
                 .map_err(|error| heal_error(error, &cancel));
@@ -253,6 +268,7 @@ impl Healer {
             guard,
             budget,
             repairs: plan.adapter().repairs(),
+            known,
             checkout: began.elapsed(),
         };
         // A heal's state is large, and waits in the state of whoever waits for it.
@@ -295,8 +311,8 @@ async fn of_finding(
     policy: &Policy,
     tree: Overlay,
     target: Target,
-    budget: Budget,
-    checkout: Duration,
+    (budget, checkout): (Budget, Duration),
+    known: Known,
 ) -> Result<HealCompleted, AttemptError> {
     let operands = workbench.operands();
     let roles = Roles::naming(operands.iter().map(String::as_str));
@@ -317,6 +333,7 @@ async fn of_finding(
         guard,
         budget,
         repairs: Checkers.repairs(),
+        known,
         checkout,
     };
     let mut completed = Box::pin(engine::heal(workbench, order)).await?;

@@ -383,13 +383,39 @@ fn is_permuted(report: &Report, victim: &str) -> bool {
         .filter(|failure| failure.exception_name() == Some("AssertionError"))
         .filter_map(|failure| {
             let line = failure.message.lines().next()?;
-            line.split_once(" == ").or_else(|| line.split_once(" != "))
+            let sides = line
+                .split_once(" == ")
+                .or_else(|| line.split_once(" != "))?;
+            Some((sides, &failure.message))
         })
-        .any(|(left, right)| {
+        .any(|((left, right), message)| {
             let left = left.rsplit_once(": ").map_or(left, |(_, value)| value);
             let left = left.strip_prefix("assert ").unwrap_or(left);
-            left.contains("...") || left != right && letters(left) == letters(right)
+            if left.contains("...") {
+                // What is cut there stands whole in the difference below, unless that is cut too.
+                return difference(message)
+                    .is_none_or(|(left, right)| letters(&left) == letters(&right));
+            }
+            left != right && letters(left) == letters(right)
         })
+}
+
+/// The lines that only the one and only the other side of a comparison has, as pytest shows them below it; `None` where it shows none, or not
+/// all of them.
+fn difference(message: &str) -> Option<(String, String)> {
+    let is_cut = ["Use -v", "truncated", "...Full output"];
+    if is_cut.iter().any(|mark| message.contains(mark)) {
+        return None;
+    }
+    let side = |mark: &str| {
+        let lines = message.lines().skip(1).filter_map(|line| {
+            let line = line.strip_prefix('E').unwrap_or(line).trim_start();
+            line.strip_prefix(mark)
+        });
+        let text: String = lines.collect();
+        (!text.is_empty()).then_some(text)
+    };
+    Some((side("- ")?, side("+ ")?))
 }
 
 /// The tests that ran before one.
@@ -430,6 +456,15 @@ mod tests {
         ));
         assert!(permuted("Lists differ: ['ant', 'bee'] != ['bee', 'ant']"));
         assert!(!permuted("assert 3 == 4"));
+        assert!(permuted(
+            "assert 'the amount, th...e' == 'the whole, th...t'\n  \n  - the whole, the amount\n  + the amount, the whole"
+        ));
+        assert!(!permuted(
+            "assert 'the amount m...positive' == 'the amount is not valid'\n  \n  - the amount is not valid\n  + the amount must be positive"
+        ));
+        assert!(permuted(
+            "assert ['ant', ...] == ['bee', ...]\n  Use -v to get more diff"
+        ));
         assert!(!permuted("assert ['ant', 'bee'] == ['bee', 'cat']"));
     }
 }

@@ -11,6 +11,7 @@ use crate::case::{Installed, PackageIndex};
 use crate::conditions::Conditions;
 use crate::failure::Report;
 use crate::overlay::Overlay;
+use crate::past::{NoPast, Past};
 use crate::teeth::{Bites, Defect};
 use crate::unsteady::Unsteady;
 
@@ -107,6 +108,11 @@ pub trait Laboratory: Send + Sync {
     /// What is known of the flaky test under whose conditions it runs everything; `None` where there is none.
     fn unsteady(&self) -> Option<Arc<Unsteady>> {
         None
+    }
+
+    /// The project's history; none without it.
+    fn past(&self) -> Arc<dyn Past> {
+        Arc::new(NoPast)
     }
 
     /// The package index.

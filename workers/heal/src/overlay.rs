@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::case::{Edit, Tree};
+use crate::past::Then;
 
 /// No source file that a person wrote is larger.
 const LARGEST_SOURCE: u64 = 2 * 1024 * 1024;
@@ -30,6 +31,8 @@ pub struct Overlay {
     base: PathBuf,
     paths: Arc<Vec<String>>,
     edits: BTreeMap<String, String>,
+    /// Files as they were, where the tree is that of an older commit.
+    then: Arc<Then>,
 }
 
 impl Overlay {
@@ -57,6 +60,7 @@ impl Overlay {
             base: base.to_owned(),
             paths: Arc::new(paths),
             edits: BTreeMap::new(),
+            then: Arc::default(),
         })
     }
 
@@ -71,6 +75,21 @@ impl Overlay {
             }
         }
         next
+    }
+
+    /// The tree with these files as they were, below the edits. What a strategy reads and what a patch is made of stays what it is now: this
+    /// is a tree to run, not one to repair.
+    #[must_use]
+    pub fn as_it_was(&self, then: Then) -> Self {
+        Self {
+            then: Arc::new(then),
+            ..self.clone()
+        }
+    }
+
+    /// The files as they were.
+    pub fn then(&self) -> &Then {
+        &self.then
     }
 
     /// The changed files: path, text before, text after.

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use maestro_memory::Known;
 use maestro_protocol::heal::{RuntimeChanges, Step, Strategy, Touch};
 
 use crate::case::{Candidate, Case, Finding, Repair};
@@ -14,6 +15,7 @@ use crate::guard::Guard;
 use crate::judge::{Assessment, Target, assess};
 use crate::laboratory::{Attempt, AttemptError, Laboratory};
 use crate::overlay::Overlay;
+use crate::patch::unified;
 
 /// The most links of a chain.
 const DEEPEST: usize = 8;
@@ -22,6 +24,45 @@ const WIDEST: usize = 10;
 
 /// The strategies that are asked.
 pub type Repairs = &'static [&'static dyn Repair];
+
+/// What a search chooses from, and in which order.
+#[derive(Clone, Copy)]
+pub struct Menu<'a> {
+    /// The strategies.
+    pub repairs: Repairs,
+    /// What became of earlier heals.
+    pub known: &'a Known,
+    /// The class of the failure.
+    pub class: &'a str,
+    /// Where the project lies in its repository: patches have paths of the repository.
+    pub directory: Option<&'a str>,
+}
+
+impl Menu<'_> {
+    /// Why a state is not to be offered: a person has turned the same repair of the same failure down.
+    fn turned_down(&self, state: &State) -> Option<String> {
+        if self.known.history.tried.is_empty() {
+            return None;
+        }
+        let changes = state.tree.changes();
+        let patch = if changes.is_empty() {
+            None
+        } else {
+            Some(unified(&changes, self.directory).ok()?)
+        };
+        let tried = self
+            .known
+            .turned_down(patch.as_deref(), Some(&state.runtime))?;
+        let by = tried.by.as_deref().unwrap_or("a person");
+        let why = match tried.reason.as_str() {
+            "" => String::new(),
+            reason => format!(" ({reason})"),
+        };
+        Some(format!(
+            "{by} turned the same repair of the same failure down{why}"
+        ))
+    }
+}
 
 /// What a heal may cost.
 #[derive(Debug, Clone, Copy)]
@@ -116,12 +157,12 @@ pub async fn search<L: Laboratory>(
     target: &Target,
     guard: &Guard,
     budget: &mut Budget,
-    repairs: Repairs,
+    menu: &Menu<'_>,
 ) -> Result<Found, AttemptError> {
     let original = start.attempt.report.clone();
     let mut found = Found::at(start.clone());
     let mut tried = HashSet::new();
-    let first = candidates(laboratory, repairs, &start, target, &mut found).await;
+    let first = candidates(laboratory, menu, &start, target, &mut found).await;
     let mut open = vec![Open {
         state: start,
         candidates: first,
@@ -136,6 +177,12 @@ pub async fn search<L: Laboratory>(
         };
         let candidate = offer.candidate;
         if !tried.insert(identity(&next)) {
+            continue;
+        }
+        if let Some(reason) = menu.turned_down(&next) {
+            found
+                .rejected
+                .push(format!("{}: {reason}", candidate.description));
             continue;
         }
         if !budget.spend() {
@@ -162,7 +209,7 @@ pub async fn search<L: Laboratory>(
                 if next.steps.len() > found.state.steps.len() {
                     found.state = next.clone();
                 }
-                let more = candidates(laboratory, repairs, &next, target, &mut found).await;
+                let more = candidates(laboratory, menu, &next, target, &mut found).await;
                 open.push(Open {
                     state: next,
                     candidates: more,
@@ -180,7 +227,7 @@ pub async fn search<L: Laboratory>(
     }
     if found.green {
         follow_up(
-            laboratory, repairs, &original, target, guard, budget, &mut found,
+            laboratory, menu, &original, target, guard, budget, &mut found,
         )
         .await?;
     }
@@ -219,7 +266,7 @@ async fn run<L: Laboratory>(
 /// They are followed too, as long as that touches nothing that the heal has not touched already.
 async fn follow_up<L: Laboratory>(
     laboratory: &L,
-    repairs: Repairs,
+    menu: &Menu<'_>,
     original: &Report,
     target: &Target,
     guard: &Guard,
@@ -243,7 +290,7 @@ async fn follow_up<L: Laboratory>(
         }
         let refusals = found.refusals.len();
         let state = found.state.clone();
-        let more = candidates(laboratory, repairs, &state, &Target::Command, found).await;
+        let more = candidates(laboratory, menu, &state, &Target::Command, found).await;
         found.refusals.truncate(refusals);
         for offer in more {
             let Some(mut next) = advance(&state, &offer, guard, &mut found.rejected) else {
@@ -275,7 +322,7 @@ async fn follow_up<L: Laboratory>(
 /// Asks every strategy, and sorts what they answer.
 async fn candidates<L: Laboratory>(
     laboratory: &L,
-    repairs: Repairs,
+    menu: &Menu<'_>,
     state: &State,
     target: &Target,
     found: &mut Found,
@@ -285,7 +332,9 @@ async fn candidates<L: Laboratory>(
     let tree = state.tree.clone();
     let installed = Arc::clone(&state.attempt.installed);
     let index = laboratory.index();
+    let past = laboratory.past();
     let unsteady = laboratory.unsteady();
+    let repairs = menu.repairs;
     // Parsing a tree and asking an index block; the reactor must not.
     let findings = tokio::task::spawn_blocking(move || {
         let case = Case {
@@ -293,6 +342,7 @@ async fn candidates<L: Laboratory>(
             tree: &tree,
             installed: &installed,
             index: index.as_ref(),
+            past: past.as_ref(),
             unsteady: unsteady.as_deref(),
         };
         // What a flaky test depends on was found out by running it; what its text looks like says less.
@@ -339,7 +389,12 @@ async fn candidates<L: Laboratory>(
     if refused {
         candidates.clear();
     }
-    candidates.sort_by_key(|offer| offer.candidate.rank);
+    // What people took before comes first; among equals, what is cheaper and safer.
+    candidates.sort_by_key(|offer| {
+        let candidate = &offer.candidate;
+        let turn = menu.known.turn(candidate.strategy, menu.class);
+        (turn, candidate.rank)
+    });
     candidates.truncate(WIDEST);
     found.generate += began.elapsed();
     candidates.into_iter()

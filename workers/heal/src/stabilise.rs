@@ -11,12 +11,13 @@ use crate::adapter::Adapter;
 use crate::answer::{Answer, explain, millis};
 use crate::case::PackageIndex;
 use crate::conditions::Conditions;
-use crate::engine::{Order, Proof};
+use crate::engine::{Order, Proof, together};
 use crate::failure::{Report, TestOutcome};
 use crate::investigate::{Found as Learnt, Inquiry};
 use crate::judge::{Target, regression};
 use crate::laboratory::{Attempt, AttemptError, Laboratory};
 use crate::overlay::Overlay;
+use crate::past::Past;
 use crate::search::{Budget, Found, State, search};
 use crate::teeth::{self, Bites, Defect};
 use crate::unsteady::Unsteady;
@@ -69,6 +70,10 @@ impl<L: Laboratory> Laboratory for Under<'_, L> {
 
     fn index(&self) -> Arc<dyn PackageIndex + Send + Sync> {
         self.laboratory.index()
+    }
+
+    fn past(&self) -> Arc<dyn Past> {
+        self.laboratory.past()
     }
 
     fn adapter(&self) -> &'static dyn Adapter {
@@ -238,7 +243,7 @@ impl<L: Laboratory> Case<'_, '_, L> {
             &Target::Test(unsteady.victim.clone()),
             &self.order.guard,
             self.budget,
-            self.order.repairs,
+            &self.order.menu("flaky"),
         )
         .await?;
         self.answer.spent(&found);
@@ -252,7 +257,7 @@ impl<L: Laboratory> Case<'_, '_, L> {
             .await
     }
 
-    /// The proof: the whole command in other orders, with other seeds. The last run is traced.
+    /// The proof: the whole command in other orders, with other seeds, two runs side by side. The last one is traced.
     async fn shuffles(&mut self) -> Result<Shuffled, AttemptError> {
         let began = Instant::now();
         if let Some(reason) = regression(&self.plain.report, &self.state.attempt.report) {
@@ -263,39 +268,44 @@ impl<L: Laboratory> Case<'_, '_, L> {
         let mut compared = 0;
         let mut others = BTreeSet::new();
         while passed < SHUFFLES && self.budget.runs > 0 && Instant::now() < self.budget.deadline {
-            self.budget.runs -= 1;
-            let mut conditions = Conditions::shuffled(FIRST_SHUFFLE + passed);
-            if passed + 1 == SHUFFLES {
-                let (before, after) = (&self.plain.report, &self.state.attempt.report);
-                conditions.trace = teeth::subjects(&self.order.target, before, after);
-            }
-            let attempt = self
-                .laboratory
-                .attempt_under(&self.state.tree, &self.state.runtime, &conditions)
-                .await?;
-            if !self.order.target.is_green(&attempt.report) && self.fails_here(&attempt.report) {
-                return Ok(Shuffled::Failed(format!(
-                    "after {passed} shuffled runs the test failed again ({conditions})"
-                )));
-            }
-            for test in failing(&attempt.report) {
-                // Another test may depend on the order as well, and did before.
-                if self.plain.report.passed(test) && compared < 3 && others.insert(test.to_owned())
+            let at_once = 2.min(SHUFFLES - passed).min(self.budget.runs);
+            self.budget.runs -= at_once;
+            let runs: Vec<Conditions> = (passed..passed + at_once)
+                .map(|number| self.shuffled(number))
+                .collect();
+            let attempts = together(runs.iter().map(|conditions| {
+                self.laboratory
+                    .attempt_under(&self.state.tree, &self.state.runtime, conditions)
+            }))
+            .await?;
+            for (attempt, conditions) in attempts.into_iter().zip(&runs) {
+                if !self.order.target.is_green(&attempt.report) && self.fails_here(&attempt.report)
                 {
-                    compared += 1;
-                    let original = self
-                        .laboratory
-                        .attempt_under(&self.order.tree, &self.state.runtime, &conditions)
-                        .await?;
-                    if original.report.passed(test) {
-                        return Ok(Shuffled::Worse(format!(
-                            "{test} passed before and fails now ({conditions})"
-                        )));
+                    return Ok(Shuffled::Failed(format!(
+                        "after {passed} shuffled runs the test failed again ({conditions})"
+                    )));
+                }
+                for test in failing(&attempt.report) {
+                    // Another test may depend on the order as well, and did before.
+                    if self.plain.report.passed(test)
+                        && compared < 3
+                        && others.insert(test.to_owned())
+                    {
+                        compared += 1;
+                        let original = self
+                            .laboratory
+                            .attempt_under(&self.order.tree, &self.state.runtime, conditions)
+                            .await?;
+                        if original.report.passed(test) {
+                            return Ok(Shuffled::Worse(format!(
+                                "{test} passed before and fails now ({conditions})"
+                            )));
+                        }
                     }
                 }
+                passed += 1;
+                lines.extend(attempt.report.lines);
             }
-            passed += 1;
-            lines.extend(attempt.report.lines);
         }
         if !others.is_empty() {
             self.answer.completed.evidence.caveats.push(format!(
@@ -312,6 +322,16 @@ impl<L: Laboratory> Case<'_, '_, L> {
         Ok(Shuffled::Green(passed, lines))
     }
 
+    /// The conditions of the shuffled run of this number, from 0; the last one is traced.
+    fn shuffled(&self, number: u32) -> Conditions {
+        let mut conditions = Conditions::shuffled(FIRST_SHUFFLE + number);
+        if number + 1 == SHUFFLES {
+            let (before, after) = (&self.plain.report, &self.state.attempt.report);
+            conditions.trace = teeth::subjects(&self.order.target, before, after);
+        }
+        conditions
+    }
+
     /// Whether something fails that this heal is about. A command's other flaky tests are not: they passed.
     fn fails_here(&self, report: &Report) -> bool {
         match &self.order.target {
@@ -321,7 +341,7 @@ impl<L: Laboratory> Case<'_, '_, L> {
     }
 
     async fn healed(
-        self,
+        mut self,
         passed: u32,
         lines: &BTreeMap<String, BTreeSet<u32>>,
     ) -> Result<Outcome, AttemptError> {
@@ -351,6 +371,7 @@ impl<L: Laboratory> Case<'_, '_, L> {
             checked,
         };
         let found = self.found(true);
+        "flaky".clone_into(&mut self.answer.completed.evidence.error_class);
         let completed = self
             .answer
             .healed(self.order, &found, &proof, &self.plain.report)?;
@@ -383,7 +404,7 @@ impl<L: Laboratory> Case<'_, '_, L> {
             &self.order.target,
             &self.order.guard,
             self.budget,
-            self.order.repairs,
+            &self.order.menu("flaky"),
         )
         .await?;
         self.answer.spent(&found);

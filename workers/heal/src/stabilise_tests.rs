@@ -210,6 +210,7 @@ async fn healed(house: &House, runs: u32, for_flaky: u32) -> HealCompleted {
             deadline: Instant::now() + Duration::from_mins(1),
         },
         repairs: REPAIRS,
+        known: maestro_memory::Known::default(),
         checkout: Duration::ZERO,
     };
     heal(house, order).await.unwrap()

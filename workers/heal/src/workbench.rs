@@ -18,6 +18,7 @@ use crate::edge::{
 };
 use crate::laboratory::{Attempt, AttemptError, Laboratory};
 use crate::overlay::Overlay;
+use crate::past::Past;
 use crate::runner::Plan;
 use crate::teeth::{Bites, Defect};
 
@@ -176,6 +177,10 @@ impl Laboratory for Workbench {
         let mut bites = Bites::read(&read_records(&records.path().join(RECORDS)), defects.len());
         bites.run = finished.elapsed;
         Ok(bites)
+    }
+
+    fn past(&self) -> Arc<dyn Past> {
+        self.bench.past()
     }
 
     fn index(&self) -> Arc<dyn PackageIndex + Send + Sync> {

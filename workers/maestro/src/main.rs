@@ -6,6 +6,7 @@
 mod cli;
 mod command;
 mod config;
+mod decision;
 mod exit;
 mod fault;
 mod fleet;
@@ -13,6 +14,7 @@ mod hex;
 mod logging;
 mod lookup;
 mod message;
+mod moment;
 mod output;
 mod patch;
 mod results;

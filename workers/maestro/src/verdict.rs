@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use maestro_protocol::Message;
 use maestro_protocol::error::{Decision, ErrorTriaged};
-use maestro_protocol::heal::{Counts, Evidence, HealCompleted, RuntimeChanges, Verdict};
+use maestro_protocol::heal::{
+    Counts, Evidence, Experience, HealCompleted, Judged, RuntimeChanges, Since, Verdict,
+};
 use maestro_protocol::project::Project;
+use maestro_protocol::validation::Judgement;
 
 use crate::command::env::history::environment;
 use crate::command::env::words;
@@ -38,6 +41,22 @@ pub(crate) fn line(found: &Found) -> (Tone, String, String) {
                 name(&triaged.decision),
                 format!("{}: {}", about(found, triaged), one_line(&triaged.reason)),
             )
+        }
+        Ok(Message::ValidationCompleted(judged)) => {
+            let (tone, word) = match judged.judgement {
+                Judgement::Approved => (Tone::Good, "accepted".to_owned()),
+                Judgement::Rejected => (Tone::Bad, "rejected".to_owned()),
+                Judgement::Upheld => (Tone::Good, name(&judged.judgement)),
+                Judgement::Overturned | Judgement::Inconclusive => {
+                    (Tone::Warn, name(&judged.judgement))
+                }
+            };
+            let by = judged
+                .by
+                .as_deref()
+                .map_or(String::new(), |by| format!(" by {by}"));
+            let text = format!("{}{by}: {}", judged.heal, judged.reason);
+            (tone, word, one_line(&text))
         }
         Ok(other) => {
             if let Some((environment, told)) = environment(found).zip(words::told(other)) {
@@ -85,7 +104,7 @@ fn one_line(text: &str) -> String {
 }
 
 /// A value of the wire as the wire says it.
-fn name(value: &impl serde::Serialize) -> String {
+pub(crate) fn name(value: &impl serde::Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(name)) => name,
         other => other.map(|value| value.to_string()).unwrap_or_default(),
@@ -209,6 +228,12 @@ fn evidence(text: &mut String, evidence: &Evidence, strong: &dyn Fn(&str) -> Str
             let _ = writeln!(text, "  teeth        not checked");
         }
     }
+    if let Some(experience) = &evidence.experience {
+        remembered(text, experience);
+    }
+    if let Some(since) = &evidence.since {
+        began(text, since);
+    }
     for caveat in &evidence.caveats {
         let _ = writeln!(text, "  mind         {}", harmless(caveat));
     }
@@ -216,6 +241,53 @@ fn evidence(text: &mut String, evidence: &Evidence, strong: &dyn Fn(&str) -> Str
         let _ = writeln!(text, "\n{}", strong("Failure"));
         for line in harmless(&evidence.excerpt).lines().take(40) {
             let _ = writeln!(text, "  {line}");
+        }
+    }
+}
+
+/// What went into the confidence besides the evidence of this heal.
+fn remembered(text: &mut String, experience: &Experience) {
+    let judged = |judged: Judged| {
+        format!(
+            "{} accepted, {} rejected, {} failed again",
+            judged.accepted, judged.rejected, judged.failed_again
+        )
+    };
+    let _ = writeln!(
+        text,
+        "  experience   {:.0} % by this evidence alone",
+        experience.counted * 100.0
+    );
+    for (name, counts) in [
+        ("the strategy on this class", experience.alike),
+        ("the strategy elsewhere", experience.elsewhere),
+        ("this failure", experience.this),
+    ] {
+        let _ = writeln!(text, "               {name}: {}", judged(counts));
+    }
+    let _ = writeln!(
+        text,
+        "               reported {} times, {} flips",
+        experience.reported, experience.flips
+    );
+}
+
+/// The commit that the evidence names.
+fn began(text: &mut String, since: &Since) {
+    let short = since.commit.get(..12).unwrap_or(&since.commit);
+    let _ = writeln!(
+        text,
+        "  since        {short} of {}: {}",
+        harmless(&since.authored),
+        harmless(&since.subject)
+    );
+    if let Some(path) = &since.path {
+        let line = since.line.map_or(String::new(), |line| format!(":{line}"));
+        let _ = writeln!(text, "               {}{line}", harmless(path));
+    }
+    for (sign, changed) in [('-', &since.was), ('+', &since.now)] {
+        if let Some(changed) = changed {
+            let _ = writeln!(text, "               {sign} {}", harmless(changed));
         }
     }
 }

@@ -207,3 +207,101 @@ fn a_patch_cannot_leave_the_working_copy() {
     assert_eq!(place.read("outside.py"), "one\ntwo\n");
     assert_eq!(place.read("copy/.git/config"), "one\ntwo\n");
 }
+
+fn remembered(verdict: &str) -> Value {
+    let mut heal = heal(verdict, Some(PATCH));
+    heal["fingerprint"] = "0123456789abcdef0123456789abcdef".into();
+    heal
+}
+
+#[test]
+fn what_a_person_decides_stands_in_the_trail_and_in_the_report() {
+    let place = Place::with_redis();
+    let copy = working_copy(&place);
+    publish(&place, "a/1/0", &remembered("healed"));
+    publish(&place, "b/1/0", &remembered("proposed"));
+    publish(&place, "r/1/0", &heal("refused", None));
+    place.lines(&["apply", "a", "--into", &copy, "--check"]);
+    assert_eq!(place.redis(&["XLEN", "automation:results"]), 3);
+    let applied = place.json(&["apply", "a", "--into", &copy, "--output", "json"]);
+    assert_eq!(applied["recorded"], true);
+    // It is in the working copy already: nobody decided anything.
+    place.lines(&["apply", "a", "--into", &copy]);
+    let rejected = place.json(&[
+        "verdict", "b/1/0", "reject", "--reason", "no", "--by", "ada", "--output", "json",
+    ]);
+    assert_eq!(rejected["decision"], "rejected");
+    assert_eq!(rejected["remembered"], true);
+    assert_eq!(place.redis(&["XLEN", "automation:results"]), 5);
+    let nothing = place.run(&["verdict", "r/1/0", "accept"]);
+    assert_eq!(nothing.code, 1);
+    assert!(
+        nothing
+            .err
+            .starts_with("maestro: this heal offers nothing that could be accepted"),
+        "{nothing:?}"
+    );
+
+    let watched = place.lines(&["watch"]).join("\n");
+    assert!(
+        watched.contains("rejected") && watched.contains("b/1/0 by ada: no"),
+        "{watched}"
+    );
+    let report = place.json(&["report", "--since", "1h", "--output", "json"]);
+    assert_eq!(report["results"], 5);
+    assert_eq!(report["calibration"]["decisions"], 2);
+    // 0.97 was said of both; one was right.
+    let brier = report["calibration"]["brier"].as_f64().unwrap();
+    let expected = f64::midpoint(0.03_f64.powi(2), 0.97_f64.powi(2));
+    assert!((brier - expected).abs() < 1e-6, "{report:#}");
+    assert_eq!(report["strategies"][0]["strategy"], "syntax_repair");
+    assert_eq!(report["strategies"][0]["accepted"], 1);
+    assert_eq!(report["strategies"][0]["rejected"], 1);
+    assert_eq!(report["days"][0]["refused"], 1);
+    assert_eq!(report["time_to_patch"]["patches"], 2);
+    assert_eq!(report["time_to_patch"]["phases"][1]["median_ms"], 2);
+    let text = place.lines(&["report"]).join("\n");
+    for part in [
+        "By day",
+        "Flakiest tests",
+        "syntax_repair",
+        "Brier score",
+        "checkout",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[test]
+fn the_report_lists_tests_that_pass_and_fail_by_turns() {
+    let place = Place::with_redis();
+    let triaged = json!({
+        "project": { "repository": "/nowhere" },
+        "test": { "id": "tests/test_x.py::test_y", "framework": "pytest" },
+        "kind": "test_failure", "severity": "high", "fingerprint": "0123456789abcdef0123456789abcdef",
+        "decision": "heal", "reason": "r", "occurrences": 1, "first": "a", "worker_version": "0"
+    })
+    .to_string();
+    for n in 0..3 {
+        let id = format!("t{n}/0");
+        place.lines(&[
+            "publish",
+            "--type",
+            "error.triaged",
+            "--id",
+            &id,
+            "--data",
+            &triaged,
+        ]);
+        publish(&place, &format!("t{n}/1/0"), &heal("not_reproduced", None));
+    }
+    let report = place.json(&["report", "--output", "json"]);
+    let flaky = &report["flaky_tests"][0];
+    assert_eq!(flaky["test"], "/nowhere tests/test_x.py::test_y");
+    assert_eq!(flaky["flips"], 5, "{report:#}");
+    assert_eq!((&flaky["failed"], &flaky["passed"]), (&json!(3), &json!(3)));
+    assert_eq!(report["days"][0]["errors"], 3);
+    let none = place.json(&["report", "--since", "1ms", "--output", "json"]);
+    assert_eq!(none["results"], 0);
+    assert_eq!(place.run(&["report", "--since", "yesterday"]).code, 2);
+}

@@ -79,7 +79,7 @@ impl<R: Recurrence> Worker for Triage<R> {
             file: report.finding.as_ref().and(report.file.clone()),
             kind: judged.kind,
             severity,
-            fingerprint,
+            fingerprint: fingerprint.clone(),
             decision,
             reason,
             occurrences: seen.position,
@@ -88,7 +88,7 @@ impl<R: Recurrence> Worker for Triage<R> {
         };
         let mut replies = vec![Reply::new(triaged)];
         if decision == Decision::Heal {
-            let request = Reply::new(request(report, &judged, severity))
+            let request = Reply::new(request(report, &judged, severity, fingerprint))
                 .expires(envelope.expirytime)
                 .forwarding(members);
             replies.push(request);
@@ -125,7 +125,12 @@ fn decide(
     }
 }
 
-fn request(report: ErrorReported, judged: &Judged, severity: Severity) -> HealRequested {
+fn request(
+    report: ErrorReported,
+    judged: &Judged,
+    severity: Severity,
+    fingerprint: String,
+) -> HealRequested {
     HealRequested {
         project: report.project,
         kind: judged.kind,
@@ -140,6 +145,7 @@ fn request(report: ErrorReported, judged: &Judged, severity: Severity) -> HealRe
         environment: report.environment,
         // What the report says of it comes with the forwarded members, and is checked by the heal worker's reader.
         policy: None,
+        fingerprint: Some(fingerprint),
     }
 }
 

@@ -21,7 +21,7 @@ pub mod sandbox;
 
 pub use cargo_index::CargoIndex;
 pub use cargo_settings::CargoSettings;
-pub use checkout::{Checkout, CheckoutError, CheckoutLimits, WorkCopy, checkout};
+pub use checkout::{Checkout, CheckoutError, CheckoutLimits, History, WorkCopy, checkout};
 pub use command::{Command, Network};
 pub(crate) use environment::cargo::excerpt as cargo_excerpt;
 pub use environment::cargo::{RustEnvironment, RustProject, Toolchain};

@@ -24,6 +24,7 @@ use crate::failure::{Failure, Phase, Report};
 use crate::laboratory::{Attempt, AttemptError, Laboratory};
 use crate::node::requirement_name;
 use crate::overlay::Overlay;
+use crate::past::Past;
 use crate::teeth::{Bites, Defect};
 
 /// The project's own packages, in a list of what is installed.
@@ -353,6 +354,10 @@ impl Laboratory for NodeBench {
 
     fn arranges(&self) -> bool {
         false
+    }
+
+    fn past(&self) -> Arc<dyn Past> {
+        self.bench.past()
     }
 
     fn index(&self) -> Arc<dyn PackageIndex + Send + Sync> {

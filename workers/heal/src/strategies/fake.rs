@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::case::{Case, Installed, PackageIndex, Tree};
 use crate::failure::{Failure, Frame, Phase};
+use crate::past::NoPast;
 
 /// A project of a few files.
 pub(crate) struct Files {
@@ -104,6 +105,7 @@ pub(crate) fn case<'c>(
         tree,
         installed,
         index,
+        past: &NoPast,
         unsteady: None,
     }
 }

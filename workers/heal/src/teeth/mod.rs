@@ -151,25 +151,26 @@ pub(crate) async fn check<L: Laboratory>(
     let within = (healed.attempt.run * PLAIN_RUNS)
         .max(AT_LEAST)
         .min(time_left);
-    let after = laboratory
-        .bite(&healed.tree, &healed.runtime, subjects, &defects, within)
-        .await?;
+    let bite = |tree| laboratory.bite(tree, &healed.runtime, subjects, &defects, within);
+    let as_it_was = async {
+        if could_run_before(healed) {
+            bite(original).await.map(Some)
+        } else {
+            Ok(None)
+        }
+    };
+    // Neither knows of the other: each has a tree and a sandbox of its own.
+    let (after, before) = tokio::try_join!(bite(&healed.tree), as_it_was)?;
+    let run = before
+        .as_ref()
+        .map_or(after.run, |before| before.run.max(after.run));
     if !after.sound {
         return not_made(
             "the test does not pass alone, or not twice in the same directory",
-            after.run,
+            run,
         );
     }
-    let mut run = after.run;
-    let before = if could_run_before(healed) {
-        let bites = laboratory
-            .bite(original, &healed.runtime, subjects, &defects, within)
-            .await?;
-        run += bites.run;
-        Some(bites).filter(|bites| bites.sound)
-    } else {
-        None
-    };
+    let before = before.filter(|bites| bites.sound);
     let mut checked = compare(&defects, before.as_ref(), &after);
     let asserts = asserts(&healed.tree, subjects);
     if let Some(teeth) = checked.teeth

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use maestro_protocol::heal::{HealCompleted, RuntimeChanges, Verdict};
+use maestro_protocol::validation::Judgement;
 use serde_json::json;
 
 use super::OutputFlag;
@@ -12,12 +13,13 @@ use crate::exit::Exit;
 use crate::fault::{Fault, Outcome};
 use crate::output::{Tone, harmless};
 use crate::patch::{Misfit, Plan};
+use crate::results::Found;
 use crate::session::Session;
-use crate::{lookup, verdict};
+use crate::{decision, lookup, verdict};
 
 /// Writes the patch of a heal into a working copy, after checking that it still applies
 ///
-/// Every file is written, or none. Paths that lead out of the working copy, into `.git` or over symbolic links are refused.
+/// Every file is written, or none. That you applied it is put on record as your acceptance, which later heals go by. Paths that lead out of the working copy, into `.git` or over symbolic links are refused.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -36,6 +38,10 @@ pub(crate) struct Apply {
     /// Only check
     #[arg(long)]
     check: bool,
+
+    /// Do not put on record that you accepted the heal
+    #[arg(long)]
+    no_record: bool,
 
     /// Take a heal that needs a person's approval: you have looked at it, and approve
     #[arg(long)]
@@ -69,6 +75,10 @@ impl Apply {
         if !self.check {
             plan.write().map_err(|misfit| refused(&misfit, &root))?;
         }
+        let recorded = !self.check && !already && !self.no_record;
+        if recorded {
+            self.accept(&session, &found, &heal).await?;
+        }
         let changes = heal.runtime_changes.unwrap_or_default();
         if self.output.is_json() {
             let files: Vec<_> = plan
@@ -81,6 +91,7 @@ impl Apply {
                 "into": root.display().to_string(),
                 "written": !self.check && !already,
                 "already": already,
+                "recorded": recorded,
                 "files": files,
                 "runtime_changes": changes,
             }))?;
@@ -88,6 +99,26 @@ impl Apply {
             self.tell(&session, &plan, already, &changes)?;
         }
         Ok(Exit::Success)
+    }
+
+    async fn accept(
+        &self,
+        session: &Session,
+        found: &Found,
+        heal: &HealCompleted,
+    ) -> Result<(), Fault> {
+        let reason = "applied to a working copy".to_owned();
+        let by = decision::somebody();
+        decision::record(session, found, heal, Judgement::Approved, by, reason)
+            .await
+            .map(drop)
+            .map_err(|fault| {
+                let next = format!("say `maestro verdict {} accept` later", self.id);
+                Fault::unavailable(format!(
+                    "the patch was written, but not that you accepted it: {fault}"
+                ))
+                .next(next)
+            })
     }
 
     fn allowed(&self, heal: &HealCompleted) -> Result<(), Fault> {

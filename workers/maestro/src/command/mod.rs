@@ -10,11 +10,13 @@ pub(crate) mod env;
 mod health;
 mod ps;
 mod publish;
+mod report;
 mod schema;
 mod show;
 mod status;
 mod top;
 mod up;
+mod verdict;
 mod watch;
 mod worker;
 
@@ -35,6 +37,8 @@ pub(crate) enum Command {
     Watch(watch::Watch),
     Show(show::Show),
     Apply(apply::Apply),
+    Verdict(verdict::VerdictCommand),
+    Report(report::Report),
     Status(status::Status),
     Ps(ps::Ps),
     Top(top::Top),
@@ -94,6 +98,8 @@ impl Command {
             Self::Watch(watch) => runtime::of_one_command()?.block_on(watch.run(session)),
             Self::Show(show) => runtime::of_one_command()?.block_on(show.run(session)),
             Self::Apply(apply) => runtime::of_one_command()?.block_on(apply.run(session)),
+            Self::Verdict(verdict) => runtime::of_one_command()?.block_on(verdict.run(session)),
+            Self::Report(report) => runtime::of_one_command()?.block_on(report.run(session)),
             Self::Status(status) => runtime::of_one_command()?.block_on(status.run(session)),
             Self::Top(top) => runtime::of_one_command()?.block_on(top.run(session)),
             Self::Ps(ps) => runtime::of_one_command()?.block_on(ps.run(session)),

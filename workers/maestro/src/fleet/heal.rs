@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use maestro_heal::{HealWorker, Healer, SandboxChoice, SetupError};
+use maestro_memory::Memory;
 
 use crate::config::Settings;
 use crate::config::flags::Sandbox;
@@ -10,7 +11,7 @@ use crate::exit::Exit;
 use crate::fault::Fault;
 
 /// The heal worker as the settings want it. Fails where the tests of others cannot be confined.
-pub(crate) fn worker(settings: &Settings) -> Result<HealWorker, Fault> {
+pub(crate) fn worker(settings: &Settings, memory: Memory) -> Result<HealWorker<Memory>, Fault> {
     let wanted = maestro_heal::Settings {
         roots: settings
             .roots
@@ -32,7 +33,7 @@ pub(crate) fn worker(settings: &Settings) -> Result<HealWorker, Fault> {
         tracing::warn!("no sandbox: whoever can publish a message can run code as this user");
     }
     Healer::new(wanted)
-        .map(HealWorker::new)
+        .map(|healer| HealWorker::new(healer, memory))
         .map_err(|error| fault(&error))
 }
 

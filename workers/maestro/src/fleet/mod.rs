@@ -9,6 +9,7 @@ mod environments;
 mod heal;
 pub(crate) mod heartbeat;
 pub(crate) mod home;
+mod remembering;
 mod retention;
 pub(crate) mod roster;
 pub(crate) mod runtime;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use clap::ValueEnum;
+use maestro_memory::Memory;
 use maestro_protocol::Stream;
 use maestro_streams::{CancellationToken, Consumer, ConsumerConfig, Endpoint, Tally};
 use maestro_triage::Triage;
@@ -110,7 +111,14 @@ impl Crew {
                 self.run(kind, worker, pace, settings, endpoint)
             }
             Kind::Heal => {
-                let worker = super::heal::worker(settings)?;
+                let memory = Memory::new(endpoint, &settings.prefix.value)
+                    .map_err(|error| connection::fault(&error))?;
+                let worker = super::heal::worker(settings, memory.clone())?;
+                let shutdown = self.shutdown.clone();
+                self.running.spawn(async move {
+                    super::remembering::run(memory, shutdown).await;
+                    Ok(())
+                });
                 let pace = (
                     settings.heal_concurrency.value,
                     settings.heal_rate_limit.value,

@@ -155,6 +155,7 @@ mod tests {
                 tree: &Files::new(&[("a.py", "x\n")]),
                 installed: &Installed::default(),
                 index: &Index::default(),
+                past: &crate::past::NoPast,
                 unsteady: None,
             },
             strategy,

@@ -184,6 +184,7 @@ mod tests {
                 ..Installed::default()
             },
             index: &index,
+            past: &crate::past::NoPast,
             unsteady: None,
         };
         DependencyFix

@@ -15,7 +15,7 @@ use super::CheckoutLimits;
 use super::error::CheckoutError;
 
 /// Stands in for the user's configuration, because that also reaches the process that serves a `file:` URL.
-const CONFIGURATION: &str = "\
+pub(super) const CONFIGURATION: &str = "\
 [core]
     hooksPath = /dev/null
     fsmonitor = false
@@ -152,17 +152,19 @@ fn looks_like_commit(revision: &str) -> bool {
     (7..=64).contains(&revision.len()) && revision.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-struct Git<'a> {
-    url: &'a str,
-    into: &'a Path,
-    configuration: &'a Path,
-    limits: &'a CheckoutLimits,
-    cancel: &'a CancellationToken,
-    until: std::time::Instant,
+/// git in one repository.
+pub(super) struct Git<'a> {
+    pub(super) url: &'a str,
+    pub(super) into: &'a Path,
+    pub(super) configuration: &'a Path,
+    pub(super) limits: &'a CheckoutLimits,
+    pub(super) cancel: &'a CancellationToken,
+    pub(super) until: std::time::Instant,
 }
 
 impl Git<'_> {
-    async fn run(&self, arguments: &[&str]) -> Result<Finished, CheckoutError> {
+    /// Runs git with these arguments, within what is left of the time.
+    pub(super) async fn run(&self, arguments: &[&str]) -> Result<Finished, CheckoutError> {
         let git = program::find("git")
             .ok_or_else(|| CheckoutError::NoGit("it is not on the PATH".to_owned()))?;
         let mut argv = vec![git.to_string_lossy().into_owned()];

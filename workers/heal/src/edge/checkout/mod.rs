@@ -1,9 +1,11 @@
 //! A project's files, brought here: a pristine tree that is never run in, and fresh copies of it to run in.
 //!
-//! [`location`] says what a `project.repository` may be, [`git`] fetches, [`tree`] copies.
+//! [`location`] says what a `project.repository` may be, [`git`] fetches, [`tree`] copies, [`history`] is what lies
+//! behind it, for whoever asks.
 
 mod error;
 mod git;
+mod history;
 mod location;
 mod tree;
 
@@ -21,6 +23,8 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 pub use error::CheckoutError;
+pub use history::History;
+use history::Origin;
 use location::Location;
 
 /// How large a project may be, and how long it may take to arrive.
@@ -50,6 +54,7 @@ pub struct Checkout {
     place: TempDir,
     directory: PathBuf,
     commit: Option<String>,
+    origin: Option<Origin>,
     left_out: Vec<String>,
 }
 
@@ -77,12 +82,17 @@ pub async fn checkout(
             path: work.to_owned(),
             source,
         })?;
+    let mut origin = None;
     let (from, commit) = match location {
         Location::Tree(path) => (path, None),
         Location::Git(url) => {
             let into = place.path().join("fetched");
             let commit =
                 git::fetch(&url, project.revision.as_deref(), &into, limits, cancel).await?;
+            origin = Some(Origin {
+                url,
+                revision: project.revision.clone(),
+            });
             (into, Some(commit))
         }
     };
@@ -106,6 +116,7 @@ pub async fn checkout(
         place,
         directory,
         commit,
+        origin,
         left_out,
     };
     if !checkout.project().is_dir() {
@@ -303,6 +314,27 @@ impl WorkCopy {
         }
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NONBLOCK;
         File::from(self.open(path, flags)?).write_all(text)
+    }
+
+    /// Takes a file away, by its path relative to the project's directory; one that is not there is no error.
+    ///
+    /// # Errors
+    /// When it leads out of the tree, or is a directory.
+    pub fn remove(&self, path: &str) -> std::io::Result<()> {
+        let path = Path::new(path);
+        let parent = path
+            .parent()
+            .filter(|parent| *parent != Path::new(""))
+            .unwrap_or(Path::new("."));
+        let name = path.file_name().ok_or(std::io::ErrorKind::InvalidInput)?;
+        let parent = match self.open(&parent.to_string_lossy(), OFlags::PATH | OFlags::DIRECTORY) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            parent => parent?,
+        };
+        match rustix::fs::unlinkat(parent, name, rustix::fs::AtFlags::empty()) {
+            Ok(()) | Err(rustix::io::Errno::NOENT) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn make_directory(&self, path: &str) -> std::io::Result<()> {

@@ -38,7 +38,7 @@ pub(super) fn drift(
     })
 }
 
-fn is_changelog(path: &str) -> bool {
+pub(super) fn is_changelog(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path).to_uppercase();
     let stem = name.split('.').next().unwrap_or(&name);
     let fragment = path.starts_with("newsfragments/") || path.starts_with("changelog.d/");

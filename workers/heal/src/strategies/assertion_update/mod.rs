@@ -1,9 +1,10 @@
 //! Expectations of texts that drifted: messages, headings, representations, snapshots of them. Nothing is changed without
 //! evidence from elsewhere than the failing assertion: a published change of Python's or a library's own wording, the
-//! installed dependency whose text it is, or the project's own changelog. Numbers, orders and everything else that the
+//! installed dependency whose text it is, the project's own changelog, or the commit that changed the text and says so. Numbers, orders and everything else that the
 //! product computes are no drift. What is offered is proposed, never healed.
 
 mod changelog;
+mod commit;
 mod dependency;
 mod literals;
 mod observed;
@@ -55,7 +56,11 @@ impl Repair for AssertionUpdate {
                 let Some((was, now)) = observed::difference(expected, actual) else {
                     continue;
                 };
-                drifts.extend(changelog::drift(case, &roles, expected, actual, &was, &now));
+                let told = changelog::drift(case, &roles, expected, actual, &was, &now);
+                // History may have to be fetched: it is asked last.
+                drifts.extend(
+                    told.or_else(|| commit::drift(case, &roles, expected, actual, &was, &now)),
+                );
                 if !is_text_of_the_project(case, &roles, &was)
                     && !is_text_of_the_project(case, &roles, &now)
                 {

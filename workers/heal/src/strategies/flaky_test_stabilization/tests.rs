@@ -50,6 +50,7 @@ fn examine(files: &[(&str, &str)], failures: &[Failure], unsteady: &Unsteady) ->
         tree: &tree,
         installed: &Installed::default(),
         index: &Index::default(),
+        past: &crate::past::NoPast,
         unsteady: Some(unsteady),
     })
 }
@@ -80,6 +81,7 @@ fn without_a_flaky_test_there_is_nothing_to_say() {
         tree: &tree,
         installed: &Installed::default(),
         index: &Index::default(),
+        past: &crate::past::NoPast,
         unsteady: None,
     });
     assert_eq!(found, []);

@@ -3,17 +3,15 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
-use jiff::{SignedDuration, Timestamp};
 use maestro_audit::{Form, Selection, Trail, Writer};
 use maestro_protocol::Stream;
 
-use crate::config::Span;
 use crate::exit::Exit;
 use crate::fault::{Fault, Outcome};
 use crate::fleet::connection;
+use crate::moment::Moment;
 use crate::session::Session;
 
 /// Writes every message, result and dead letter that stands in the streams, oldest first, one row each
@@ -54,25 +52,6 @@ enum Rows {
     Jsonl,
     /// RFC 4180, with a line of names
     Csv,
-}
-
-/// A time, given as one or as an age.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Moment(Timestamp);
-
-impl FromStr for Moment {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if let Ok(age) = text.parse::<Span>() {
-            let age = SignedDuration::try_from(age.0).unwrap_or(SignedDuration::MAX);
-            let then = Timestamp::now().checked_sub(age);
-            return Ok(Self(then.unwrap_or(Timestamp::UNIX_EPOCH)));
-        }
-        text.parse().map(Self).map_err(|_| {
-            "expected an age such as `24h` or a time such as `2026-07-01T00:00:00Z`".to_owned()
-        })
-    }
 }
 
 impl Export {
@@ -155,19 +134,4 @@ fn unwritable(error: &io::Error) -> Fault {
         Exit::Io,
         format!("standard output cannot be written: {error}"),
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_moment_is_an_age_or_a_time() {
-        let time: Moment = "2026-07-01T02:00:00+02:00".parse().unwrap();
-        assert_eq!(time.0.to_string(), "2026-07-01T00:00:00Z");
-        let age: Moment = "24h".parse().unwrap();
-        let hours = Timestamp::now().duration_since(age.0).as_secs() / 3600;
-        assert_eq!(hours, 24);
-        assert!("yesterday".parse::<Moment>().is_err());
-    }
 }
