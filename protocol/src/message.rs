@@ -107,6 +107,10 @@ macro_rules! messages {
     ($($name:ident),* $(,)?) => {
         /// A payload of any type.
         #[derive(Debug, Clone, PartialEq)]
+        #[expect(
+            clippy::large_enum_variant,
+            reason = "one at a time is read, looked at and let go; a box would be an allocation more for each"
+        )]
         pub enum Message {
             $(
                 #[doc = concat!("See [`", stringify!($name), "`].")]
