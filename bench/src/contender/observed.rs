@@ -17,26 +17,27 @@ use super::runtime::Relay;
 use super::{CONCURRENCY, GROUP, JOBS};
 
 /// Counts and logs what the relay does, as the adapter of the workers does.
-struct Watched(Relay);
+struct Watched {
+    relay: Relay,
+    handled: metrics::Counter,
+}
 
 impl Handler for Watched {
     fn inspect(&self, entry: &Entry) -> Inspection {
-        self.0.inspect(entry)
+        self.relay.inspect(entry)
     }
 
     async fn handle(&self, delivery: Delivery) -> Outcome {
         let began = Instant::now();
-        let entry = delivery.entry.id.to_string();
-        let id = delivery.entry.fields.get_str("id").unwrap_or_default();
-        let (id, deliveries) = (id.to_owned(), delivery.deliveries);
-        let outcome = self.0.handle(delivery).await;
-        metrics::counter!("maestro_handled_total", "worker" => "triage", "outcome" => "done")
-            .increment(1);
+        let (entry, deliveries) = (delivery.entry.clone(), delivery.deliveries);
+        let outcome = self.relay.handle(delivery).await;
+        self.handled.increment(1);
+        let id = entry.fields.get_str("id").unwrap_or_default();
         let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         tracing::info!(
             worker = "triage",
             stream = JOBS,
-            entry,
+            entry = %entry.id,
             id,
             correlation = id,
             outcome = "done",
@@ -74,7 +75,11 @@ pub async fn run(url: &str, stop: CancellationToken) -> anyhow::Result<()> {
     let endpoint: Endpoint = url.parse()?;
     let mut config = ConsumerConfig::new(JOBS, GROUP);
     config.concurrency = CONCURRENCY;
-    let consumer = Consumer::new(endpoint, config, Watched(Relay))?;
+    let watched = Watched {
+        relay: Relay,
+        handled: metrics::counter!("maestro_handled_total", "worker" => "triage", "outcome" => "done"),
+    };
+    let consumer = Consumer::new(endpoint, config, watched)?;
     consumer.run(stop).await?;
     telemetry.end().await;
     Ok(())

@@ -64,15 +64,35 @@ impl LogLimit {
         window.lines = window.lines.saturating_add(1);
         let admits = window.lines <= self.most;
         if !admits {
-            self.shared.left_out.fetch_add(1, Ordering::Relaxed);
-            self.shared.reporting.get_or_init(|| {
-                let limit = self.clone();
-                let reporter = thread::Builder::new().name("log-limit".to_owned());
-                // Without it the lines are left out in silence, which is better than not at all.
-                drop(reporter.spawn(move || limit.report()));
-            });
+            self.leave_out();
         }
         admits
+    }
+
+    /// Whether this place has had its lines. If so, the line that is asked about is counted as left out.
+    fn is_over(&self, place: &Identifier, second: u64) -> bool {
+        if self.most == 0 {
+            return false;
+        }
+        let windows = self.shared.windows.lock();
+        let windows = windows.unwrap_or_else(PoisonError::into_inner);
+        let window = windows.get(place);
+        let is_over = window.is_some_and(|it| it.second == second && it.lines >= self.most);
+        drop(windows);
+        if is_over {
+            self.leave_out();
+        }
+        is_over
+    }
+
+    fn leave_out(&self) {
+        self.shared.left_out.fetch_add(1, Ordering::Relaxed);
+        self.shared.reporting.get_or_init(|| {
+            let limit = self.clone();
+            let reporter = thread::Builder::new().name("log-limit".to_owned());
+            // Without it the lines are left out in silence, which is better than not at all.
+            drop(reporter.spawn(move || limit.report()));
+        });
     }
 
     /// How many lines were left out since this was last asked.
@@ -97,8 +117,10 @@ impl LogLimit {
 }
 
 impl<S> Filter<S> for LogLimit {
-    fn enabled(&self, _: &Metadata<'_>, _: &Context<'_, S>) -> bool {
-        true
+    /// Asked before the fields of a line are put together: what is left out in a storm shall not cost even that.
+    fn enabled(&self, metadata: &Metadata<'_>, _: &Context<'_, S>) -> bool {
+        let second = self.begun.elapsed().as_secs();
+        !(metadata.is_event() && self.is_over(&metadata.callsite(), second))
     }
 
     fn event_enabled(&self, event: &Event<'_>, _: &Context<'_, S>) -> bool {

@@ -15,9 +15,6 @@ const OUTCOMES: [&str; 5] = ["done", "retry", "refused", "unavailable", "panicke
 /// Counts nothing yet of what a worker of this name may say: what first shows as 1 has not grown for Prometheus, and the first of
 /// few would never be seen.
 pub(crate) fn prepare(worker: &'static str) {
-    for outcome in OUTCOMES {
-        counter!("maestro_handled_total", "worker" => worker, "outcome" => outcome).increment(0);
-    }
     for reason in DeadReason::ALL {
         counter!("maestro_unfit_total", "worker" => worker, "reason" => reason.name()).increment(0);
     }
@@ -158,8 +155,26 @@ fn deleted(cause: DeletionCause) -> Counter {
 }
 
 /// A handler came to an outcome.
-pub(crate) fn handled(worker: &'static str, outcome: &'static str) {
-    counter!("maestro_handled_total", "worker" => worker, "outcome" => outcome).increment(1);
+/// Messages handled, by outcome. Kept, since looking a counter up by its labels costs more than counting.
+pub(crate) struct Handled([(&'static str, Counter); OUTCOMES.len()]);
+
+impl Handled {
+    /// All at nothing.
+    pub(crate) fn by(worker: &'static str) -> Self {
+        Self(OUTCOMES.map(|outcome| {
+            let counter =
+                counter!("maestro_handled_total", "worker" => worker, "outcome" => outcome);
+            counter.increment(0);
+            (outcome, counter)
+        }))
+    }
+
+    /// One more with one of the [`OUTCOMES`].
+    pub(crate) fn count(&self, outcome: &str) {
+        if let Some((_, counter)) = self.0.iter().find(|(of, _)| *of == outcome) {
+            counter.increment(1);
+        }
+    }
 }
 
 /// A message is set aside unhandled.

@@ -28,6 +28,7 @@ pub struct Typed<W> {
     worker: W,
     clock: Arc<dyn Clock>,
     spans: Option<Arc<dyn Spans>>,
+    handled: meters::Handled,
 }
 
 impl<W: Worker> Typed<W> {
@@ -43,6 +44,7 @@ impl<W: Worker> Typed<W> {
             worker,
             clock,
             spans: None,
+            handled: meters::Handled::by(W::NAME),
         }
     }
 
@@ -217,15 +219,15 @@ impl<W: Worker> Handler for Typed<W> {
             message.envelope.id = Some(delivery.entry.id.to_string());
         }
         let (urgent, deliveries) = (delivery.urgent, delivery.deliveries);
-        let entry = delivery.entry.id.to_string();
+        let entry = delivery.entry.id;
         let kind = delivery.entry.fields.get_str("type").unwrap_or_default();
-        let kind = kind.to_owned();
         let traced = self.spans.as_ref().map(|spans| {
+            let kind = kind.to_owned();
             let seed = format!("{} {entry} {deliveries} {started}", W::NAME);
             let keeps = |trace| spans.keeps(trace);
             let (context, parent) = contexts(&message.envelope, &seed, keeps);
             message.envelope.traceparent = Some(context.to_string());
-            (spans, context, parent)
+            (spans, context, parent, kind)
         });
         let entered = delivery.entry.id.ms;
         let live = Arc::new(Live {
@@ -250,7 +252,7 @@ impl<W: Worker> Handler for Typed<W> {
         }
         let (outcome, said) = self.commit(cause, outcome, urgent);
         let counted = if panicked { "panicked" } else { said.outcome };
-        meters::handled(W::NAME, counted);
+        self.handled.count(counted);
         let id = cause.id.as_deref().unwrap_or_default();
         let correlation = cause.correlation().unwrap_or_default();
         let ended = self.clock.now();
@@ -266,7 +268,7 @@ impl<W: Worker> Handler for Typed<W> {
                 $level!(
                     worker = W::NAME,
                     stream,
-                    entry,
+                    %entry,
                     id,
                     correlation,
                     outcome = word,
@@ -282,7 +284,7 @@ impl<W: Worker> Handler for Typed<W> {
         } else {
             line!(warn);
         }
-        if let Some((spans, context, parent)) = traced
+        if let Some((spans, context, parent, kind)) = traced
             && context.is_sampled()
         {
             spans.ended(Span {
@@ -291,7 +293,7 @@ impl<W: Worker> Handler for Typed<W> {
                 worker: W::NAME,
                 stream,
                 kind,
-                entry,
+                entry: entry.to_string(),
                 id: id.to_owned(),
                 correlation: correlation.to_owned(),
                 deliveries: deliveries.into(),
