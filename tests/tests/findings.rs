@@ -130,6 +130,8 @@ fn a_healed_finding_is_applied_and_the_checker_is_content() {
         ],
         "",
     );
-    let results = fleet.await_entries("automation:results", 3, &[&triage, &heal]);
-    assert_eq!(data(&results[2])["decision"], "repeat");
+    let results = fleet.await_entries("automation:results", 4, &[&triage, &heal]);
+    // Whoever applies a repair has accepted it.
+    assert_eq!(data(&results[2])["judgement"], "approved");
+    assert_eq!(data(&results[3])["decision"], "repeat");
 }
