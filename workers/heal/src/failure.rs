@@ -209,3 +209,17 @@ pub struct Change {
     /// The file of the owning module, relative to the project's directory; empty where it lies outside.
     pub path: String,
 }
+
+/// The first line that says something, cut to 200 characters.
+pub(crate) fn first_line(text: &str) -> String {
+    let line = text
+        .lines()
+        .map(str::trim)
+        .find(|line| !line.is_empty())
+        .unwrap_or_default();
+    if line.chars().count() <= 200 {
+        line.to_owned()
+    } else {
+        format!("{}…", line.chars().take(200).collect::<String>())
+    }
+}

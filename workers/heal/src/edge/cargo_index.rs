@@ -8,9 +8,7 @@ use serde_json::Value;
 
 use super::cargo_settings::CargoSettings;
 use super::environment::Environments;
-use super::index::{Index, IndexError};
-
-type Answer = Result<Vec<String>, IndexError>;
+use super::index::{Answer, Index, IndexError, ask};
 
 /// No crate's entry of an index is larger.
 const LARGEST: u64 = 32 << 20;
@@ -42,21 +40,7 @@ impl CargoIndex {
             distribution: name.to_owned(),
             why,
         };
-        // The caller may itself be on a thread of a runtime, which must not be started twice.
-        let asked = std::thread::scope(|scope| {
-            let asking = scope.spawn(|| {
-                let runtime = tokio::runtime::Builder::new_current_thread()
-                    .enable_all()
-                    .build()
-                    .map_err(|error| error.to_string())?;
-                runtime
-                    .block_on(self.environments.resolve_crate(&self.settings, name))
-                    .map_err(|error| error.to_string())
-            });
-            asking
-                .join()
-                .unwrap_or_else(|_| Err("the question was not put".to_owned()))
-        });
+        let asked = ask(|| self.environments.resolve_crate(&self.settings, name));
         let (home, finished, lock) = asked.map_err(&unreachable)?;
         if !finished.ended.succeeded() {
             let said = finished.stderr_text();

@@ -35,7 +35,30 @@ pub enum IndexError {
     },
 }
 
-type Answer = Result<Vec<String>, IndexError>;
+/// What versions there are, or why nobody knows.
+pub(super) type Answer = Result<Vec<String>, IndexError>;
+
+/// Puts a question and waits for its answer; an error is a text. The caller may itself be on a thread of a runtime, which must not be
+/// started twice.
+pub(super) fn ask<T: Send, F>(question: impl FnOnce() -> F + Send) -> Result<T, String>
+where
+    F: Future<Output = Result<T, EnvironmentError>>,
+{
+    std::thread::scope(|scope| {
+        let asking = scope.spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            let runtime = runtime.map_err(|error| error.to_string())?;
+            runtime
+                .block_on(question())
+                .map_err(|error| error.to_string())
+        });
+        asking
+            .join()
+            .unwrap_or_else(|_| Err("the question was not put".to_owned()))
+    })
+}
 
 /// The index that pip knows, with the settings and for the interpreter of the environments; answers are remembered.
 ///
@@ -63,23 +86,8 @@ impl PipIndex {
             distribution: distribution.to_owned(),
             why,
         };
-        // The caller may itself be on a thread of a runtime, which must not be started twice.
-        let asked = std::thread::scope(|scope| {
-            let asking = scope.spawn(|| {
-                let runtime = tokio::runtime::Builder::new_current_thread()
-                    .enable_all()
-                    .build();
-                let runtime = runtime.map_err(|error| error.to_string())?;
-                let words = ["index", "versions", "--", distribution];
-                let question = self.environments.ask_pip(self.python.as_deref(), &words);
-                runtime
-                    .block_on(question)
-                    .map_err(|error| error.to_string())
-            });
-            asking
-                .join()
-                .unwrap_or_else(|_| Err("the question was not put".to_owned()))
-        });
+        let words = ["index", "versions", "--", distribution];
+        let asked = ask(|| self.environments.ask_pip(self.python.as_deref(), &words));
         let finished = asked.map_err(&unreachable)?;
         if finished.ended.succeeded() {
             let said = finished.stdout_text();

@@ -7,10 +7,8 @@ use serde_json::Value;
 
 use super::environment::Environments;
 use super::environment::node::is_requirement;
-use super::index::{Index, IndexError};
+use super::index::{Answer, Index, IndexError, ask};
 use super::npm_settings::NpmSettings;
-
-type Answer = Result<Vec<String>, IndexError>;
 
 /// The registry that npm knows; answers are remembered. npm is asked by its command line, so that every setting that an
 /// installation honours is honoured here.
@@ -36,21 +34,7 @@ impl NpmIndex {
             distribution: package.to_owned(),
             why,
         };
-        // The caller may itself be on a thread of a runtime, which must not be started twice.
-        let asked = std::thread::scope(|scope| {
-            let asking = scope.spawn(|| {
-                let runtime = tokio::runtime::Builder::new_current_thread()
-                    .enable_all()
-                    .build()
-                    .map_err(|error| error.to_string())?;
-                runtime
-                    .block_on(self.environments.ask_npm(&self.settings, package))
-                    .map_err(|error| error.to_string())
-            });
-            asking
-                .join()
-                .unwrap_or_else(|_| Err("the question was not put".to_owned()))
-        });
+        let asked = ask(|| self.environments.ask_npm(&self.settings, package));
         let finished = asked.map_err(&unreachable)?;
         if !finished.ended.succeeded() {
             let said = finished.stderr_text();

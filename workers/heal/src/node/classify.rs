@@ -9,7 +9,7 @@ use crate::adapter;
 use crate::case::Case;
 use crate::classify::subject::{Said, Subject as AnySubject};
 use crate::classify::{Diagnosis, ErrorClass, Leaning, Site};
-use crate::failure::{Failure, Frame, Phase};
+use crate::failure::{Failure, Frame, Phase, first_line};
 use crate::roles::{Role, Roles};
 
 /// Says what the first failure of a case is.
@@ -361,19 +361,6 @@ fn defined_at(text: &str, name: &str) -> Option<u32> {
             || row.starts_with(&format!("async {name}(")) && row.ends_with('{');
         (method || forms.iter().any(|form| row.contains(form.as_str()))).then_some(line)
     })
-}
-
-fn first_line(text: &str) -> String {
-    let line = text
-        .lines()
-        .map(str::trim)
-        .find(|line| !line.is_empty())
-        .unwrap_or_default();
-    if line.chars().count() <= 200 {
-        line.to_owned()
-    } else {
-        format!("{}…", line.chars().take(200).collect::<String>())
-    }
 }
 
 #[cfg(test)]

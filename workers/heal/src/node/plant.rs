@@ -1,13 +1,14 @@
 //! Small defects in JavaScript and TypeScript source, one at a time: an operator swapped, a condition negated, a constant
 //! changed, a returned value lost, a statement removed. Only lines that were run get one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use tree_sitter::Node;
 
 use super::source::{Source, function_of};
-use crate::source::edit::{Splice, apply};
+use crate::source::edit::Splice;
 use crate::teeth::Defect;
+use crate::teeth::slip::{Slip, Slips};
 
 /// Operators, and what a slip of the hand makes of them.
 const SWAPS: &[(&str, &str)] = &[
@@ -31,19 +32,12 @@ const SWAPS: &[(&str, &str)] = &[
     ("*=", "+="),
 ];
 
-/// A change of one place: how telling it is (lower is more), the splice, what it is.
-struct Slip {
-    rank: u32,
-    splice: Splice,
-    what: String,
-}
-
 /// At most one defect a line, the most telling first, one of each function before a second of any.
 pub(super) fn defects(path: &str, text: &str, lines: &BTreeSet<u32>) -> Vec<Defect> {
     let Some(source) = Source::parse(path, text).filter(Source::is_whole) else {
         return Vec::new();
     };
-    let mut best: BTreeMap<u32, (usize, Slip)> = BTreeMap::new();
+    let mut slips = Slips::default();
     for node in source.nodes() {
         let line = Source::line(node);
         if !lines.contains(&line) {
@@ -55,34 +49,9 @@ pub(super) fn defects(path: &str, text: &str, lines: &BTreeSet<u32>) -> Vec<Defe
         let Some(slip) = slip(&source, node) else {
             continue;
         };
-        if best
-            .get(&line)
-            .is_none_or(|(_, other)| slip.rank < other.rank)
-        {
-            best.insert(line, (function.id(), slip));
-        }
+        slips.add(line, function.id(), slip);
     }
-    let mut found: Vec<(u32, (usize, Slip))> = best.into_iter().collect();
-    found.sort_by_key(|(line, (_, slip))| (slip.rank, *line));
-    let mut seen: BTreeMap<usize, u32> = BTreeMap::new();
-    let mut ordered: Vec<(u32, u32, Slip)> = Vec::new();
-    for (line, (function, slip)) in found {
-        let turn = seen.entry(function).or_default();
-        ordered.push((*turn, line, slip));
-        *turn += 1;
-    }
-    ordered.sort_by_key(|(turn, line, slip)| (*turn, slip.rank, *line));
-    ordered
-        .into_iter()
-        .filter_map(|(_, line, slip)| {
-            Some(Defect {
-                path: path.to_owned(),
-                line,
-                what: slip.what,
-                text: apply(source.text(), std::slice::from_ref(&slip.splice))?,
-            })
-        })
-        .collect()
+    slips.into_defects(path, source.text())
 }
 
 fn slip(source: &Source, node: Node<'_>) -> Option<Slip> {

@@ -11,7 +11,7 @@ use super::subject::{self, Subject};
 use crate::case::Case;
 use crate::classify::subject::{Said, Subject as AnySubject};
 use crate::classify::{Diagnosis, ErrorClass, Leaning, Site};
-use crate::failure::{Failure, Frame, Phase};
+use crate::failure::{Failure, Frame, Phase, first_line};
 
 /// Says what the first failure of a case is.
 pub(super) fn diagnose(case: &Case<'_>) -> Option<Diagnosis> {
@@ -356,19 +356,6 @@ fn called_product(case: &Case<'_>, frame: &Frame) -> Option<(String, u32, String
         }
     }
     None
-}
-
-pub(super) fn first_line(text: &str) -> String {
-    let line = text
-        .lines()
-        .map(str::trim)
-        .find(|line| !line.is_empty())
-        .unwrap_or_default();
-    if line.chars().count() <= 200 {
-        line.to_owned()
-    } else {
-        format!("{}…", line.chars().take(200).collect::<String>())
-    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! The idea is mutation analysis ("Hints on Test Data Selection", 1978), kept to a handful.
 
 pub(crate) mod plant;
+pub(crate) mod slip;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -1,12 +1,13 @@
 //! Small defects in Python source, one at a time: an operator swapped, a comparison flipped, a condition negated, a
 //! constant changed, a returned value lost, a statement removed. Only lines that were run get one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use tree_sitter::Node;
 
 use super::Defect;
-use crate::source::edit::{Splice, apply};
+use super::slip::{Slip, Slips};
+use crate::source::edit::Splice;
 use crate::source::{Source, ancestors};
 
 /// Operators, and what a slip of the hand makes of them.
@@ -48,16 +49,9 @@ const TALK: [&str; 9] = [
     "critical",
 ];
 
-/// A change of one place: how telling it is (lower is more), the splice, what it is.
-struct Slip {
-    rank: u32,
-    splice: Splice,
-    what: String,
-}
-
 /// At most one defect a line, the most telling first, one of each function before a second of any.
 pub(crate) fn defects(path: &str, source: &Source, lines: &BTreeSet<u32>) -> Vec<Defect> {
-    let mut best: BTreeMap<u32, (usize, Slip)> = BTreeMap::new();
+    let mut slips = Slips::default();
     for node in source.nodes() {
         let line = Source::line(node);
         if !lines.contains(&line) {
@@ -70,35 +64,9 @@ pub(crate) fn defects(path: &str, source: &Source, lines: &BTreeSet<u32>) -> Vec
         let Some(slip) = slip(source, node) else {
             continue;
         };
-        if best
-            .get(&line)
-            .is_none_or(|(_, other)| slip.rank < other.rank)
-        {
-            best.insert(line, (function.id(), slip));
-        }
+        slips.add(line, function.id(), slip);
     }
-    let mut seen: BTreeMap<usize, u32> = BTreeMap::new();
-    let mut ordered: Vec<(u32, u32, u32, Slip)> = Vec::new();
-    let mut found: Vec<(u32, (usize, Slip))> = best.into_iter().collect();
-    found.sort_by_key(|(line, (_, slip))| (slip.rank, *line));
-    for (line, (function, slip)) in found {
-        let turn = seen.entry(function).or_default();
-        ordered.push((*turn, slip.rank, line, slip));
-        *turn += 1;
-    }
-    ordered.sort_by_key(|(turn, rank, line, _)| (*turn, *rank, *line));
-    ordered
-        .into_iter()
-        .filter_map(|(_, _, line, slip)| {
-            let text = apply(source.text(), std::slice::from_ref(&slip.splice))?;
-            Some(Defect {
-                path: path.to_owned(),
-                line,
-                what: slip.what,
-                text,
-            })
-        })
-        .collect()
+    slips.into_defects(path, source.text())
 }
 
 fn slip(source: &Source, node: Node<'_>) -> Option<Slip> {

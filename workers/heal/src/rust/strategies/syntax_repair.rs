@@ -8,8 +8,7 @@ use maestro_protocol::heal::Strategy;
 
 use super::{edited, is_of_tests, is_steady, rewrite};
 use crate::case::{Candidate, Case, Finding, Repair};
-use crate::failure::{Failure, Fix, Phase};
-use crate::rust::classify::first_line;
+use crate::failure::{Failure, Fix, Phase, first_line};
 use crate::rust::source::Source;
 use crate::source::edit::Splice;
 use crate::strategies::rank;
