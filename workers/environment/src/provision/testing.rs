@@ -53,7 +53,7 @@ impl Work<'_> {
         });
         let begun = begun.await?;
         let pod = match &begun {
-            Progress::Running(pod) => Some(pod.clone()),
+            Progress::Running(pod, _) => Some(pod.clone()),
             Progress::Ended(ended) => Some(ended.pod.clone()),
             _ => None,
         };
@@ -194,8 +194,7 @@ fn over(progress: Progress) -> Result<End, Option<Timestamp>> {
         Progress::Ended(ended) => Ok(End::Ended(ended)),
         Progress::TimedOut(detail) => Ok(End::TimedOut(detail)),
         Progress::Broken(fault) => Ok(End::Broken(fault)),
-        Progress::Waiting(again) => Err(again),
-        Progress::Running(_) => Err(None),
+        Progress::Waiting(again) | Progress::Running(_, again) => Err(again),
     }
 }
 

@@ -1,6 +1,6 @@
 //! How far the test Job has come.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::batch::v1::JobCondition;
 use k8s_openapi::api::core::v1::{ContainerState, Pod};
 use kube::ResourceExt as _;
@@ -21,13 +21,19 @@ pub(crate) struct Ended {
     pub(crate) finished_at: Option<Timestamp>,
 }
 
+/// How long after a Job's deadline its container may still be at work until the deadline is kept here.
+///
+/// The Job controller looks when its own timer rings, and not again: where its first write of the start was refused and the second names a later start,
+/// it looks too early, and the Job runs on (seen with 1.20; <https://github.com/kubernetes/kubernetes/issues/107226>).
+const OVERDUE: SignedDuration = SignedDuration::from_secs(10);
+
 /// How far the test Job has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Progress {
     /// Its container does not run yet.
     Waiting(Option<Timestamp>),
-    /// Its container runs in this pod.
-    Running(String),
+    /// Its container runs in this pod; when it is to have ended, if it has a deadline.
+    Running(String, Option<Timestamp>),
     /// Its container has ended.
     Ended(Ended),
     /// It was ended because it took too long.
@@ -71,7 +77,30 @@ pub(crate) fn judge_test(
         }
         return Progress::Waiting(None);
     };
-    of_pod(pod, container, patience, now)
+    let overdue = overdue(observed);
+    match of_pod(pod, container, patience, now) {
+        Progress::Waiting(_) | Progress::Running(..) if overdue.is_some_and(|at| at <= now) => {
+            Progress::TimedOut(
+                "the tests took longer than they may, and the cluster did not end them".to_owned(),
+            )
+        }
+        Progress::Waiting(again) => Progress::Waiting(again.into_iter().chain(overdue).min()),
+        Progress::Running(pod, _) => Progress::Running(pod, overdue),
+        ended => ended,
+    }
+}
+
+/// When a Job that still runs is ended here, if it has a deadline and has begun.
+fn overdue(observed: &Observed) -> Option<Timestamp> {
+    let job = observed.job()?;
+    let begun = moment(job.status.as_ref()?.start_time.as_ref()?);
+    let seconds = job.spec.as_ref()?.active_deadline_seconds?;
+    let deadline = begun.saturating_add(SignedDuration::from_secs(seconds));
+    Some(
+        deadline
+            .and_then(|at| at.saturating_add(OVERDUE))
+            .unwrap_or(Timestamp::MAX),
+    )
 }
 
 fn of_pod(pod: &Pod, container: &str, patience: Patience, now: Timestamp) -> Progress {
@@ -95,7 +124,7 @@ fn of_pod(pod: &Pod, container: &str, patience: Patience, now: Timestamp) -> Pro
         return Progress::Broken(Box::new(fault));
     }
     if state.is_some_and(|state| state.running.is_some()) {
-        return Progress::Running(pod.name_any());
+        return Progress::Running(pod.name_any(), None);
     }
     match standing(pod, patience, Some(Timestamp::MIN), now) {
         Standing::Faulty(fault) => Progress::Broken(fault),

@@ -347,7 +347,7 @@ fn tests_have_ended_when_their_container_has_whether_or_not_the_job_knows_it() {
     let running = container(json!({ "running": { "startedAt": time(1) } }));
     assert_eq!(
         progress(&[test_pod(running)], job(json!([]))),
-        Progress::Running("test-1".to_owned())
+        Progress::Running("test-1".to_owned(), None)
     );
 }
 
@@ -371,6 +371,27 @@ fn tests_that_take_too_long_are_told_from_tests_that_were_killed() {
     let lost = json!([{ "type": "Failed", "status": "True", "reason": "BackoffLimitExceeded", "message": "Job has reached the specified backoff limit" }]);
     let told = progress(&[], job(lost));
     assert!(matches!(told, Progress::Broken(_)), "{told:?}");
+}
+
+#[test]
+fn a_deadline_that_the_cluster_does_not_keep_is_kept_here() {
+    let begun = |start: i64| {
+        json!({ "metadata": { "name": "test" },
+            "spec": { "activeDeadlineSeconds": 20, "template": { "spec": { "containers": [] } } },
+            "status": { "startTime": time(start) } })
+    };
+    let running = || test_pod(container(json!({ "running": { "startedAt": time(1) } })));
+    // It is looked at second 100; ten seconds are the Job controller's own.
+    let told = progress(&[running()], begun(71));
+    assert_eq!(told, Progress::Running("test-1".to_owned(), Some(at(101))));
+    for pod in [running(), test_pod(json!({ "phase": "Pending" }))] {
+        let told = progress(&[pod], begun(70));
+        assert!(matches!(told, Progress::TimedOut(_)), "{told:?}");
+    }
+    let ended =
+        json!({ "terminated": { "exitCode": 0, "startedAt": time(1), "finishedAt": time(9) } });
+    let told = progress(&[test_pod(container(ended))], begun(1));
+    assert!(matches!(told, Progress::Ended(_)), "{told:?}");
 }
 
 #[test]
