@@ -17,7 +17,7 @@ use super::reach;
 use super::report::{self, Known, Left, Read, unresolved};
 use crate::adapter::Adapter;
 use crate::bench::{Bench, environment_error, stopped};
-use crate::case::{Installed, PackageIndex, Tree as _};
+use crate::case::{Edit, Installed, Lock, PackageIndex, Tree as _};
 use crate::conditions::Conditions;
 use crate::edge::{
     CargoIndex, CargoSettings, Command, EnvironmentError, Finished, Index, Limits, Network,
@@ -357,6 +357,20 @@ fn members(copy: &WorkCopy, environment: &RustEnvironment) -> Vec<(String, Strin
         .collect()
 }
 
+/// The lock file by which the crates were brought together, where it lies in the project's directory.
+fn settled(copy: &WorkCopy, environment: &RustEnvironment) -> Option<Lock> {
+    let (path, text) = environment.lock.as_ref()?;
+    let project = copy.project();
+    let here = project.strip_prefix(copy.root()).ok()?;
+    Some(Lock {
+        of: "Cargo.toml",
+        edit: Edit {
+            path: path.strip_prefix(here).ok()?.to_str()?.to_owned(),
+            text: String::from_utf8(text.clone()).ok()?,
+        },
+    })
+}
+
 /// Writes the lock file by which the crates were brought together.
 fn lock(copy: &WorkCopy, environment: &RustEnvironment) -> Result<(), AttemptError> {
     let Some((path, text)) = &environment.lock else {
@@ -417,6 +431,7 @@ impl Laboratory for RustBench {
                 distributions: environment.installed.clone(),
                 rust: environment.toolchain.version,
                 members: members(&copy, &environment),
+                lock: settled(&copy, &environment),
                 ..Installed::default()
             }),
             install,
