@@ -32,7 +32,7 @@ lua!(/// Asks whose turn it is.
 lua!(/// Takes permits from a rate.
     RATE, "rate.lua");
 lua!(/// Creates a group where it should begin.
-    ENSURE, "ensure.lua");
+    ENSURE, "turn.lua", "ensure.lua");
 lua!(/// Hands back what is pending and leaves the group.
     LEAVE, "leave.lua");
 lua!(/// Tells which keys have taken effect already.

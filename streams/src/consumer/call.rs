@@ -111,16 +111,23 @@ impl Committer<'_> {
                 None => call.arg(""),
             };
         }
-        let mut numbers = numbers.into_iter();
-        for item in items {
-            self.record(item, &mut numbers, &mut call, &mut before);
-        }
+        call.arg(
+            items
+                .iter()
+                .filter(|item| item.work.order.is_some())
+                .count(),
+        );
         for (at, Finished { work, .. }) in items.iter().enumerate() {
             if let Some(key) = &work.order {
                 // Lua counts from 1.
                 call.arg(at + 1).arg(key.as_ref());
                 call.arg(work.entry.id.to_string());
+                call.arg(flag(work.had_its_turn));
             }
+        }
+        let mut numbers = numbers.into_iter();
+        for item in items {
+            self.record(item, &mut numbers, &mut call, &mut before);
         }
         (call, before)
     }

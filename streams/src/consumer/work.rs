@@ -47,6 +47,8 @@ pub(super) struct Work {
     pub(super) mark: Option<Mark>,
     /// The ordering key.
     pub(super) order: Option<Bytes>,
+    /// It was its turn.
+    pub(super) had_its_turn: bool,
 }
 
 impl Work {
@@ -69,6 +71,7 @@ impl Work {
             deliveries_here: count,
             mark: None,
             order,
+            had_its_turn: false,
         }
     }
 

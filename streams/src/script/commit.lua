@@ -5,7 +5,10 @@
 -- ARGV  1 group, 2 consumer, 3 n, 4 deduplication window in ms, 5 how many pending entries to read at once,
 --       6 the consumer's fence token or '', 7 '1' to look every entry up all the same, 8 '1' if every outcome has a mark,
 --       9 s, then s shapes: index of a stream in KEYS, number of names, names…
---       then n entry ids in ascending order, then n deduplication marks ('' for none), then n records:
+--       then n entry ids in ascending order, then n deduplication marks ('' for none),
+--       then how many of them have an ordering key, and for each of those: index, the key, id of the first delivery, '1' if it was
+--       handled when it was its turn,
+--       then n records:
 --         a message                       done: this one follows
 --         n, number, messages…            done: so many follow
 --         r, wait in ms, count, message…  retry
@@ -13,7 +16,6 @@
 --         d, count, dead letter…, number, messages…
 --         x                               acknowledge only
 --       message: number of the shape, values…
---       then for each outcome whose message has an ordering key: index, the key, id of the first delivery
 -- Returns {1 if the token was good, entries that are this consumer's now since it is their turn,
 --       {index, what} for each outcome that did not take effect: 'fenced', 'duplicate', or an error}.
 --
@@ -38,8 +40,8 @@ for s = 1, tonumber(ARGV[9]) do
   shapes[tostring(s)], sizes[tostring(s)] = arguments, 2 + 2 * count
   p = p + 2 + count
 end
-local ids, marks = p, p + n
-p = p + 2 * n
+local ids, marks, keyed = p, p + n, p + 2 * n + 1
+p = keyed + 4 * tonumber(ARGV[keyed])
 
 local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -61,6 +63,17 @@ if not trusted then
        (#own < reach or #call('XPENDING', stream, group, id, id, 1, consumer) == 0) then
       verdict[i], clean = 'fenced', false
     end
+  end
+end
+
+-- It counts only if it still is its turn: after the group was lost everything is delivered again, and turns are given anew. What is
+-- fenced for this alone will be found idle, and asks for its turn again.
+local key_of = {}
+for j = keyed + 1, keyed + 4 * tonumber(ARGV[keyed]), 4 do
+  local i, key = tonumber(ARGV[j]), redis.sha1hex(ARGV[j + 1])
+  key_of[i] = key
+  if ARGV[j + 3] == '1' and not verdict[i] and call('HGET', KEYS[7], key) ~= ARGV[ids + i] then
+    verdict[i], clean = 'fenced', false
   end
 end
 
@@ -203,17 +216,20 @@ local function hand_over(id)
   handed[#handed + 1] = entry
   return entry
 end
-for j = p + 1, #ARGV, 3 do
+for j = keyed + 1, keyed + 4 * tonumber(ARGV[keyed]), 4 do
   local i = tonumber(ARGV[j])
   if acked > 0 and (not verdict[i] or verdict[i] == 'duplicate') then
     local order, turn, parked = KEYS[6], KEYS[7], KEYS[8]
-    local id, key = ARGV[ids + i], redis.sha1hex(ARGV[j + 1])
-    if call('HGET', turn, key) ~= id then
-      call('ZREM', order, key .. '/' .. pad(id))
-    elseif again[i] then
-      pcall('HSET', turn, key, ARGV[j + 2] .. ' -')
-    else
-      call('HDEL', turn, key)
+    local id, key = ARGV[ids + i], key_of[i]
+    -- One that was waiting for this delivery may be done with before anybody asked for its turn: it has expired, say.
+    local whose, waiting = call('HGET', turn, key), ARGV[j + 2] .. ' -'
+    if whose ~= id then call('ZREM', order, key .. '/' .. pad(id)) end
+    if whose == id or whose == waiting then
+      if again[i] then
+        pcall('HSET', turn, key, waiting)
+      else
+        call('HDEL', turn, key)
+      end
     end
     if not holder(stream, group, turn, key) then
       pass_on(stream, group, order, turn, parked, key, hand_over)

@@ -7,22 +7,33 @@
 local stream, order, turn, parked = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local group, me, name = ARGV[1], ARGV[2], ARGV[3]
 
+local function is_mine(id)
+  return #redis.call('XPENDING', stream, group, id, id, 1, me) == 1
+end
+
 -- Entries are delivered in their order, but not everybody asks in that order. So whoever asks first registers what others were given
--- before, up to its own last entry.
-local till = ARGV[#ARGV - 2]
+-- before, up to its own last entry; one that is not pending may be from before the group was lost, and what comes before it may be yet
+-- to be delivered.
+local till
+for i = #ARGV - 2, 5, -3 do
+  if is_mine(ARGV[i]) then
+    till = ARGV[i]
+    break
+  end
+end
 local seen = redis.call('HGET', turn, '') or '0-0'
--- Everything before the oldest pending entry is done.
-local oldest = redis.call('XPENDING', stream, group)[2] or till
-local from = '(' .. seen
-if pad(oldest) > pad(seen) then from = oldest end
-if pad(till) > pad(seen) then
+if till and pad(till) > pad(seen) then
+  -- Everything before the oldest pending entry is done.
+  local oldest = redis.call('XPENDING', stream, group)[2]
+  local from = '(' .. seen
+  if pad(oldest) > pad(seen) then from = oldest end
   local found = redis.call('XRANGE', stream, from, till, 'COUNT', ARGV[4])
   for _, entry in ipairs(found) do
     local fields = entry[2]
     for i = 1, #fields, 2 do
-      if fields[i] == name and fields[i + 1] ~= '' then
+      if fields[i] == name then
         -- One that is not pending was set aside without being handled.
-        if is_pending(stream, group, entry[1]) then
+        if fields[i + 1] ~= '' and is_pending(stream, group, entry[1]) then
           redis.call('ZADD', order, 'NX', 0, redis.sha1hex(fields[i + 1]) .. '/' .. pad(entry[1]))
         end
         break
@@ -42,7 +53,7 @@ for i = 5, #ARGV, 3 do
   local member, answer = key .. '/' .. pad(id), 'wait'
   if redis.call('ZSCORE', parked, pad(id) .. ' ' .. key) then
     answer = 'wait'
-  elseif #redis.call('XPENDING', stream, group, id, id, 1, me) == 0 then
+  elseif not is_mine(id) then
     -- Done, or another consumer's by now: after a lost answer to the same question, say.
     answer = 'gone'
     if not is_pending(stream, group, id) then redis.call('ZREM', order, member) end

@@ -1,14 +1,16 @@
 //! Messages with the same ordering key, one after the other.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use maestro_streams::{ConsumerConfig, Delivery, Outcome, Outgoing};
+use maestro_streams::{
+    ConsumerConfig, Delivery, Entry, EntryId, Handler, Inspection, Outcome, Outgoing,
+};
 use tokio::sync::Semaphore;
 
-use crate::rig::{By, Log, Rig, by, config, done, id, job, until};
+use crate::rig::{By, Entries, Log, Rig, by, config, done, id, job, until};
 
 fn keyed(id: &str, key: &str) -> Outgoing {
     job(id).field("partitionkey", key.to_owned())
@@ -21,6 +23,12 @@ fn key(delivery: &Delivery) -> String {
 
 async fn publish(rig: &Rig, messages: Vec<Outgoing>) {
     rig.publisher().publish(&messages).await.expect("published");
+}
+
+/// So many messages with the key `slow`, named 0, 1, 2…
+async fn publish_of_one_key(rig: &Rig, n: u32) {
+    let messages = (0..n).map(|n| keyed(&n.to_string(), "slow"));
+    publish(rig, messages.collect()).await;
 }
 
 /// What was handled of each key, in order, and how many of one key ran at the same time at the most.
@@ -65,10 +73,7 @@ fn watched(watch: &Watch) -> By {
             tokio::time::sleep(Duration::from_millis(number % 5)).await;
             if number % 7 == 3 && delivery.deliveries == 1 {
                 watch.end(&key, None);
-                return Outcome::Retry {
-                    reason: "once more".to_owned(),
-                    after: Some(Duration::from_millis(5)),
-                };
+                return once_more(Duration::from_millis(5));
             }
             watch.end(&key, Some(id));
             done(&delivery)
@@ -161,8 +166,7 @@ async fn a_dead_workers_turn_goes_to_whoever_takes_over() {
     let rig = Rig::new();
     let (gate, begun) = (Arc::new(Semaphore::new(0)), Log::default());
     let victim = rig.start(config(), gated(&gate, &begun));
-    let messages = (0..5).map(|n| keyed(&n.to_string(), "slow"));
-    publish(&rig, messages.collect()).await;
+    publish_of_one_key(&rig, 5).await;
     until("one has begun", || async { begun.count() == 1 }).await;
     victim.kill();
     let heir = rig.start(config(), gated(&gate, &begun));
@@ -182,17 +186,12 @@ async fn those_who_wait_for_a_message_that_was_acknowledged_by_hand_go_on() {
     let rig = Rig::new();
     let (gate, begun) = (Arc::new(Semaphore::new(0)), Log::default());
     let worker = rig.start(config(), gated(&gate, &begun));
-    publish(
-        &rig,
-        (0..3).map(|n| keyed(&n.to_string(), "slow")).collect(),
-    )
-    .await;
+    publish_of_one_key(&rig, 3).await;
     until("the others are parked", || async {
         rig.len_of("ZCARD", "{jobs}:parked:workers").await == 2
     })
     .await;
-    let first: Vec<(String, Vec<(String, String)>)> =
-        rig.ask(&["XRANGE", "jobs", "-", "+", "COUNT", "1"]).await;
+    let first: Entries = rig.ask(&["XRANGE", "jobs", "-", "+", "COUNT", "1"]).await;
     let _: u64 = rig.ask(&["XACK", "jobs", "workers", &first[0].0]).await;
     gate.add_permits(3);
     until("the others are handled", || async {
@@ -208,11 +207,7 @@ async fn a_lost_group_loses_nobody_who_waits_for_a_turn() {
     let rig = Rig::new();
     let (gate, begun) = (Arc::new(Semaphore::new(0)), Log::default());
     let worker = rig.start(config(), gated(&gate, &begun));
-    publish(
-        &rig,
-        (0..20).map(|n| keyed(&n.to_string(), "slow")).collect(),
-    )
-    .await;
+    publish_of_one_key(&rig, 20).await;
     until("the others are parked", || async {
         rig.len_of("ZCARD", "{jobs}:parked:workers").await == 19
     })
@@ -229,6 +224,142 @@ async fn a_lost_group_loses_nobody_who_waits_for_a_turn() {
     assert_eq!(of, expected);
 }
 
+/// Asks for another delivery of the message `0`, and finds at the look before that one that it has expired.
+#[derive(Default)]
+struct Expiring {
+    asked: AtomicBool,
+}
+
+impl Handler for Expiring {
+    fn inspect(&self, entry: &Entry) -> Inspection {
+        if id(&entry.fields) == "0" && self.asked.load(Ordering::SeqCst) {
+            return Inspection::dead("expired", "while it waited");
+        }
+        Inspection::handle().key(id(&entry.fields))
+    }
+
+    async fn handle(&self, delivery: Delivery) -> Outcome {
+        if id(&delivery.entry.fields) == "0" {
+            self.asked.store(true, Ordering::SeqCst);
+            return once_more(Duration::from_millis(200));
+        }
+        done(&delivery)
+    }
+}
+
+fn once_more(after: Duration) -> Outcome {
+    Outcome::Retry {
+        reason: "once more".to_owned(),
+        after: Some(after),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_is_set_aside_without_being_handled_again_gives_its_turn_to_the_next() {
+    let rig = Rig::new();
+    let worker = rig.start(config(), Expiring::default());
+    publish_of_one_key(&rig, 3).await;
+    until("the others are handled", || async {
+        rig.len("results").await == 2
+    })
+    .await;
+    worker.stop().await;
+    assert_eq!(rig.len("{jobs}:dead").await, 1);
+    assert_eq!(rig.values("results", "of").await, ["1", "2"]);
+    assert_eq!(rig.len_of("HLEN", "{jobs}:turn:workers").await, 1);
+}
+
+/// Waits until a group made anew would not begin with the first entry again.
+async fn cursor_is_behind_the_first(rig: &Rig) {
+    // Published in one pipeline, they may still be of different milliseconds; what counts is that the first is not delivered again.
+    let second: Entries = rig.ask(&["XRANGE", "jobs", "-", "+", "COUNT", "2"]).await;
+    let second: EntryId = second[1].0.parse().expect("an id");
+    until("the cursor is behind it", || async {
+        let cursor: Option<String> = rig.ask(&["HGET", "{jobs}:cursor", "workers"]).await;
+        let cursor = cursor.and_then(|cursor| cursor.parse::<EntryId>().ok());
+        cursor.is_some_and(|cursor| cursor.ms + 1 >= second.ms)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_waits_for_another_delivery_keeps_its_turn_when_the_group_is_lost() {
+    let rig = Rig::new();
+    let (handled, asked) = (Log::default(), Log::default());
+    let worker = {
+        let (handled, asked) = (handled.clone(), asked.clone());
+        by(move |delivery| {
+            let (handled, asked) = (handled.clone(), asked.clone());
+            async move {
+                let id = id(&delivery.entry.fields);
+                if id == "0" && asked.note("once more") == 1 {
+                    return once_more(Duration::from_secs(2));
+                }
+                handled.note(id);
+                done(&delivery)
+            }
+        })
+    };
+    let worker = rig.start(config(), worker);
+    publish_of_one_key(&rig, 3).await;
+    until("the others are parked behind it", || async {
+        rig.len_of("ZCARD", "{jobs}:parked:workers").await == 2
+            && rig.len_of("ZCARD", "{jobs}:delayed").await == 1
+    })
+    .await;
+    cursor_is_behind_the_first(&rig).await;
+    let _: u64 = rig.ask(&["XGROUP", "DESTROY", "jobs", "workers"]).await;
+    until("all are handled", || async {
+        rig.len("results").await == 3
+    })
+    .await;
+    worker.stop().await;
+    assert_eq!(rig.values("results", "of").await, ["0", "1", "2"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_in_its_second_delivery_keeps_its_turn_when_the_group_is_lost() {
+    let rig = Rig::new();
+    let (gate, begun) = (Arc::new(Semaphore::new(0)), Log::default());
+    let worker = {
+        let (gate, begun) = (gate.clone(), begun.clone());
+        by(move |delivery| {
+            let (gate, begun) = (gate.clone(), begun.clone());
+            async move {
+                if id(&delivery.entry.fields) == "0" {
+                    match begun.note("0") {
+                        1 => return once_more(Duration::from_millis(300)),
+                        2 => gate.acquire().await.expect("open").forget(),
+                        _ => {}
+                    }
+                }
+                done(&delivery)
+            }
+        })
+    };
+    let worker = rig.start(config(), worker);
+    publish_of_one_key(&rig, 3).await;
+    until("it is delivered again", || async { begun.count() == 2 }).await;
+    cursor_is_behind_the_first(&rig).await;
+    let _: u64 = rig.ask(&["XGROUP", "DESTROY", "jobs", "workers"]).await;
+    until(
+        "the others are delivered again, and parked again",
+        || async {
+            rig.len_of("ZCARD", "{jobs}:parked:workers").await == 2 && rig.pending().await == 1
+        },
+    )
+    .await;
+    // The handler that began before has no turn any more, and is begun again.
+    gate.add_permits(1);
+    until("all are handled", || async {
+        rig.len("results").await == 3
+    })
+    .await;
+    worker.stop().await;
+    assert_eq!(rig.values("results", "of").await, ["0", "1", "2"]);
+    assert_eq!(begun.count(), 3);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_entry_that_waits_for_its_turn_is_not_trimmed() {
     let rig = Rig::new();
@@ -239,19 +370,12 @@ async fn an_entry_that_waits_for_its_turn_is_not_trimmed() {
     // While the first waits for its second delivery nothing is pending, and housekeeping comes by several times.
     let worker = by(|delivery| async move {
         if id(&delivery.entry.fields) == "0" && delivery.deliveries == 1 {
-            return Outcome::Retry {
-                reason: "once more".to_owned(),
-                after: Some(Duration::from_millis(500)),
-            };
+            return once_more(Duration::from_millis(500));
         }
         done(&delivery)
     });
     let worker = rig.start(short, worker);
-    publish(
-        &rig,
-        (0..3).map(|n| keyed(&n.to_string(), "slow")).collect(),
-    )
-    .await;
+    publish_of_one_key(&rig, 3).await;
     until("all are handled", || async {
         rig.len("results").await == 3
     })

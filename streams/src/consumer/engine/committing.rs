@@ -101,7 +101,7 @@ impl<H: Handler> Engine<H> {
                 Verdict::Fenced if item.resent => {}
                 Verdict::Fenced => {
                     self.meters.fenced.increment(1);
-                    tracing::warn!(stream = %self.keys.name(), entry = %item.work.entry.id, correlationid = item.work.correlation(), "fenced: another consumer owns it now");
+                    tracing::warn!(stream = %self.keys.name(), entry = %item.work.entry.id, correlationid = item.work.correlation(), "fenced: another consumer owns it now, or its turn was given anew");
                 }
             }
             refused_all = false;

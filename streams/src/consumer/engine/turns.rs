@@ -52,9 +52,12 @@ impl<H: Handler> Engine<H> {
                 return self.link_failed(&error);
             }
         };
-        for (work, turn) in works.into_iter().zip(turns) {
+        for (mut work, turn) in works.into_iter().zip(turns) {
             match turn {
-                Turn::Go => self.admit(work),
+                Turn::Go => {
+                    work.had_its_turn = true;
+                    self.admit(work);
+                }
                 // Whoever has the turn now will hand over the message with its own commit.
                 Turn::Wait | Turn::Gone => self.release(&[work.id]),
             }
