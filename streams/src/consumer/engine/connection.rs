@@ -58,6 +58,9 @@ impl<H: Handler> Engine<H> {
             self.meters.groups_recreated.increment(1);
             tracing::warn!(stream = %self.keys.name(), group = %self.config.group, %from, "the consumer group was lost and is created again");
         }
+        // Whoever is at its other end may have come back, or taken over, without the last of what it had answered: the token with which
+        // it was given is then good for what it no longer knows.
+        self.fence.renew();
         // Renew at once, it may have taken a while; and find what a lost reply had taken over.
         self.recover.get_or_insert(Recovery {
             counts: false,
