@@ -122,9 +122,19 @@ end
 registry = redis.call('HGETALL', workers)
 for i = 1, #registry, 2 do
   local field, beat = registry[i], tonumber(string.match(registry[i + 1], '^%d+')) or 0
-  if string.sub(field, 1, #group + 1) == group .. '/' and not present[field] and now - beat > dead_after then
-    redis.call('HDEL', workers, field)
+  if string.sub(field, 1, #group + 1) == group .. '/' and not present[field] then
+    if now - beat > dead_after then
+      redis.call('HDEL', workers, field)
+    else
+      present[field] = true
+    end
   end
+end
+-- A token is made before anything is read, so whoever went before that has left one, and so has a request that came after its sender
+-- had left. Without a token a consumer is only trusted less.
+local tokens = redis.call('HGETALL', KEYS[4])
+for i = 1, #tokens, 2 do
+  if string.sub(tokens[i], 1, #group + 1) == group .. '/' and not present[tokens[i]] then redis.call('HDEL', KEYS[4], tokens[i]) end
 end
 
 -- Those who wait for a message that somebody acknowledged or deleted by hand would wait for ever.

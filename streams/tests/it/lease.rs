@@ -78,6 +78,25 @@ async fn a_dead_workers_messages_are_taken_over_and_the_worker_is_forgotten() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_fence_token_of_a_consumer_that_was_lost_before_it_read_anything_is_taken_away() {
+    let rig = Rig::new();
+    let worker = rig.start(config(), relay());
+    let has_token = async |name: &str| {
+        let field = format!("workers/{name}");
+        rig.ask::<bool>(&["HEXISTS", "{jobs}:fence", &field]).await
+    };
+    until("it has a token", || has_token(&worker.name)).await;
+    let _: u64 = rig
+        .ask(&["HSET", "{jobs}:fence", "workers/lost", "7"])
+        .await;
+    until("the other one's is gone", async || !has_token("lost").await).await;
+    // It is in nobody's group either, before it has read anything.
+    assert!(has_token(&worker.name).await);
+    worker.stop().await;
+    assert_eq!(rig.len_of("HLEN", "{jobs}:fence").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_living_consumer_that_waits_in_vain_is_not_deleted() {
     let rig = Rig::new();
     let short = ConsumerConfig {
