@@ -46,8 +46,8 @@ pub struct ConsumerConfig {
     /// How many messages all replicas of the group together may read, for a dependency that takes no more. Default: as many as
     /// there are. Costs a round trip for each read; what is taken over from a lost worker is not counted again.
     pub rate_limit: Option<RateLimit>,
-    /// Whether to read the stream's urgent lane too, `{stream}:urgent`, and before it. While urgent messages wait, one message in four
-    /// that begin is another one, so that neither lane stands still. Default: no; costs a second reading connection and
+    /// Whether to read the stream's urgent lane too, `{stream}:urgent`, and before it. While messages wait in both, one in four
+    /// that begin is not urgent, so that neither lane stands still. Default: no; costs a second reading connection and
     /// a second upkeep, and up to twice as many messages are in hand. An ordering key orders the messages of one lane.
     pub urgent_lane: bool,
     /// A larger entry (names and values together) is dead-lettered as `oversized`, unseen by the handler. Default 1 MiB.

@@ -19,7 +19,8 @@ struct State {
     running: usize,
     /// Nobody else may begin.
     alone: bool,
-    urgent_waits: bool,
+    /// Of each lane: one has tried in vain.
+    waits: [bool; 2],
     /// Urgent ones that began since the last other one.
     ahead: u32,
 }
@@ -28,6 +29,17 @@ struct State {
 pub(super) enum Lane {
     Usual,
     Urgent,
+}
+
+impl State {
+    /// Whose turn it is while both lanes wait.
+    fn next(&self) -> Lane {
+        if self.ahead < SHARE - 1 {
+            Lane::Urgent
+        } else {
+            Lane::Usual
+        }
+    }
 }
 
 /// One lane's way through the turnstile.
@@ -44,7 +56,7 @@ impl Turnstile {
                 limit,
                 running: 0,
                 alone: false,
-                urgent_waits: false,
+                waits: [false; 2],
                 ahead: 0,
             }),
             changed: [Notify::new(), Notify::new()],
@@ -62,23 +74,32 @@ impl Turnstile {
 impl Pass {
     /// Whether one more handler may begin; if so it must [`Pass::leave`].
     pub(super) fn enter(&self) -> bool {
-        self.with(|state| {
-            let may = !state.alone && state.running < state.limit;
-            match self.lane {
-                Lane::Urgent => {
-                    state.urgent_waits = !may;
-                    state.ahead += u32::from(may);
-                }
-                Lane::Usual => {
-                    if !may || (state.urgent_waits && state.ahead < SHARE - 1) {
-                        return false;
-                    }
-                    state.ahead = 0;
-                }
+        let (may, waited) = self.with(|state| {
+            let is_free = !state.alone && state.running < state.limit;
+            let is_others = state.waits[self.other() as usize] && state.next() != self.lane;
+            let may = is_free && !is_others;
+            let waited = std::mem::replace(&mut state.waits[self.lane as usize], !may);
+            if may {
+                state.running += 1;
+                state.ahead = match self.lane {
+                    Lane::Urgent => state.ahead.saturating_add(1),
+                    Lane::Usual => 0,
+                };
             }
-            state.running += usize::from(may);
-            may
-        })
+            (may, waited)
+        });
+        if may && waited {
+            // There may be room for one of the other lane too, which had to let this one go first.
+            self.turnstile.changed[self.other() as usize].notify_one();
+        }
+        may
+    }
+
+    fn other(&self) -> Lane {
+        match self.lane {
+            Lane::Usual => Lane::Urgent,
+            Lane::Urgent => Lane::Usual,
+        }
     }
 
     /// Whether one may begin that shall be the only one.
@@ -104,7 +125,7 @@ impl Pass {
 
     /// Nothing of this lane waits to begin.
     pub(super) fn wants_nothing(&self) {
-        if self.lane == Lane::Urgent && self.with(|state| std::mem::take(&mut state.urgent_waits)) {
+        if self.with(|state| std::mem::take(&mut state.waits[self.lane as usize])) {
             self.tell();
         }
     }
@@ -152,6 +173,32 @@ mod tests {
         urgent.wants_nothing();
         usual.leave();
         assert!(usual.enter());
+    }
+
+    #[test]
+    fn the_other_one_comes_even_if_urgent_ones_always_ask_first() {
+        let turnstile = Turnstile::new(1);
+        let (usual, urgent) = (turnstile.pass(Lane::Usual), turnstile.pass(Lane::Urgent));
+        assert!(urgent.enter());
+        let mut order = String::new();
+        for _ in 0..8 {
+            assert!(!usual.enter());
+            urgent.leave();
+            if urgent.enter() {
+                order.push('u');
+            } else {
+                assert!(usual.enter());
+                order.push('.');
+            }
+        }
+        assert_eq!(order, "uu.uuu.u");
+        // One that is put back waits no longer.
+        assert!(!usual.enter());
+        usual.wants_nothing();
+        for _ in 0..8 {
+            urgent.leave();
+            assert!(urgent.enter());
+        }
     }
 
     #[test]

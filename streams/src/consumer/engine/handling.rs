@@ -23,17 +23,16 @@ impl<H: Handler> Engine<H> {
             return false;
         }
         self.blocked = false;
-        if self.ready.is_empty() {
-            self.pass.wants_nothing();
-        }
         while !self.ready.is_empty() {
             if self.stopping.is_some() {
                 self.drop_unstarted();
+                self.pass.wants_nothing();
                 return false;
             }
             if let State::Open { until } = self.breaker.state() {
                 let wait = until.saturating_duration_since(began);
                 let works = std::mem::take(&mut self.ready);
+                self.pass.wants_nothing();
                 self.put_back(works, wait);
                 return false;
             }
@@ -57,6 +56,10 @@ impl<H: Handler> Engine<H> {
             if began.elapsed() > TURN {
                 return true;
             }
+        }
+        if self.ready.is_empty() {
+            // They may have been lost since they had to wait.
+            self.pass.wants_nothing();
         }
         if self.ready.is_empty() && self.stopping.is_none() && !self.suspects.is_empty() {
             self.return_suspects(began);
