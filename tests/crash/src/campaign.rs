@@ -6,16 +6,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use maestro_streams::{Admin, CancellationToken, StreamStatus};
+use maestro_streams::{Admin, CancellationToken, GroupStatus, StreamStatus};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, sleep_until};
 
-use crate::check::check;
+use crate::check::{Round, check};
 use crate::fault::{Dice, Fault, Schedule, Step};
 use crate::fleet::{Fleet, Setting};
 use crate::ground::{Excuse, Ground, Undo};
+use crate::leftovers::Standing;
 use crate::load::{Job, Kind};
-use crate::names::{EFFECTS, GROUP, HOP, LEASE, config, consumed};
+use crate::names::{
+    EFFECTS, GROUP, HOP, LEASE, all_lanes, config, consumed, has_urgent_lane, lanes,
+};
 use crate::place::Eye;
 use crate::producer::{self, Order, Published, Way};
 use crate::report::Scenario;
@@ -25,7 +28,7 @@ const WORKERS: usize = 4;
 /// How long it may take until all is quiet after the last fault.
 const PATIENCE: Duration = Duration::from_mins(2);
 /// What a server may hold more after a round than before the first.
-const LEFT: u64 = 1 << 20;
+const LEFT: u64 = 3 << 19;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -81,6 +84,9 @@ pub(crate) async fn run<G: Ground>(ground: G, plan: &Plan) -> anyhow::Result<Sce
     };
     let groups: Vec<_> = campaign.streams.iter().map(|name| (*name, GROUP)).collect();
     campaign.admin.ensure_groups(&groups).await?;
+    let urgent = groups.iter().filter(|(name, _)| has_urgent_lane(name));
+    let urgent: Vec<_> = urgent.copied().collect();
+    campaign.admin.ensure_urgent_groups(&urgent).await?;
     let before = campaign.memory().await?;
     while begun.elapsed() < plan.duration && campaign.report.violations.is_empty() {
         let left = plan.duration.saturating_sub(begun.elapsed());
@@ -102,6 +108,7 @@ impl<G: Ground> Campaign<G> {
         let published = Arc::new(Published::default());
         let stop = CancellationToken::new();
         let order = Order {
+            seed: plan.seed,
             round,
             rate: plan.rate,
             way: if G::HAS_REPLICAS {
@@ -123,7 +130,15 @@ impl<G: Ground> Campaign<G> {
         let took = u64::try_from(quiet.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.report.settled_ms = self.report.settled_ms.max(took);
         let batches = published.batches();
-        let verdict = check(&mut self.eye, G::IS_CLUSTER, round, &batches, &self.excuses).await?;
+        let asked = Round {
+            seed: plan.seed,
+            number: round,
+            is_cluster: G::IS_CLUSTER,
+            server_clock_stands: !G::SETS_CLOCK,
+            batches: &batches,
+            excuses: &self.excuses,
+        };
+        let verdict = check(&mut self.eye, asked).await?;
         let line = format!(
             "{}: round {round}, {} messages, {} faults so far, quiet after {took} ms, lost {}, doubled {}",
             G::NAME,
@@ -149,9 +164,9 @@ impl<G: Ground> Campaign<G> {
 
     fn complain(&mut self, what: &str) {
         let round = self.report.rounds - 1;
-        self.report
-            .violations
-            .push(format!("round {round}: {what}"));
+        let what = format!("round {round}: {what}");
+        say(&what);
+        self.report.violations.push(what);
     }
 
     /// Lets the faults of the schedule happen until then, and puts an end to all of them.
@@ -295,16 +310,20 @@ impl<G: Ground> Campaign<G> {
             self.fleet.replace_dead()?;
             sleep(Duration::from_millis(150)).await;
             let names = self.fleet.names();
-            let is_quiet = |status: &StreamStatus| {
-                let members = |group: &maestro_streams::GroupStatus| {
+            let is_well = |delayed: u64, groups: &[GroupStatus]| {
+                let members = |group: &GroupStatus| {
                     group.consumers.iter().all(|one| names.contains(&one.name))
                 };
-                status.delayed == 0
-                    && status.groups.len() == 1
-                    && status
-                        .groups
+                delayed == 0
+                    && groups.len() == 1
+                    && groups
                         .iter()
                         .all(|group| group.backlog() == Some(0) && members(group))
+            };
+            let is_quiet = |status: &StreamStatus| {
+                let urgent = status.urgent.as_ref();
+                is_well(status.delayed, &status.groups)
+                    && urgent.is_none_or(|lane| is_well(lane.delayed, &lane.groups))
             };
             let status = self.admin.status(&self.streams).await;
             if !self.are_registered(&names).await? {
@@ -322,8 +341,8 @@ impl<G: Ground> Campaign<G> {
 
     /// Whether nobody else says that it is alive; the dead are found out after three leases.
     async fn are_registered(&mut self, names: &[String]) -> anyhow::Result<bool> {
-        for stream in self.streams.clone() {
-            let registry = format!("{{{stream}}}:workers");
+        for (_, prefix) in all_lanes(G::IS_CLUSTER) {
+            let registry = format!("{prefix}workers");
             let all: Vec<String> = self.eye.insist(&registry, &["HKEYS", &registry]).await?;
             let name = |field: &str| field.trim_start_matches("workers/").to_owned();
             if !all.iter().all(|field| names.contains(&name(field))) {
@@ -340,9 +359,14 @@ impl<G: Ground> Campaign<G> {
         // Trimming goes by the server's clock, which may have gone back by some seconds.
         while begun.elapsed() < Duration::from_mins(1) {
             let status = self.admin.status(&self.streams).await?;
-            let long = status.iter().filter(|one| one.length > 1);
+            let lengths = status.iter().flat_map(|one| {
+                let urgent = one.urgent.as_ref().map_or(0, |lane| lane.length);
+                [(&one.stream, one.length), (&one.stream, urgent)]
+            });
+            // Effects are kept for the check.
+            let long = lengths.filter(|(stream, length)| *stream != EFFECTS && *length > 1);
             untrimmed = long
-                .map(|one| format!("{} ({})", one.stream, one.length))
+                .map(|(stream, length)| format!("{stream} ({length})"))
                 .collect();
             if untrimmed.is_empty() {
                 break;
@@ -355,16 +379,24 @@ impl<G: Ground> Campaign<G> {
         self.fleet.stop().await?;
         for stream in self.streams.clone() {
             let status = self.admin.status(&[stream]).await?;
-            let groups = status.iter().flat_map(|one| &one.groups);
+            let urgent = status.iter().filter_map(|one| one.urgent.as_ref());
+            let urgent = urgent.flat_map(|lane| &lane.groups);
+            let groups = status.iter().flat_map(|one| &one.groups).chain(urgent);
             let left: Vec<_> = groups.flat_map(|group| &group.consumers).collect();
             if !left.is_empty() {
                 let what = format!("consumers of {stream} that nobody stands behind: {left:?}");
                 self.complain(&what);
             }
-            let registry = format!("{{{stream}}}:workers");
-            let registered: Vec<String> = self.eye.insist(&registry, &["HKEYS", &registry]).await?;
-            if !registered.is_empty() {
-                self.complain(&format!("registered for {stream}: {registered:?}"));
+            for lane in lanes(stream) {
+                let registry = format!("{}workers", lane.1);
+                let registered: Vec<String> =
+                    self.eye.insist(&registry, &["HKEYS", &registry]).await?;
+                if !registered.is_empty() {
+                    self.complain(&format!("registered for {}: {registered:?}", lane.0));
+                }
+                for what in Standing::of(&mut self.eye, &lane).await?.complaints() {
+                    self.complain(&what);
+                }
             }
         }
         self.clear().await?;
@@ -389,8 +421,10 @@ impl<G: Ground> Campaign<G> {
         let (now, _): (u64, u64) = self.eye.insist(HOP, &["TIME"]).await?;
         let mut keys = vec![EFFECTS.to_owned()];
         if G::IS_CLUSTER {
-            // A stream with a group; its entries are trimmed by its consumer.
+            // A stream with a group, which stays.
             keys.clear();
+            let words = ["XTRIM", EFFECTS, "MAXLEN", "0"];
+            let _: u64 = self.eye.insist(EFFECTS, &words).await?;
         }
         for stream in &self.streams {
             keys.push(format!("{{{stream}}}:dead"));

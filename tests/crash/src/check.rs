@@ -6,7 +6,9 @@ use anyhow::Context as _;
 
 use crate::ground::Excuse;
 use crate::load::{Fate, Job, Kind};
-use crate::names::{EFFECTS, HOP, WORD};
+use crate::lot::Lot;
+use crate::names::{CAUSE, EFFECTS, HOP, WORD};
+use crate::order::{self, Event, Sent};
 use crate::place::Eye;
 use crate::producer::Batch;
 
@@ -31,6 +33,10 @@ pub(crate) struct Verdict {
     pub(crate) effect_and_dead: u64,
     /// More than one effect or dead letter.
     pub(crate) doubled: u64,
+    /// Of the messages: with an ordering key, by the urgent lane, and scheduled.
+    pub(crate) keyed: u64,
+    pub(crate) urgent: u64,
+    pub(crate) scheduled: u64,
     /// What is wrong, with ids.
     pub(crate) violations: Vec<String>,
 }
@@ -57,35 +63,58 @@ struct Findings {
     /// Where each effect stands, who made it and in which delivery.
     made: HashMap<String, Vec<String>>,
     reasons: BTreeMap<String, u64>,
+    /// Effects and words in the order in which they were appended, copies included.
+    events: Vec<Event>,
+    /// The same of dead letters that a handler asked for.
+    refused: Vec<Event>,
+}
+
+/// What a check has to know of a round.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Round<'a> {
+    pub(crate) seed: u64,
+    pub(crate) number: u32,
+    pub(crate) is_cluster: bool,
+    /// Nobody sets the server's clock.
+    pub(crate) server_clock_stands: bool,
+    pub(crate) batches: &'a [Batch],
+    pub(crate) excuses: &'a [Excuse],
+}
+
+/// Which entries are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    /// Each counts.
+    Effects,
+    /// In a cluster, as they were sent: some more than once.
+    Sent,
+    Dead,
 }
 
 type Entries = Vec<(String, Vec<(String, String)>)>;
 
 /// Reads all effects and dead letters, and compares.
-pub(crate) async fn check(
-    eye: &mut Eye,
-    is_cluster: bool,
-    round: u32,
-    batches: &[Batch],
-    excuses: &[Excuse],
-) -> anyhow::Result<Verdict> {
+pub(crate) async fn check(eye: &mut Eye, round: Round<'_>) -> anyhow::Result<Verdict> {
     let mut findings = Findings::default();
     let dead_of = |stream: &str| format!("{{{stream}}}:dead");
-    let ledger = if is_cluster {
+    let ledger = if round.is_cluster {
+        findings.read(eye, EFFECTS, What::Sent).await?;
         dead_of(EFFECTS)
     } else {
         EFFECTS.to_owned()
     };
-    findings.read(eye, &ledger, true).await?;
+    findings.read(eye, &ledger, What::Effects).await?;
     for kind in Kind::LOAD {
-        findings.read(eye, &dead_of(kind.stream()), false).await?;
+        findings
+            .read(eye, &dead_of(kind.stream()), What::Dead)
+            .await?;
     }
-    findings.read(eye, &dead_of(HOP), false).await?;
-    Ok(findings.judge(is_cluster, round, batches, excuses))
+    findings.read(eye, &dead_of(HOP), What::Dead).await?;
+    Ok(findings.judge(round))
 }
 
 impl Findings {
-    async fn read(&mut self, eye: &mut Eye, key: &str, are_effects: bool) -> anyhow::Result<()> {
+    async fn read(&mut self, eye: &mut Eye, key: &str, what: What) -> anyhow::Result<()> {
         let mut from = "-".to_owned();
         loop {
             let words = ["XRANGE", key, &from, "+", "COUNT", "5000"];
@@ -95,50 +124,98 @@ impl Findings {
             };
             from = format!("({last}");
             for (at, fields) in entries {
-                let get = |name: &str| fields.iter().find(|(field, _)| field == name);
-                let (_, id) = get("of").with_context(|| format!("an entry of {key} without id"))?;
-                let found = self.of.entry(id.clone()).or_default();
-                if are_effects {
-                    let said = |name: &str| get(name).map_or("?", |(_, text)| text);
-                    let made = format!("{at} by {} in delivery {}", said("by"), said("deliveries"));
-                    self.made.entry(id.clone()).or_default().push(made);
-                }
-                let is_word = get("id").is_some_and(|(_, id)| id.rsplit('/').next() == Some(WORD));
-                if are_effects && is_word {
-                    found.words += 1;
-                } else if are_effects {
-                    found.effects += 1;
-                } else {
-                    found.dead += 1;
-                    let reason = get("deadreason").map_or("none", |(_, reason)| reason);
-                    *self.reasons.entry(reason.to_owned()).or_default() += 1;
-                }
+                let read = self.note(&at, &fields, what);
+                read.with_context(|| format!("the entry {at} of {key}: {fields:?}"))?;
             }
         }
     }
 
-    fn judge(
-        mut self,
-        is_cluster: bool,
-        round: u32,
-        batches: &[Batch],
-        excuses: &[Excuse],
-    ) -> Verdict {
+    fn note(&mut self, at: &str, fields: &[(String, String)], what: What) -> anyhow::Result<()> {
+        let get = |name: &str| {
+            let found = fields.iter().find(|(field, _)| field == name);
+            found.map(|(_, text)| text.as_str())
+        };
+        let id = get("of").context("without id")?;
+        let word = get("id").is_some_and(|id| id.rsplit('/').next() == Some(WORD));
+        let said = |name: &str| get(name).unwrap_or("?");
+        let made = || format!("{at} by {} in delivery {}", said("by"), said("deliveries"));
+        if what != What::Sent {
+            let found = self.of.entry(id.to_owned()).or_default();
+            match what {
+                What::Dead => {
+                    found.dead += 1;
+                    let reason = get("deadreason").unwrap_or("none");
+                    *self.reasons.entry(reason.to_owned()).or_default() += 1;
+                }
+                _ if word => found.words += 1,
+                _ => found.effects += 1,
+            }
+            if what == What::Effects {
+                self.made.entry(id.to_owned()).or_default().push(made());
+            }
+        }
+        // Not one of ours, which is told elsewhere.
+        let Ok(job) = id.parse() else { return Ok(()) };
+        let place = at.parse()?;
+        if what == What::Dead {
+            if get("deadreason") == Some("refused") {
+                self.refused.push(Event {
+                    job,
+                    word: false,
+                    place,
+                    cause: said("deadid").parse()?,
+                    span: None,
+                    who: format!("{id} refused {at} by {}", said("deadconsumer")),
+                });
+            }
+            return Ok(());
+        }
+        // In a cluster the ledger is in the order in which the receivers came to it.
+        if get("deadid").is_none() {
+            self.events.push(Event {
+                job,
+                word,
+                place,
+                cause: said(CAUSE).parse()?,
+                span: Some((said("from").parse()?, said("to").parse()?)),
+                who: format!("{id} {}{}", if word { "word " } else { "" }, made()),
+            });
+        }
+        Ok(())
+    }
+
+    fn judge(mut self, round: Round<'_>) -> Verdict {
         let mut verdict = Verdict {
             dead: std::mem::take(&mut self.reasons),
             ..Verdict::default()
         };
         let mut wrong: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
-        for batch in batches {
-            let is_excused = excuses.iter().any(|excuse| excuse.covers(batch));
-            for job in &batch.jobs {
+        let mut sent = HashMap::new();
+        for (number, batch) in round.batches.iter().enumerate() {
+            let is_excused = round.excuses.iter().any(|excuse| excuse.covers(batch));
+            for (place, job) in batch.jobs.iter().enumerate() {
                 let id = job.to_string();
                 let found = self.of.remove(&id).unwrap_or_default();
+                let lot = Lot::of(round.seed, *job);
                 verdict.messages += 1;
+                verdict.keyed += u64::from(lot.key.is_some());
+                verdict.urgent += u64::from(lot.urgent);
+                verdict.scheduled += u64::from(lot.delay.is_some());
                 verdict.effects += u64::from(found.effects);
+                sent.insert(
+                    *job,
+                    Sent {
+                        lot,
+                        number: (number, place),
+                        at_once: batch.attempts == 1,
+                        due: lot.due(batch.drawn_up),
+                        // On one server what is lost is lost from the end, causes, effects and turns alike.
+                        excused: round.is_cluster && is_excused,
+                    },
+                );
                 let complaint = match (judge(*job, found), is_excused) {
                     (None, _) => None,
-                    (Some("doubled"), _) if is_cluster && found == BOTH => {
+                    (Some("doubled"), _) if round.is_cluster && found == BOTH => {
                         verdict.effect_and_dead += 1;
                         None
                     }
@@ -160,15 +237,18 @@ impl Findings {
                     let made = self.made.remove(&id).unwrap_or_default();
                     let made = made.join("; ");
                     let text = format!(
-                        "{id} ({} effects, {} dead letters, {} words; {})",
-                        found.effects, found.dead, found.words, made
+                        "{id} ({} effects, {} dead letters, {} words; {made}{})",
+                        found.effects,
+                        found.dead,
+                        found.words,
+                        missed(round.excuses, batch)
                     );
                     wrong.entry(complaint).or_default().push(text);
                 }
             }
         }
         for id in self.of.into_keys() {
-            let complaint = if id.starts_with(&format!("{round}.")) {
+            let complaint = if id.starts_with(&format!("{}.", round.number)) {
                 // The producer had given up on nothing: what it published, it was told of in the end.
                 "never published"
             } else {
@@ -176,10 +256,17 @@ impl Findings {
             };
             wrong.entry(complaint).or_default().push(id);
         }
+        for events in [&self.events, &self.refused] {
+            let sent = |job: Job| sent.get(&job).copied();
+            for (complaint, who) in order::judge(events, sent, round.server_clock_stands) {
+                wrong.entry(complaint).or_default().push(who);
+            }
+        }
         for (complaint, ids) in wrong {
             let named = ids.iter().take(NAMED).cloned().collect::<Vec<_>>();
             verdict.violations.push(format!(
-                "round {round}: {} {complaint}: {}{}",
+                "round {}: {} {complaint}: {}{}",
+                round.number,
                 ids.len(),
                 named.join(", "),
                 if ids.len() > NAMED { ", …" } else { "" }
@@ -204,6 +291,17 @@ fn judge(job: Job, found: Found) -> Option<&'static str> {
     }
 }
 
+/// By how much a batch was too early for the next excuse, if there is one.
+fn missed(excuses: &[Excuse], batch: &Batch) -> String {
+    let by = excuses.iter().filter_map(|excuse| {
+        let by = excuse.from.checked_duration_since(batch.acknowledged)?;
+        Some(by.as_millis())
+    });
+    by.min().map_or_else(String::new, |ms| {
+        format!("; {ms} ms too early for what Redis may lose")
+    })
+}
+
 impl Excuse {
     fn covers(&self, batch: &Batch) -> bool {
         (batch.begun <= self.to && batch.acknowledged >= self.from)
@@ -215,7 +313,32 @@ impl Excuse {
 mod tests {
     use std::time::{Duration, Instant};
 
+    use maestro_streams::EntryId;
+
     use super::*;
+
+    /// As it should be for a message whose handler speaks.
+    const WELL: Found = Found {
+        effects: 1,
+        dead: 0,
+        words: 1,
+    };
+
+    fn judged(
+        findings: Findings,
+        is_cluster: bool,
+        batches: &[Batch],
+        excuses: &[Excuse],
+    ) -> Verdict {
+        findings.judge(Round {
+            seed: 0,
+            number: 0,
+            is_cluster,
+            server_clock_stands: true,
+            batches,
+            excuses,
+        })
+    }
 
     fn job(kind: Kind, n: u32) -> Job {
         Job { round: 0, kind, n }
@@ -225,6 +348,8 @@ mod tests {
         let begun = Instant::now();
         Batch {
             jobs,
+            drawn_up: 0,
+            attempts: 1,
             begun,
             acknowledged: begun + Duration::from_millis(1),
             replicated: false,
@@ -265,7 +390,7 @@ mod tests {
             ("0.dead.3", 0, 1),
             ("7.fast.0", 1, 0),
         ]);
-        let verdict = found.judge(false, 0, &published, &[]);
+        let verdict = judged(found, false, &published, &[]);
         assert_eq!((verdict.messages, verdict.effects), (5, 4));
         assert_eq!((verdict.lost, verdict.doubled), (1, 1));
         let all = verdict.violations.join("\n");
@@ -275,6 +400,38 @@ mod tests {
             "must not have: 0.dead.0 ",
             "of another round: 7.fast.0",
         ] {
+            assert!(all.contains(sign), "{sign:?} in {all}");
+        }
+    }
+
+    #[test]
+    fn two_of_one_key_in_the_wrong_order_are_a_violation_that_names_who_made_them() {
+        let drawn = |job: &Job| Lot::of(0, *job);
+        let jobs = (0..5000).map(|n| job(Kind::Slow, n));
+        let jobs = jobs.filter(|job| drawn(job).delay.is_none() && drawn(job).key == Some(0));
+        let jobs: Vec<Job> = jobs.take(2).collect();
+        let event = |at: usize, place: u64, by: &str| Event {
+            job: jobs[at],
+            word: false,
+            place: EntryId { ms: place, seq: 0 },
+            cause: EntryId {
+                ms: 1 + at as u64,
+                seq: 0,
+            },
+            span: Some((place, place)),
+            who: format!("{} by {by}", jobs[at]),
+        };
+        let found = |first, second| Findings {
+            of: jobs.iter().map(|job| (job.to_string(), WELL)).collect(),
+            events: vec![event(first, 10, "w7"), event(second, 20, "w8")],
+            ..Findings::default()
+        };
+        let published = [batch(jobs.clone())];
+        let in_order = judged(found(0, 1), false, &published, &[]);
+        assert_eq!(in_order.violations, [""; 0]);
+        let crossed = judged(found(1, 0), false, &published, &[]);
+        let all = crossed.violations.join("\n");
+        for sign in ["out of the order of the stream", "by w7", "by w8"] {
             assert!(all.contains(sign), "{sign:?} in {all}");
         }
     }
@@ -300,7 +457,8 @@ mod tests {
     fn an_effect_and_a_dead_letter_are_a_double_unless_it_is_a_cluster() {
         let published = [batch(vec![job(Kind::Fatal, 1)])];
         let judged = |is_cluster| {
-            let verdict = findings(&[("0.fatal.1", 1, 1)]).judge(is_cluster, 0, &published, &[]);
+            let found = findings(&[("0.fatal.1", 1, 1)]);
+            let verdict = judged(found, is_cluster, &published, &[]);
             (verdict.doubled, verdict.effect_and_dead)
         };
         assert_eq!((judged(false), judged(true)), ((1, 0), (0, 1)));
@@ -316,8 +474,14 @@ mod tests {
             to,
             unless_replicated: true,
         };
-        let judged =
-            |excuse| findings(&[("0.fast.1", 2, 0)]).judge(false, 0, &published, &[excuse]);
+        let judged = |excuse| {
+            judged(
+                findings(&[("0.fast.1", 2, 0)]),
+                false,
+                &published,
+                &[excuse],
+            )
+        };
         let during = judged(excuse(at, at + second));
         assert_eq!(
             (during.lost, during.lost_by_redis, during.doubled),

@@ -31,6 +31,9 @@ pub(crate) trait Ground {
     /// Whether `FLUSHALL` can be sent to all of it.
     const CAN_FLUSH: bool;
 
+    /// Whether the server's clock is set.
+    const SETS_CLOCK: bool;
+
     /// Ways to Redis for workers: one after another takes the next.
     fn ways(&self) -> Vec<Endpoint>;
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// How the handler of a message behaves. Each kind has a stream of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
     /// Done at once. One in eight goes through a second group before it counts.
     Fast,
@@ -91,7 +91,7 @@ impl Kind {
 }
 
 /// One message, from which its id and everything that happens to it follow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Job {
     /// In which round it was published.
     pub(crate) round: u32,

@@ -14,6 +14,12 @@ pub(crate) const HOP: &str = "hop";
 pub(crate) const EFFECTS: &str = "effects";
 /// The last part of the id of what a handler says along the way; it stands among the effects.
 pub(crate) const WORD: &str = "word";
+/// The field with the ordering key.
+pub(crate) const KEY: &str = "partitionkey";
+/// The field with the time before which a message is not handled, in milliseconds since 1970.
+pub(crate) const NOT_BEFORE: &str = "notbefore";
+/// The field of an effect with the id of the first entry of the message that it is one of.
+pub(crate) const CAUSE: &str = "cause";
 /// The lease of every scenario, short, so that many a message is taken over.
 pub(crate) const LEASE: Duration = Duration::from_millis(600);
 /// So many deliveries that faults alone never use them up.
@@ -29,10 +35,32 @@ pub(crate) fn consumed(is_cluster: bool) -> Vec<&'static str> {
     streams
 }
 
+/// Whether messages are published to this stream's urgent lane, and consumers read it. A lane costs two connections more in each worker,
+/// and in a cluster two to each node, so that it is given to the bulk, to what is retried and to what ends its worker.
+pub(crate) fn has_urgent_lane(stream: &str) -> bool {
+    let kinds = [Kind::Fast, Kind::Retry, Kind::Fatal];
+    kinds.iter().any(|kind| kind.stream() == stream)
+}
+
+/// The lanes of a stream: each a stream, and what the names of all that it has for itself begin with.
+pub(crate) fn lanes(stream: &str) -> Vec<(String, String)> {
+    let usual = (stream.to_owned(), format!("{{{stream}}}:"));
+    let urgent = format!("{{{stream}}}:urgent");
+    let urgent = has_urgent_lane(stream).then(|| (urgent.clone(), urgent + ":"));
+    std::iter::once(usual).chain(urgent).collect()
+}
+
+/// All lanes of the streams that workers read.
+pub(crate) fn all_lanes(is_cluster: bool) -> Vec<(String, String)> {
+    let streams = consumed(is_cluster).into_iter();
+    streams.flat_map(lanes).collect()
+}
+
 /// How a consumer of this stream works here.
 pub(crate) fn config(stream: &str, lease: Duration) -> ConsumerConfig {
     let is_bulk = [Kind::Fast.stream(), HOP, EFFECTS].contains(&stream);
     ConsumerConfig {
+        urgent_lane: has_urgent_lane(stream),
         lease,
         concurrency: if is_bulk { 512 } else { 16 },
         // So small that a full batch often waits behind another: two are then on their way at once.
@@ -49,9 +77,15 @@ pub(crate) fn config(stream: &str, lease: Duration) -> ConsumerConfig {
         response_timeout: Duration::from_secs(2),
         retry_base: Duration::from_millis(20),
         retry_cap: Duration::from_millis(200),
-        retention: Duration::from_secs(1),
-        // Longer than any fault, and short enough that clocks are set across its end.
-        dedup_window: Duration::from_mins(1),
+        // In a cluster the check reads the effects as somebody without a group does, who takes the first of several copies.
+        retention: if stream == EFFECTS {
+            Duration::from_hours(1)
+        } else {
+            Duration::from_secs(1)
+        },
+        // Longer than a message can be open on a busy machine, a round and the patience after it, and short enough that clocks are set
+        // across its end.
+        dedup_window: Duration::from_mins(3),
         // A handler that never ends is to be measured, not waited for.
         grace: Duration::from_millis(if stream == Kind::Hold.stream() {
             300

@@ -4,10 +4,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use maestro_streams::{CancellationToken, Endpoint, Outgoing, Publisher};
+use maestro_streams::{CancellationToken, Clock as _, Endpoint, Outgoing, Publisher, SystemClock};
 use tokio::time::{sleep, timeout};
 
 use crate::load::{Job, Kind};
+use crate::lot::Lot;
+use crate::names::{KEY, NOT_BEFORE, lanes};
 use crate::place::{Eye, Place};
 
 /// So many messages that have no effect yet are enough.
@@ -19,7 +21,7 @@ const UNWAITED: u32 = 10;
 /// Times in which so many of the kinds of [`Kind::LOAD`] are published beside the bulk: they would otherwise fill every slot.
 const SPECIAL: [(Duration, Kind, u32); 6] = [
     (Duration::from_millis(100), Kind::Slow, 4),
-    (Duration::from_millis(250), Kind::Long, 3),
+    (Duration::from_millis(250), Kind::Long, 2),
     (Duration::from_millis(100), Kind::Retry, 3),
     (Duration::from_millis(100), Kind::Dead, 3),
     (Duration::from_millis(200), Kind::Panic, 2),
@@ -29,6 +31,7 @@ const SPECIAL: [(Duration, Kind, u32); 6] = [
 /// What a producer is told.
 #[derive(Debug, Clone)]
 pub(crate) struct Order {
+    pub(crate) seed: u64,
     pub(crate) round: u32,
     /// Fast messages a second.
     pub(crate) rate: u32,
@@ -57,6 +60,10 @@ pub(crate) struct Published {
 #[derive(Debug, Clone)]
 pub(crate) struct Batch {
     pub(crate) jobs: Vec<Job>,
+    /// When it was drawn up, in milliseconds since 1970: what is scheduled is due so long after that.
+    pub(crate) drawn_up: u64,
+    /// How often it was published.
+    pub(crate) attempts: u32,
     /// When the first of them may have been there: a batch is acknowledged as a whole, and has parts that wait for a master and parts that
     /// do not.
     pub(crate) begun: Instant,
@@ -99,7 +106,7 @@ pub(crate) async fn run(
     published: Arc<Published>,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let mut hand = Hand::new(&order.way)?;
+    let mut hand = Hand::new(&order)?;
     let start = Instant::now();
     let (mut next, mut sent) = ([0_u32; Kind::LOAD.len()], 0_u32);
     while !stop.is_cancelled() {
@@ -132,10 +139,13 @@ pub(crate) async fn run(
             hand.special[number] += times;
         }
         sent += 1;
-        let begun = Instant::now();
-        let replicated = hand.insist(&jobs, sent.is_multiple_of(UNWAITED)).await;
+        let (begun, drawn_up) = (Instant::now(), SystemClock.now_ms());
+        let unwaited = sent.is_multiple_of(UNWAITED);
+        let (replicated, attempts) = hand.insist(&jobs, drawn_up, unwaited).await;
         published.add(Batch {
             jobs,
+            drawn_up,
+            attempts,
             begun,
             acknowledged: Instant::now(),
             replicated,
@@ -146,6 +156,7 @@ pub(crate) async fn run(
 
 /// What publishes.
 struct Hand {
+    seed: u64,
     way: Means,
     special: [u32; SPECIAL.len()],
 }
@@ -156,9 +167,10 @@ enum Means {
 }
 
 impl Hand {
-    fn new(way: &Way) -> anyhow::Result<Self> {
+    fn new(order: &Order) -> anyhow::Result<Self> {
         Ok(Self {
-            way: match way {
+            seed: order.seed,
+            way: match &order.way {
                 Way::Publisher(endpoint) => Means::Publisher(Publisher::new(endpoint, "")?),
                 Way::Waiting(place) => Means::Waiting(Eye::new(place.clone())),
             },
@@ -166,19 +178,27 @@ impl Hand {
         })
     }
 
-    /// Publishes these, as often as it takes. Says whether a replica has them.
-    async fn insist(&mut self, jobs: &[Job], unwaited: bool) -> bool {
+    /// Publishes these, as often as it takes. Says whether a replica has them, and how often it took.
+    async fn insist(&mut self, jobs: &[Job], drawn_up: u64, unwaited: bool) -> (bool, u32) {
+        let mut attempts = 0;
         loop {
-            let published = timeout(PATIENCE, self.publish(jobs, unwaited)).await;
+            attempts += 1;
+            let published = timeout(PATIENCE, self.publish(jobs, drawn_up, unwaited)).await;
             match published {
-                Ok(Ok(replicated)) if replicated || unwaited => return replicated,
-                Ok(Ok(_)) if matches!(self.way, Means::Publisher(_)) => return false,
+                Ok(Ok(replicated)) if replicated || unwaited => return (replicated, attempts),
+                Ok(Ok(_)) if matches!(self.way, Means::Publisher(_)) => return (false, attempts),
                 _ => sleep(Duration::from_millis(20)).await,
             }
         }
     }
 
-    async fn publish(&mut self, jobs: &[Job], unwaited: bool) -> anyhow::Result<bool> {
+    async fn publish(
+        &mut self,
+        jobs: &[Job],
+        drawn_up: u64,
+        unwaited: bool,
+    ) -> anyhow::Result<bool> {
+        let message = |job: &Job| drawn(job, Lot::of(self.seed, *job), drawn_up);
         match &mut self.way {
             Means::Publisher(publisher) => {
                 let messages: Vec<_> = jobs.iter().map(message).collect();
@@ -188,14 +208,17 @@ impl Hand {
             Means::Waiting(eye) => {
                 let mut replicated = true;
                 for kind in Kind::LOAD {
+                    let lanes = lanes(kind.stream());
                     let own = jobs.iter().filter(|job| job.kind == kind);
                     let mut pipeline = redis::pipe();
                     let mut any = false;
-                    for job in own {
-                        let id = job.to_string();
+                    for message in own.map(message) {
                         any = true;
-                        pipeline.cmd("XADD").arg(kind.stream()).arg("*");
-                        pipeline.arg("id").arg(&id).arg("of").arg(&id).ignore();
+                        let (key, _) = &lanes[usize::from(message.urgent)];
+                        pipeline.cmd("XADD").arg(key).arg("*").ignore();
+                        for (name, value) in &message.fields {
+                            pipeline.arg(name.as_ref()).arg(value.as_ref());
+                        }
                     }
                     if !any {
                         continue;
@@ -215,10 +238,23 @@ impl Hand {
     }
 }
 
-/// What is published for it.
+/// What is published for it, and says nothing else.
 pub(crate) fn message(job: &Job) -> Outgoing {
     let id = job.to_string();
     Outgoing::new(job.kind.stream())
         .field("id", id.clone())
         .field("of", id)
+}
+
+/// The same with what was drawn for it.
+fn drawn(job: &Job, lot: Lot, drawn_up: u64) -> Outgoing {
+    let message = message(job).urgent(lot.urgent);
+    let message = match lot.key {
+        Some(key) => message.field(KEY, key.to_string()),
+        None => message,
+    };
+    match lot.due(drawn_up) {
+        Some(due) => message.field(NOT_BEFORE, due.to_string()),
+        None => message,
+    }
 }

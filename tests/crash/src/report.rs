@@ -19,6 +19,9 @@ pub(crate) struct Report {
     pub(crate) faults: u64,
     pub(crate) lost: u64,
     pub(crate) doubled: u64,
+    pub(crate) keyed: u64,
+    pub(crate) urgent: u64,
+    pub(crate) scheduled: u64,
     pub(crate) measured: Option<Measured>,
     pub(crate) scenarios: Vec<Scenario>,
     pub(crate) violations: Vec<String>,
@@ -34,6 +37,12 @@ pub(crate) struct Scenario {
     pub(crate) effects: u64,
     pub(crate) lost: u64,
     pub(crate) doubled: u64,
+    /// Of the messages: with an ordering key.
+    pub(crate) keyed: u64,
+    /// By the urgent lane.
+    pub(crate) urgent: u64,
+    /// Not to be handled before a time.
+    pub(crate) scheduled: u64,
     /// Missing, and published without what the documentation asks for.
     pub(crate) lost_by_redis: u64,
     /// An effect, and a dead letter on top because the deliveries were used up; in a cluster only.
@@ -106,6 +115,9 @@ impl Scenario {
         self.effects += verdict.effects;
         self.lost += verdict.lost;
         self.doubled += verdict.doubled;
+        self.keyed += verdict.keyed;
+        self.urgent += verdict.urgent;
+        self.scheduled += verdict.scheduled;
         self.lost_by_redis += verdict.lost_by_redis;
         self.dead_unmeant += verdict.dead_unmeant;
         self.effect_and_dead += verdict.effect_and_dead;
@@ -123,6 +135,9 @@ impl Report {
         self.faults += scenario.all_faults();
         self.lost += scenario.lost;
         self.doubled += scenario.doubled;
+        self.keyed += scenario.keyed;
+        self.urgent += scenario.urgent;
+        self.scheduled += scenario.scheduled;
         let violations = scenario.violations.iter();
         let violations = violations.map(|what| format!("{}: {what}", scenario.name));
         self.violations.extend(violations);
@@ -148,9 +163,12 @@ impl Report {
             let dead: Vec<_> = dead.map(|(why, n)| format!("{n} {why}")).collect();
             writeln!(
                 out,
-                "{}: {} messages, {} effects, lost {}, doubled {}, lost by Redis {}, dead letters {} (not meant: {}, beside an effect: {}), {} faults in {} s",
+                "{}: {} messages ({} with a key, {} urgent, {} scheduled), {} effects, lost {}, doubled {}, lost by Redis {}, dead letters {} (not meant: {}, beside an effect: {}), {} faults in {} s",
                 one.name,
                 one.messages,
+                one.keyed,
+                one.urgent,
+                one.scheduled,
                 one.effects,
                 one.lost,
                 one.doubled,
@@ -194,8 +212,15 @@ impl Report {
         }
         writeln!(
             out,
-            "all: {} messages, {} faults, lost {}, doubled {}; seed {}",
-            self.messages, self.faults, self.lost, self.doubled, self.seed
+            "all: {} messages ({} with a key, {} urgent, {} scheduled), {} faults, lost {}, doubled {}; seed {}",
+            self.messages,
+            self.keyed,
+            self.urgent,
+            self.scheduled,
+            self.faults,
+            self.lost,
+            self.doubled,
+            self.seed
         )?;
         for violation in &self.violations {
             writeln!(out, "VIOLATION {violation}")?;

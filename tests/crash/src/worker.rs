@@ -7,15 +7,15 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Args;
 use maestro_streams::{
-    CancellationToken, Consumer, DeadLetter, Delivery, Endpoint, Entry, Handler, Inspection,
-    Outcome, Outgoing,
+    CancellationToken, Clock as _, Consumer, DeadLetter, Delivery, Endpoint, Entry, Handler,
+    Inspection, Outcome, Outgoing, SystemClock,
 };
 use tokio::io::AsyncReadExt as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
 use crate::load::{Fate, Job, Kind};
-use crate::names::{self, EFFECTS, HOP, WORD};
+use crate::names::{self, CAUSE, EFFECTS, HOP, KEY, NOT_BEFORE, WORD};
 
 /// What a worker process is told.
 #[derive(Debug, Clone, Args)]
@@ -89,18 +89,30 @@ fn text<'a>(entry: &'a Entry, field: &str) -> &'a str {
 }
 
 impl Act {
-    /// One message that names the published one, with an id that follows from its cause.
-    fn effect(&self, stream: &str, delivery: &Delivery) -> Outgoing {
-        self.message(stream, delivery, "0")
+    /// One message that names the published one, with an id that follows from its cause. `began` is when its handler did.
+    fn effect(&self, stream: &str, delivery: &Delivery, began: u64) -> Outgoing {
+        self.message(stream, delivery, "0", began)
     }
 
-    fn message(&self, stream: &str, delivery: &Delivery, part: &str) -> Outgoing {
+    fn message(&self, stream: &str, delivery: &Delivery, part: &str, began: u64) -> Outgoing {
         let entry = &delivery.entry;
-        Outgoing::new(stream)
+        let cause = match text(entry, CAUSE) {
+            "" => entry.id.to_string(),
+            cause => cause.to_owned(),
+        };
+        let message = Outgoing::new(stream)
             .field("id", format!("{}/{part}", text(entry, "id")))
             .field("of", text(entry, "of").to_owned())
             .field("by", self.name.as_bytes().to_vec())
             .field("deliveries", delivery.deliveries.to_string())
+            .field(CAUSE, cause)
+            .field("from", began.to_string())
+            .field("to", SystemClock.now_ms().to_string());
+        match text(entry, KEY) {
+            // What is brought about has its turns too.
+            key if stream == HOP && !key.is_empty() => message.field(KEY, key.to_owned()),
+            _ => message,
+        }
     }
 
     /// Whether no worker has had it in hand before. Deliveries do not tell: a hand-over does not count as one.
@@ -111,8 +123,9 @@ impl Act {
 
     async fn act(&self, job: Job, delivery: &Delivery) -> Outcome {
         let (fate, first) = (job.fate(), delivery.deliveries <= 1);
+        let began = SystemClock.now_ms();
         if job.speaks() {
-            let word = self.message(EFFECTS, delivery, WORD);
+            let word = self.message(EFFECTS, delivery, WORD, began);
             let said = delivery.publish(&job.to_string(), vec![word]).await;
             if let Err(error) = said {
                 return Outcome::Retry {
@@ -147,13 +160,14 @@ impl Act {
             }
         }
         let stream = if job.is_chained() { HOP } else { EFFECTS };
-        Outcome::Done(vec![self.effect(stream, delivery)])
+        Outcome::Done(vec![self.effect(stream, delivery, began)])
     }
 }
 
 impl Handler for Act {
     fn inspect(&self, entry: &Entry) -> Inspection {
-        Inspection::handle().key(text(entry, "id"))
+        let due = text(entry, NOT_BEFORE).parse().unwrap_or(0);
+        Inspection::not_before(due).key(text(entry, "id"))
     }
 
     fn key(&self, entry: &Entry) -> Option<String> {
@@ -162,7 +176,10 @@ impl Handler for Act {
 
     async fn handle(&self, delivery: Delivery) -> Outcome {
         match &*delivery.stream {
-            HOP => Outcome::Done(vec![self.effect(EFFECTS, &delivery)]),
+            HOP => {
+                let began = SystemClock.now_ms();
+                Outcome::Done(vec![self.effect(EFFECTS, &delivery, began)])
+            }
             // In a cluster what goes to another stream may be sent twice, and the receiver's deduplication makes it one. What
             // the receiver does to its own stream's keys is one atomic step there too, and a dead letter is such a thing.
             EFFECTS => Outcome::Dead(DeadLetter::new("settled", "it counts")),

@@ -269,6 +269,7 @@ impl Cluster {
 
 impl Ground for Cluster {
     const NAME: &'static str = "cluster";
+    const SETS_CLOCK: bool = false;
     const IS_CLUSTER: bool = true;
     const HAS_REPLICAS: bool = true;
     const CAN_FLUSH: bool = false;

@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use super::clock::Clock;
 use super::{After, Excuse, Ground, Undo};
 use crate::fault::{Dice, Fault};
-use crate::names::{GROUP, consumed};
+use crate::names::{GROUP, all_lanes, consumed};
 use crate::place::{Eye, Place};
 use crate::proxy::{Mode, Proxy};
 
@@ -87,6 +87,7 @@ impl Single {
 
 impl Ground for Single {
     const NAME: &'static str = "server";
+    const SETS_CLOCK: bool = true;
     const IS_CLUSTER: bool = false;
     const HAS_REPLICAS: bool = false;
     const CAN_FLUSH: bool = true;
@@ -173,9 +174,9 @@ impl Ground for Single {
                 }));
             }
             Fault::GroupDestroyed => {
-                let streams = consumed(false);
-                let stream = streams[dice.of(streams.len())];
-                let words = ["XGROUP", "DESTROY", stream, GROUP];
+                let lanes = all_lanes(false);
+                let (lane, _) = &lanes[dice.of(lanes.len())];
+                let words = ["XGROUP", "DESTROY", lane, GROUP];
                 let _: u64 = eye.insist("", &words).await?;
             }
             Fault::ClockBack => return self.step_clock(true, dice, eye).await,

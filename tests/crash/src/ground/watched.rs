@@ -13,7 +13,7 @@ use tokio::task::block_in_place;
 use super::nodes::{kill, restart, start, until};
 use super::{After, Excuse, Ground, Undo};
 use crate::fault::{Dice, Fault};
-use crate::names::{GROUP, consumed};
+use crate::names::{GROUP, all_lanes};
 use crate::place::{Eye, Place};
 
 #[derive(Debug)]
@@ -133,6 +133,7 @@ const REACH: std::time::Duration = std::time::Duration::from_secs(5);
 
 impl Ground for Watched {
     const NAME: &'static str = "sentinel";
+    const SETS_CLOCK: bool = false;
     const IS_CLUSTER: bool = false;
     const HAS_REPLICAS: bool = true;
     const CAN_FLUSH: bool = false;
@@ -172,9 +173,9 @@ impl Ground for Watched {
                 return Ok(After::default());
             }
             Fault::GroupDestroyed => {
-                let streams = consumed(false);
-                let stream = streams[dice.of(streams.len())];
-                let words = ["XGROUP", "DESTROY", stream, GROUP];
+                let lanes = all_lanes(false);
+                let (lane, _) = &lanes[dice.of(lanes.len())];
+                let words = ["XGROUP", "DESTROY", lane, GROUP];
                 let _: u64 = eye.insist("", &words).await?;
                 return Ok(After::default());
             }
