@@ -5,20 +5,27 @@
 //! share, with the scripts; [`Worker`] is what one process believes; [`World`] puts them together and names the steps; [`search`]
 //! tries them all. `tests/protocol.rs` shows that the protocol holds, and that without any one of its rules it does not.
 //!
+//! [`Turns`] is a model of its own: the messages of one ordering key. So is [`Lanes`]: the urgent lane and the other one of a worker. Each has its
+//! rules beside it and its tests in `tests/turns.rs` and `tests/lanes.rs`.
+//!
 //! There is no clock. A worker that takes no step is frozen, a lease may run out at any moment, a reply may take for
 //! ever: whatever holds here holds for every length of a lease, a pause or a delay.
 //!
 //! Left out: retries and dead letters (other effects of the same commit), the deduplication window, the two parts that a commit
 //! and a word along the way have in a cluster, and whatever Redis itself loses.
 
+mod lanes;
 mod redis;
 mod rules;
 pub mod search;
+mod turns;
 mod worker;
 mod world;
 
+pub use lanes::{LaneRules, LaneStep, Lanes, Queues};
 pub use redis::Redis;
 pub use rules::{Publishing, Rules};
+pub use turns::{Moment, TurnRules, TurnStep, Turns};
 pub use worker::{Request, Worker};
 pub use world::{Scenario, Step, World};
 
