@@ -110,6 +110,8 @@ pub(crate) fn all() -> anyhow::Result<Vec<Case>> {
     let mut cases: Vec<Case> = serde_json::from_str(include_str!("../cases.json"))?;
     let field: Vec<Case> = serde_json::from_str(include_str!("../field.json"))?;
     cases.extend(field);
+    let blind: Vec<Case> = serde_json::from_str(include_str!("../blind.json"))?;
+    cases.extend(blind);
     let node: Vec<Case> = serde_json::from_str(include_str!("../node.json"))?;
     cases.extend(node);
     cases.extend(own::all()?);
