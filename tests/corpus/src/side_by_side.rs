@@ -100,7 +100,9 @@ impl Counters {
     fn read() -> anyhow::Result<Self> {
         let own = std::fs::read_to_string("/proc/self/stat")?;
         // The name of the program is in brackets and may contain anything; the state comes after it.
-        let (_, own) = own.rsplit_once(')').context("/proc/self/stat has no name")?;
+        let (_, own) = own
+            .rsplit_once(')')
+            .context("/proc/self/stat has no name")?;
         let all = std::fs::read_to_string("/proc/stat")?;
         let all = all.lines().next().context("/proc/stat is empty")?;
         // utime, stime, cutime, cstime; and idle with iowait.
@@ -120,17 +122,8 @@ fn ticks(line: &str, first: usize, count: usize) -> anyhow::Result<Duration> {
     Ok(Duration::from_secs_f64(sum / TICKS))
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "heals and processors are few"
-)]
-fn render(
-    alone: Cost,
-    together: Cost,
-    heals: usize,
-    at_once: usize,
-    processors: usize,
-) -> String {
+#[expect(clippy::cast_precision_loss, reason = "heals and processors are few")]
+fn render(alone: Cost, together: Cost, heals: usize, at_once: usize, processors: usize) -> String {
     let mut text = String::new();
     let _ = writeln!(
         text,

@@ -148,14 +148,22 @@ fn count(rows: &[&Row], text: &mut String) {
     let right = |rows: &[&Row]| rows.iter().filter(|row| row.right).count();
     let (heals, refusals, green) = (of(&["heal"]), of(&["refuse", "leave"]), of(&["green"]));
     let false_heals = rows.iter().filter(|row| row.false_heal).count();
-    let _ = writeln!(text, "heal rate        {}", rate(right(&heals), heals.len()));
+    let _ = writeln!(
+        text,
+        "heal rate        {}",
+        rate(right(&heals), heals.len())
+    );
     let _ = writeln!(
         text,
         "refused rightly  {}",
         rate(right(&refusals), refusals.len())
     );
     if !green.is_empty() {
-        let _ = writeln!(text, "left green       {}", rate(right(&green), green.len()));
+        let _ = writeln!(
+            text,
+            "left green       {}",
+            rate(right(&green), green.len())
+        );
     }
     let broken = refusals.len() + green.len();
     let _ = writeln!(text, "false heals      {}", rate(false_heals, broken));
