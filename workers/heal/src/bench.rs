@@ -50,16 +50,35 @@ pub(crate) struct Bench {
 impl Bench {
     /// A fresh copy with the tree's changes in it, and a directory for the probe's file.
     pub(crate) async fn copy(&self, tree: &Overlay) -> Result<(WorkCopy, TempDir), AttemptError> {
-        let (checkout, then, changes, work) = (
+        let work = self.facilities.work.clone();
+        self.filled(tree, Checkout::fresh, move || {
+            tempfile::Builder::new()
+                .prefix("records-")
+                .tempdir_in(&work)
+                .map_err(|error| error.to_string())
+        })
+        .await
+    }
+
+    /// The same at one path each time, with files as old as the checkout where the tree does not change them. The last one must be gone.
+    pub(crate) async fn copy_in_place(&self, tree: &Overlay) -> Result<WorkCopy, AttemptError> {
+        let copy = self.filled(tree, Checkout::fresh_in_place, || Ok(()));
+        Ok(copy.await?.0)
+    }
+
+    async fn filled<B: Send + 'static>(
+        &self,
+        tree: &Overlay,
+        fresh: fn(&Checkout) -> Result<WorkCopy, CheckoutError>,
+        beside: impl FnOnce() -> Result<B, String> + Send + 'static,
+    ) -> Result<(WorkCopy, B), AttemptError> {
+        let (checkout, then, changes) = (
             Arc::clone(&self.checkout),
             tree.then().clone(),
             tree.changes(),
-            self.facilities.work.clone(),
         );
         let copying = move || {
-            let copy = checkout
-                .fresh()
-                .map_err(|error: CheckoutError| error.to_string())?;
+            let copy = fresh(&checkout).map_err(|error| error.to_string())?;
             for (path, bytes) in &then {
                 match bytes {
                     Some(bytes) => copy.write(path, bytes),
@@ -71,11 +90,7 @@ impl Bench {
                 copy.write(&path, after.as_bytes())
                     .map_err(|error| format!("unable to write {path} of the copy: {error}"))?;
             }
-            let records = tempfile::Builder::new()
-                .prefix("records-")
-                .tempdir_in(&work)
-                .map_err(|error| error.to_string())?;
-            Ok((copy, records))
+            Ok((copy, beside()?))
         };
         tokio::task::spawn_blocking(copying)
             .await

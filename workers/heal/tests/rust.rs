@@ -88,6 +88,26 @@ async fn what_the_compiler_vouches_for_is_changed_and_the_healed_test_still_bite
 }
 
 #[tokio::test]
+async fn what_no_repair_changed_is_built_once() {
+    // Runs again when the product is younger than its last run, and says how often it has run at this path.
+    let script = "use std::{env, fs, path::Path};\n\nfn main() {\n    let file = Path::new(&env::var(\"OUT_DIR\").unwrap()).join(\"builds\");\n    let builds = fs::read_to_string(&file).map_or(0, |said| said.parse::<u32>().unwrap()) + 1;\n    fs::write(&file, builds.to_string()).unwrap();\n    println!(\"cargo:rerun-if-changed=src\");\n    println!(\"cargo:rustc-env=BUILDS={builds} {}\", file.display());\n}\n";
+    let product = format!("{PRODUCT}\npub const BUILDS: &str = env!(\"BUILDS\");\n");
+    let test = "#[test]\nfn prices() {\n    let sum = 0;\n    sum += shop::price(20, true);\n    assert_eq!(sum, 17);\n}\n\n#[test]\nfn once() {\n    let (builds, file) = shop::BUILDS.split_once(' ').unwrap();\n    assert_eq!(builds, \"1\");\n    let places = std::path::Path::new(file).ancestors().nth(3).unwrap();\n    let built = |place: std::io::Result<std::fs::DirEntry>| place.unwrap().path().join(\"out/builds\").exists();\n    assert_eq!(std::fs::read_dir(places).unwrap().filter_map(|place| built(place).then_some(())).count(), 1);\n}\n";
+    let healed = heal(
+        &[
+            ("Cargo.toml", MANIFEST),
+            ("build.rs", script),
+            ("src/lib.rs", product.as_str()),
+            ("tests/price.rs", test),
+        ],
+        named("tests/price.rs"),
+    )
+    .await;
+    assert_eq!(healed.verdict, Verdict::Healed, "{healed:#?}");
+    assert_eq!(healed.evidence.after, "3/3");
+}
+
+#[tokio::test]
 async fn a_test_that_catches_nothing_is_proposed_and_says_so() {
     let toothless = "use shop::price;\n\n#[test]\nfn prices() {\n    let n = 0;\n    n += price(20, true).min(0);\n    assert!(n < 100);\n}\n";
     let healed = heal(

@@ -1,23 +1,25 @@
 //! The laboratory of Rust: each attempt is a fresh copy of the checkout, built and run by cargo in the sandbox, without
-//! network, with the crates of an environment from the cache. What is built is kept for the attempts of one heal.
+//! network, with the crates of an environment from the cache. What is built is kept for the attempts of one heal, which are made one after the
+//! other, at one path.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use maestro_protocol::heal::RuntimeChanges;
 use tempfile::TempDir;
 
 use super::Rust;
 use super::compiler::Places;
+use super::freshness::Freshness;
 use super::plan::Plan;
 use super::reach;
 use super::report::{self, Known, Left, Read, unresolved};
 use crate::adapter::Adapter;
 use crate::bench::{Bench, environment_error, stopped};
-use crate::case::{Installed, PackageIndex, Tree as _};
+use crate::case::{Edit, Installed, Lock, PackageIndex, Tree as _};
 use crate::conditions::Conditions;
 use crate::edge::{
     CargoIndex, CargoSettings, Command, EnvironmentError, Finished, Index, Limits, Network,
@@ -45,6 +47,16 @@ pub(crate) struct RustBench {
     target: OnceLock<TempDir>,
     /// The tests of the last report, by id.
     known: Mutex<BTreeMap<String, Known>>,
+    /// Held for as long as a copy is there.
+    place: tokio::sync::Mutex<Place>,
+}
+
+/// The one place of copies: what cargo is to take for new there.
+#[derive(Debug, Default)]
+struct Place {
+    files: Freshness,
+    /// The lock file is written anew into each copy.
+    lock: Freshness,
 }
 
 /// How one run differs from the plan.
@@ -66,7 +78,32 @@ impl RustBench {
             index,
             target: OnceLock::new(),
             known: Mutex::default(),
+            place: tokio::sync::Mutex::default(),
         }
+    }
+
+    /// A copy in which cargo builds what the last one's build did not see, and nothing else.
+    async fn copy(
+        &self,
+        tree: &Overlay,
+        freshness: &mut Freshness,
+    ) -> Result<WorkCopy, AttemptError> {
+        let copy = self.bench.copy_in_place(tree).await?;
+        let changes = tree.changes();
+        let mut texts: BTreeMap<&str, Option<&[u8]>> = BTreeMap::new();
+        let known = freshness.paths();
+        texts.extend(known.iter().map(|path| (path.as_str(), None)));
+        for (path, bytes) in tree.then() {
+            // What is gone is new as well when it comes back.
+            texts.insert(path, Some(bytes.as_deref().unwrap_or_default()));
+        }
+        for (path, _, after) in &changes {
+            texts.insert(path, Some(after.as_bytes()));
+        }
+        for (path, text) in texts {
+            date(&copy, path, freshness.stamp(path, text))?;
+        }
+        Ok(copy)
     }
 
     async fn environment(&self, copy: &WorkCopy) -> Result<RustEnvironment, EnvironmentError> {
@@ -357,8 +394,33 @@ fn members(copy: &WorkCopy, environment: &RustEnvironment) -> Vec<(String, Strin
         .collect()
 }
 
+/// The lock file by which the crates were brought together, where it lies in the project's directory.
+fn settled(copy: &WorkCopy, environment: &RustEnvironment) -> Option<Lock> {
+    let (path, text) = environment.lock.as_ref()?;
+    let project = copy.project();
+    let here = project.strip_prefix(copy.root()).ok()?;
+    Some(Lock {
+        of: "Cargo.toml",
+        edit: Edit {
+            path: path.strip_prefix(here).ok()?.to_str()?.to_owned(),
+            text: String::from_utf8(text.clone()).ok()?,
+        },
+    })
+}
+
+/// Says when a file of a copy was changed last.
+fn date(copy: &WorkCopy, path: &str, at: SystemTime) -> Result<(), AttemptError> {
+    copy.set_modified(path, at).map_err(|error| {
+        AttemptError::Machine(format!("unable to date {path} of the copy: {error}"))
+    })
+}
+
 /// Writes the lock file by which the crates were brought together.
-fn lock(copy: &WorkCopy, environment: &RustEnvironment) -> Result<(), AttemptError> {
+fn lock(
+    copy: &WorkCopy,
+    environment: &RustEnvironment,
+    freshness: &mut Freshness,
+) -> Result<(), AttemptError> {
     let Some((path, text)) = &environment.lock else {
         return Ok(());
     };
@@ -366,12 +428,12 @@ fn lock(copy: &WorkCopy, environment: &RustEnvironment) -> Result<(), AttemptErr
     let below = project.strip_prefix(copy.root()).unwrap_or(Path::new(""));
     let up: PathBuf = below.components().map(|_| OsStr::new("..")).collect();
     let path = up.join(path);
-    copy.write(&path.to_string_lossy(), text).map_err(|error| {
-        AttemptError::Machine(format!(
-            "unable to write {} of the copy: {error}",
-            path.display()
-        ))
-    })
+    let path = path.to_string_lossy();
+    copy.write(&path, text).map_err(|error| {
+        AttemptError::Machine(format!("unable to write {path} of the copy: {error}"))
+    })?;
+    // A build script that names no files is run again when any is younger than its last run.
+    date(copy, &path, freshness.stamp(&path, Some(text)))
 }
 
 impl Laboratory for RustBench {
@@ -381,8 +443,9 @@ impl Laboratory for RustBench {
         changes: &RuntimeChanges,
         conditions: &Conditions,
     ) -> Result<Attempt, AttemptError> {
+        let mut place = self.place.lock().await;
         let began = Instant::now();
-        let (copy, _) = self.bench.copy(tree).await?;
+        let copy = self.copy(tree, &mut place.files).await?;
         let environment = match self.prepared(&copy).await? {
             Ok(environment) => environment,
             Err(excerpt) => {
@@ -396,7 +459,7 @@ impl Laboratory for RustBench {
             }
         };
         let install = began.elapsed();
-        lock(&copy, &environment)?;
+        lock(&copy, &environment, &mut place.lock)?;
         let change = Change {
             variables: vec![("MAESTRO_CARGO_AGAIN", AGAIN)],
             ..Change::default()
@@ -417,6 +480,7 @@ impl Laboratory for RustBench {
                 distributions: environment.installed.clone(),
                 rust: environment.toolchain.version,
                 members: members(&copy, &environment),
+                lock: settled(&copy, &environment),
                 ..Installed::default()
             }),
             install,
@@ -438,11 +502,12 @@ impl Laboratory for RustBench {
         let Some(mut change) = self.only(tests) else {
             return Ok(Bites::default());
         };
-        let (copy, _) = self.bench.copy(tree).await?;
+        let mut place = self.place.lock().await;
+        let copy = self.copy(tree, &mut place.files).await?;
         let Ok(environment) = self.prepared(&copy).await? else {
             return Ok(Bites::default());
         };
-        lock(&copy, &environment)?;
+        lock(&copy, &environment, &mut place.lock)?;
         let mut bites = Bites {
             caught: vec![None; defects.len()],
             ..Bites::default()
@@ -467,6 +532,7 @@ impl Laboratory for RustBench {
                 break;
             }
             change.within = Some((within / 2).min(left));
+            place.files.forget(&defect.path);
             write(&defect.path, &defect.text)?;
             let (read, ended) = self.cargo(&environment, &copy, changes, &change).await?;
             write(&defect.path, &whole(&defect.path))?;

@@ -8,6 +8,7 @@ mod assertions;
 pub(crate) mod bench;
 mod classify;
 mod compiler;
+mod freshness;
 mod manifest;
 mod panics;
 mod plan;

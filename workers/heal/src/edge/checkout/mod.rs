@@ -26,6 +26,7 @@ pub use error::CheckoutError;
 pub use history::History;
 use history::Origin;
 use location::Location;
+use tree::Age;
 
 /// How large a project may be, and how long it may take to arrive.
 #[derive(Debug, Clone)]
@@ -100,7 +101,7 @@ pub async fn checkout(
     let limits = limits.clone();
     let stop = cancel.clone();
     let copying = move || {
-        let left_out = tree::copy(&from, &pristine, &limits, &stop)?;
+        let left_out = tree::copy(&from, &pristine, Age::Copys, &limits, &stop)?;
         if from.file_name().is_some_and(|name| name == "fetched")
             && from.parent() == pristine.parent()
         {
@@ -170,15 +171,31 @@ impl Checkout {
     /// # Errors
     /// When the disk does not take it.
     pub fn fresh(&self) -> Result<WorkCopy, CheckoutError> {
-        let place = tempfile::Builder::new()
-            .prefix("copy-")
+        self.copy(tempfile::Builder::new().prefix("copy-"), Age::Copys)
+    }
+
+    /// The same at a path that is the same each time, with files as old as the checkout: the last one must be gone.
+    ///
+    /// # Errors
+    /// When the disk does not take it, or the last one is there.
+    pub fn fresh_in_place(&self) -> Result<WorkCopy, CheckoutError> {
+        let builder = &mut tempfile::Builder::new();
+        self.copy(builder.prefix("copy").rand_bytes(0), Age::Originals)
+    }
+
+    fn copy(
+        &self,
+        builder: &tempfile::Builder<'_, '_>,
+        age: Age,
+    ) -> Result<WorkCopy, CheckoutError> {
+        let place = builder
             .tempdir_in(self.place.path())
             .map_err(|source| CheckoutError::Io {
                 path: self.place.path().to_owned(),
                 source,
             })?;
         let root = place.path().join("tree");
-        copy_of(&self.root(), &root)?;
+        copy_whole(&self.root(), &root, age)?;
         Ok(WorkCopy {
             place,
             directory: self.directory.clone(),
@@ -196,12 +213,16 @@ impl Checkout {
 
 /// A copy of a tree that was taken in before, and so is known to be within the limits.
 pub(super) fn copy_of(from: &Path, to: &Path) -> Result<(), CheckoutError> {
+    copy_whole(from, to, Age::Copys)
+}
+
+fn copy_whole(from: &Path, to: &Path, age: Age) -> Result<(), CheckoutError> {
     let limits = CheckoutLimits {
         bytes: u64::MAX,
         entries: u64::MAX,
         ..CheckoutLimits::default()
     };
-    tree::copy(from, to, &limits, &CancellationToken::new()).map(drop)
+    tree::copy(from, to, age, &limits, &CancellationToken::new()).map(drop)
 }
 
 /// SHA-256 of every name and content below a directory, in hexadecimal.
@@ -314,6 +335,17 @@ impl WorkCopy {
         }
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NONBLOCK;
         File::from(self.open(path, flags)?).write_all(text)
+    }
+
+    /// Sets when a file was changed last, by its path relative to the project's directory; one that is not there is no error.
+    ///
+    /// # Errors
+    /// When it leads out of the tree, or is somebody else's.
+    pub fn set_modified(&self, path: &str, at: std::time::SystemTime) -> std::io::Result<()> {
+        match self.open(path, OFlags::WRONLY | OFlags::NONBLOCK) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            file => File::from(file?).set_modified(at),
+        }
     }
 
     /// Takes a file away, by its path relative to the project's directory; one that is not there is no error.

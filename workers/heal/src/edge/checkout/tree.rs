@@ -26,10 +26,20 @@ const SKIPPED: &[&str] = &[
     ".maestro",
 ];
 
+/// How old the files of a copy are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Age {
+    /// As old as the copy.
+    Copys,
+    /// As old as what was copied.
+    Originals,
+}
+
 /// Copies a tree and says what it left out: links that lead out of it, devices, sockets, named pipes.
 pub(super) fn copy(
     from: &Path,
     to: &Path,
+    age: Age,
     limits: &CheckoutLimits,
     cancel: &CancellationToken,
 ) -> Result<Vec<String>, CheckoutError> {
@@ -39,6 +49,7 @@ pub(super) fn copy(
     })?;
     let (mut bytes, mut entries, mut left_out) = (0_u64, 0_u64, Vec::new());
     let mut pending = vec![PathBuf::new()];
+    let mut directories = Vec::new();
     while let Some(directory) = pending.pop() {
         if cancel.is_cancelled() {
             return Err(CheckoutError::Cancelled);
@@ -50,6 +61,9 @@ pub(super) fn copy(
         };
         let target = to.join(&directory);
         fs::create_dir_all(&target).map_err(failed(&target))?;
+        if age == Age::Originals {
+            directories.push((source.clone(), target));
+        }
         for entry in source.read_dir().map_err(failed(&source))? {
             let entry = entry.map_err(failed(&source))?;
             let path = entry.path();
@@ -70,6 +84,11 @@ pub(super) fn copy(
                     let mode = (of.mode() & 0o777) | 0o600;
                     fs::set_permissions(&target, fs::Permissions::from_mode(mode))
                         .map_err(failed(&target))?;
+                    if age == Age::Originals {
+                        let file = fs::File::options().write(true).open(&target);
+                        file.and_then(|file| file.set_modified(of.modified()?))
+                            .map_err(failed(&target))?;
+                    }
                 }
             } else if of.is_symlink() && stays_inside(&path, &root) {
                 let leads_to = path.read_link().map_err(failed(&path))?;
@@ -89,6 +108,16 @@ pub(super) fn copy(
                 });
             }
         }
+    }
+    // Whatever is made in a directory makes it young.
+    for (source, target) in directories {
+        let modified = source.metadata().and_then(|of| of.modified());
+        modified
+            .and_then(|modified| fs::File::open(&target)?.set_modified(modified))
+            .map_err(|source| CheckoutError::Io {
+                path: target,
+                source,
+            })?;
     }
     left_out.sort();
     Ok(left_out)
