@@ -1,8 +1,8 @@
 //! What heals cost one another: the same cases healed one after another and many at a time, in turns.
 //!
-//! Heals that only share the processors take together as long as their processor time does. Whatever else they wait for (a
-//! lock, a disk, each other) leaves the processors idle meanwhile, or costs processor time of its own; so those two are counted beside the clock,
-//! and both stay true on a machine where others work as well.
+//! Heals that only share the processors leave none of them idle; whatever else they wait for (a lock, a disk, each other) does. So the idle time
+//! of the machine is counted beside the clock. The processor time is that of the healer itself: what ran in a sandbox ends with its
+//! process namespace, and the kernel adds it to nobody who could be asked.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ const TICKS: f64 = 100.0;
 #[derive(Debug, Clone, Copy, Default)]
 struct Cost {
     wall: f64,
-    /// Processor seconds of this process and of all that it waited for.
+    /// Processor seconds of this process and of those that it waited for; sandboxes are not among them.
     processor: f64,
     /// Seconds that the processors had nothing to do, for nobody on this machine.
     idle: f64,
@@ -128,7 +128,7 @@ fn render(alone: Cost, together: Cost, heals: usize, at_once: usize, processors:
     let _ = writeln!(
         text,
         "{:<18} {:>8} {:>12} {:>18} {:>18}",
-        "", "heals", "wall, s", "processor, s/heal", "processors idle"
+        "", "heals", "wall, s", "healer itself, s", "processors idle"
     );
     for (name, cost) in [
         ("one after another".to_owned(), alone),
@@ -144,7 +144,7 @@ fn render(alone: Cost, together: Cost, heals: usize, at_once: usize, processors:
     }
     let _ = writeln!(
         text,
-        "\n{at_once} at a time take {:.2} of the time, and {:.2} of the processor time, of one after another on {processors} processors",
+        "\n{at_once} at a time take {:.2} of the time, and {:.2} of the healer's own processor time, of one after another on {processors} processors",
         together.wall / alone.wall,
         together.processor / alone.processor,
     );
