@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use maestro_heal::Healer;
@@ -64,8 +64,8 @@ async fn round(
     let (began, before) = (Instant::now(), Counters::read()?);
     let slots = Arc::new(Semaphore::new(at_once.max(1)));
     let mut running = tokio::task::JoinSet::new();
-    for request in requests.iter().cloned() {
-        let (healer, slots) = (Arc::clone(healer), Arc::clone(&slots));
+    for request in requests {
+        let (healer, slots, request) = (Arc::clone(healer), Arc::clone(&slots), request.clone());
         running.spawn(async move {
             let _slot = slots.acquire_owned().await;
             healer.heal(&request, CancellationToken::new()).await
@@ -77,8 +77,8 @@ async fn round(
     let after = Counters::read()?;
     Ok(Cost {
         wall: began.elapsed().as_secs_f64(),
-        processor: (after.processor - before.processor).as_secs_f64(),
-        idle: (after.idle - before.idle).as_secs_f64(),
+        processor: after.processor - before.processor,
+        idle: after.idle - before.idle,
     })
 }
 
@@ -90,10 +90,10 @@ impl std::ops::AddAssign for Cost {
     }
 }
 
-/// Counters of the kernel, since some time in the past.
+/// Counters of the kernel in seconds, since some time in the past.
 struct Counters {
-    processor: Duration,
-    idle: Duration,
+    processor: f64,
+    idle: f64,
 }
 
 impl Counters {
@@ -113,13 +113,13 @@ impl Counters {
     }
 }
 
-/// The sum of `count` fields of a line, from `first` on.
-fn ticks(line: &str, first: usize, count: usize) -> anyhow::Result<Duration> {
+/// The sum of `count` fields of a line, from `first` on, in seconds.
+fn ticks(line: &str, first: usize, count: usize) -> anyhow::Result<f64> {
     let mut sum = 0.0;
     for field in line.split_whitespace().skip(first).take(count) {
         sum += field.parse::<f64>()?;
     }
-    Ok(Duration::from_secs_f64(sum / TICKS))
+    Ok(sum / TICKS)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "heals and processors are few")]
