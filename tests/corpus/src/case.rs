@@ -7,14 +7,17 @@ use maestro_protocol::error::ErrorKind;
 use maestro_protocol::finding::Finding;
 use maestro_protocol::heal::{HealRequested, Strategy};
 use maestro_protocol::project::{Framework, Project, Runtime, Test};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::own;
 use crate::prepare::PLUGIN_PLACE;
 
-/// A case as it stands in `cases.json` and `field.json`.
+/// A case as it stands in `cases.json`, `field.json` and `blind.json`.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Case {
+    /// What it is counted with.
+    #[serde(skip)]
+    pub(crate) set: Set,
     pub(crate) id: String,
     pub(crate) package: String,
     pub(crate) version: String,
@@ -105,13 +108,40 @@ pub(crate) enum Expected {
     Leave,
 }
 
+/// The sets that are counted apart.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Set {
+    /// Packages of Python that were in view while the strategies were written.
+    #[default]
+    Corpus,
+    /// Packages of Python that were chosen afterwards.
+    Field,
+    /// Packages of Python whose list and verdicts were written down before the healer saw them.
+    Blind,
+    /// Projects of our own, of Python.
+    Own,
+    /// Packages of npm and projects of our own, of Node.
+    Node,
+    /// Projects of our own, of Rust.
+    Rust,
+    /// What checkers find.
+    Findings,
+}
+
 /// Every case of the project: those that the engine was made with, and those it had never seen.
 pub(crate) fn all() -> anyhow::Result<Vec<Case>> {
-    let mut cases: Vec<Case> = serde_json::from_str(include_str!("../cases.json"))?;
-    let field: Vec<Case> = serde_json::from_str(include_str!("../field.json"))?;
-    cases.extend(field);
-    let node: Vec<Case> = serde_json::from_str(include_str!("../node.json"))?;
-    cases.extend(node);
+    let packages = [
+        (Set::Corpus, include_str!("../cases.json")),
+        (Set::Field, include_str!("../field.json")),
+        (Set::Blind, include_str!("../blind.json")),
+        (Set::Node, include_str!("../node.json")),
+    ];
+    let mut cases = Vec::new();
+    for (set, text) in packages {
+        let some: Vec<Case> = serde_json::from_str(text)?;
+        cases.extend(some.into_iter().map(|case| Case { set, ..case }));
+    }
     cases.extend(own::all()?);
     Ok(cases)
 }

@@ -5,6 +5,7 @@
 mod case;
 mod own;
 mod prepare;
+mod side_by_side;
 mod table;
 mod verify;
 
@@ -18,7 +19,7 @@ use maestro_protocol::heal::Verdict;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use case::Case;
+use case::{Case, Set};
 use table::Row;
 
 /// Runs the healing engine over the corpus, and counts.
@@ -33,6 +34,9 @@ struct Options {
     /// Only these cases, by id, with commas between
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
+    /// Only the cases of one set
+    #[arg(long, value_enum)]
+    set: Option<Set>,
     /// All cases, also those that need a strategy which this version has not
     #[arg(long)]
     all: bool,
@@ -42,6 +46,9 @@ struct Options {
     /// Cases at a time
     #[arg(long, default_value_t = 2)]
     jobs: usize,
+    /// Count no verdicts: heal the cases one after another and `--jobs` at a time, in so many turns, and say what they cost one another
+    #[arg(long, value_name = "ROUNDS")]
+    side_by_side: Option<u32>,
     /// Write every answer as JSON to this file
     #[arg(long)]
     json: Option<PathBuf>,
@@ -50,11 +57,11 @@ struct Options {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let options = Arc::new(Options::parse());
-    let archives = options.work.join("sdist");
-    let trees = options.work.join("trees");
+    std::fs::create_dir_all(&options.work)?;
+    let work = options.work.canonicalize()?;
+    let (archives, trees) = (work.join("sdist"), work.join("trees"));
     std::fs::create_dir_all(&archives)?;
     std::fs::create_dir_all(&trees)?;
-    let work = options.work.canonicalize()?;
     let healer = Arc::new(Healer::new(Settings {
         roots: vec![work.clone()],
         work: work.join("work"),
@@ -64,6 +71,7 @@ async fn main() -> anyhow::Result<()> {
     })?);
     let cases: Vec<Case> = case::all()?
         .into_iter()
+        .filter(|case| options.set.is_none_or(|set| case.set == set))
         .filter(|case| {
             if options.only.is_empty() {
                 options.all || case.is_in_reach()
@@ -72,6 +80,16 @@ async fn main() -> anyhow::Result<()> {
             }
         })
         .collect();
+    if let Some(rounds) = options.side_by_side {
+        let mut requests = Vec::new();
+        for case in &cases {
+            let root = prepare::prepare(case, &archives, &trees).await?;
+            requests.push(case.request(&root, !options.unnamed));
+        }
+        let text = side_by_side::measure(&healer, &requests, options.jobs, rounds).await?;
+        std::io::stdout().write_all(text.as_bytes())?;
+        return Ok(());
+    }
     let slots = Arc::new(Semaphore::new(options.jobs.max(1)));
     let total = cases.len();
     let mut running = tokio::task::JoinSet::new();
@@ -81,7 +99,7 @@ async fn main() -> anyhow::Result<()> {
             Arc::clone(&slots),
             Arc::clone(&options),
             archives.clone(),
-            work.join(&trees),
+            trees.clone(),
         );
         running.spawn(async move {
             let _slot = slots.acquire_owned().await;
@@ -122,7 +140,10 @@ async fn one(
     let answer = healer.heal(&request, CancellationToken::new()).await?;
     let offered = matches!(answer.verdict, Verdict::Healed | Verdict::Proposed);
     let green = if offered {
-        Some(verify::turns_green(healer, request, &answer, &root, case.is_flaky()).await?)
+        // What the heal looked at is not what its patch is tried on.
+        let clean = prepare::prepare(case, archives, &trees.join("clean")).await?;
+        let request = case.request(&clean, !options.unnamed);
+        Some(verify::turns_green(healer, request, &answer, &clean, case.is_flaky()).await?)
     } else {
         None
     };

@@ -7,7 +7,7 @@ use std::process::Command;
 use maestro_protocol::project::Framework;
 use serde::Deserialize;
 
-use crate::case::{Case, Commit, Expected, Found, Mutation, Registry};
+use crate::case::{Case, Commit, Expected, Found, Mutation, Registry, Set};
 
 /// The files that hold them.
 const SETS: &[(&str, &str)] = &[
@@ -135,6 +135,12 @@ impl Own {
     fn case(self, strategy: &str) -> Case {
         let pytest = self.framework == Framework::Pytest;
         Case {
+            set: match self.framework {
+                _ if self.finding.is_some() => Set::Findings,
+                Framework::Pytest | Framework::Unittest => Set::Own,
+                Framework::Cargo => Set::Rust,
+                Framework::NodeTest | Framework::Jest | Framework::Vitest => Set::Node,
+            },
             package: self.id.clone(),
             version: String::new(),
             registry: Registry::default(),

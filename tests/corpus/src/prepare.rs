@@ -151,7 +151,9 @@ async fn download(case: &Case, archives: &Path) -> anyhow::Result<()> {
             ])
             .arg(archives)
             .arg(format!("{}=={}", case.package, case.version))
+            // Since pip 25.3 what a build installs has constraints of its own.
             .env("PIP_CONSTRAINT", &constraints)
+            .env("PIP_BUILD_CONSTRAINT", &constraints)
             .output()
             .await?;
         if output.status.success() {

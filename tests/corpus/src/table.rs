@@ -1,15 +1,16 @@
-//! The table of a run: counts, rates and their intervals.
+//! The table of a run: every case, then counts, rates and their intervals of each set.
 
 use std::fmt::Write as _;
 
-use maestro_protocol::heal::{HealCompleted, Verdict};
+use maestro_protocol::heal::{HealCompleted, Timing, Verdict};
 use serde::Serialize;
 
-use crate::case::{Case, Expected};
+use crate::case::{Case, Expected, Set};
 
 /// One case and what came of it.
 #[derive(Debug, Serialize)]
 pub(crate) struct Row {
+    pub(crate) set: Set,
     pub(crate) id: String,
     pub(crate) strategy: String,
     pub(crate) expected: String,
@@ -69,6 +70,7 @@ impl Row {
                 / plain
         });
         Self {
+            set: case.set,
             id: case.id.clone(),
             strategy: case.strategy.clone(),
             expected: format!("{:?}", case.verdict).to_lowercase(),
@@ -117,34 +119,110 @@ pub(crate) fn render(rows: &[Row]) -> String {
             reason.chars().take(150).collect::<String>(),
         );
     }
-    let heals: Vec<&Row> = rows.iter().filter(|row| row.expected == "heal").collect();
-    let healed = heals.iter().filter(|row| row.right).count();
-    let refusals: Vec<&Row> = rows
-        .iter()
-        .filter(|row| matches!(row.expected.as_str(), "refuse" | "leave"))
-        .collect();
-    let refused = refusals.iter().filter(|row| row.right).count();
-    let false_heals = rows.iter().filter(|row| row.false_heal).count();
-    let mut multiples: Vec<f64> = rows
-        .iter()
-        .filter(|row| row.right)
-        .filter_map(|row| row.multiple)
-        .collect();
-    multiples.sort_by(f64::total_cmp);
-    let _ = writeln!(text, "\nheal rate        {}", rate(healed, heals.len()));
-    let _ = writeln!(text, "refused rightly  {}", rate(refused, refusals.len()));
-    let _ = writeln!(
-        text,
-        "false heals      {}",
-        rate(false_heals, refusals.len())
-    );
-    if let Some(median) = multiples.get(multiples.len() / 2) {
-        let _ = writeln!(
-            text,
-            "time to a validated patch, without installation: median {median:.1} plain runs"
-        );
+    let sets = [
+        Set::Corpus,
+        Set::Field,
+        Set::Blind,
+        Set::Own,
+        Set::Node,
+        Set::Rust,
+        Set::Findings,
+    ];
+    for set in sets {
+        let of_set: Vec<&Row> = rows.iter().filter(|row| row.set == set).collect();
+        if !of_set.is_empty() {
+            let _ = writeln!(text, "\n{set:?}");
+            count(&of_set, &mut text);
+        }
     }
     text
+}
+
+/// What stands below a set's name.
+fn count(rows: &[&Row], text: &mut String) {
+    let of = |expected: &[&str]| -> Vec<&Row> {
+        let rows = rows.iter().copied();
+        rows.filter(|row| expected.contains(&row.expected.as_str()))
+            .collect()
+    };
+    let right = |rows: &[&Row]| rows.iter().filter(|row| row.right).count();
+    let (heals, refusals, green) = (of(&["heal"]), of(&["refuse", "leave"]), of(&["green"]));
+    let false_heals = rows.iter().filter(|row| row.false_heal).count();
+    let _ = writeln!(
+        text,
+        "heal rate        {}",
+        rate(right(&heals), heals.len())
+    );
+    let _ = writeln!(
+        text,
+        "refused rightly  {}",
+        rate(right(&refusals), refusals.len())
+    );
+    if !green.is_empty() {
+        let _ = writeln!(
+            text,
+            "left green       {}",
+            rate(right(&green), green.len())
+        );
+    }
+    let broken = refusals.len() + green.len();
+    let _ = writeln!(text, "false heals      {}", rate(false_heals, broken));
+    let proven: Vec<&Row> = heals.iter().copied().filter(|row| row.right).collect();
+    let flaky = |row: &&&Row| row.strategy == "flaky_test_stabilization";
+    for (name, of_them) in [
+        (
+            "all",
+            median(proven.iter().filter_map(|row| row.multiple).collect()),
+        ),
+        (
+            "without the flaky ones",
+            median(
+                proven
+                    .iter()
+                    .filter(|row| !flaky(row))
+                    .filter_map(|row| row.multiple)
+                    .collect(),
+            ),
+        ),
+    ] {
+        if let Some(runs) = of_them {
+            let _ = writeln!(
+                text,
+                "time to a proven patch, installation left out: median {runs:.1} plain runs, {name}"
+            );
+        }
+    }
+    let times: Vec<Timing> = proven
+        .iter()
+        .filter_map(|row| row.answer.as_ref())
+        .map(|answer| answer.timing_ms)
+        .collect();
+    let part = |name: &str, of: fn(&Timing) -> u64| {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "milliseconds of minutes fit a float"
+        )]
+        let seconds = times.iter().map(|timing| of(timing) as f64 / 1000.0);
+        median(seconds.collect()).map(|seconds| format!("{name} {seconds:.1}"))
+    };
+    let parts = [
+        part("checkout", |timing| timing.checkout),
+        part("install", |timing| timing.install),
+        part("reproduce", |timing| timing.reproduce),
+        part("generate", |timing| timing.generate),
+        part("validate", |timing| timing.validate),
+        part("teeth", |timing| timing.teeth.unwrap_or(0)),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    if !parts.is_empty() {
+        let _ = writeln!(text, "of which, median seconds: {}", parts.join(", "));
+    }
+}
+
+/// The middle one; nothing of none.
+fn median(mut figures: Vec<f64>) -> Option<f64> {
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied()
 }
 
 /// `k of n (p %, 95 % between a % and b %)`, by Wilson's score interval.

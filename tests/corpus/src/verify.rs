@@ -21,18 +21,21 @@ pub(crate) async fn turns_green(
     if let Some(patch) = &answer.patch {
         let file = root.with_extension("patch");
         std::fs::write(&file, patch)?;
-        let applied = Command::new("git")
-            .args(["apply", "--whitespace=nowarn"])
-            .arg(&file)
-            .current_dir(root)
-            .env("GIT_CEILING_DIRECTORIES", root.parent().unwrap_or(root))
-            .output()
-            .await?;
-        ensure!(
-            applied.status.success(),
-            "git apply: {}",
-            String::from_utf8_lossy(&applied.stderr)
-        );
+        for check in [&["--check"][..], &[]] {
+            let applied = Command::new("git")
+                .args(["apply", "--whitespace=nowarn"])
+                .args(check)
+                .arg(&file)
+                .current_dir(root)
+                .env("GIT_CEILING_DIRECTORIES", root.parent().unwrap_or(root))
+                .output()
+                .await?;
+            ensure!(
+                applied.status.success(),
+                "git apply: {}",
+                String::from_utf8_lossy(&applied.stderr)
+            );
+        }
     }
     let runtime = request.runtime.get_or_insert_default();
     if let Some(changes) = &answer.runtime_changes {

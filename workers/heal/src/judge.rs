@@ -212,8 +212,17 @@ fn advanced(before: &Report, after: &Report, target: &Target) -> bool {
             .collect()
     };
     let (old, new) = (signatures(before), signatures(after));
-    // Of several things that stand in the way of all tests one is gone.
-    if blocked(before) && blocked(after) && !new.is_empty() && new.len() < old.len() {
+    // Of several things that stand in the way of all tests one is gone: before the first file, or in all files that were to be
+    // collected.
+    let barred = |report: &Report| {
+        blocked(report)
+            || (report.outcomes.values().all(|outcome| outcome.is_bad())
+                && report
+                    .failures
+                    .iter()
+                    .all(|failure| failure.phase <= Phase::Collection))
+    };
+    if barred(before) && barred(after) && !new.is_empty() && new.len() < old.len() {
         return new.is_subset(&old);
     }
     // Where one phase gives way to an earlier one, the change broke something instead.
@@ -461,6 +470,31 @@ mod tests {
             signature(&report(&[], &[("t", Phase::Collection, &said)]).failures[0])
         };
         assert_eq!(with("environments/ab12"), with("environments/cd34"));
+    }
+
+    #[test]
+    fn of_two_reasons_why_no_file_is_collected_one_less_is_progress() {
+        let target = Target::Command;
+        let outcomes = [("a.py", Error), ("b.py", Error)];
+        let before = report(
+            &outcomes,
+            &[
+                ("a.py", Phase::Collection, "no module a"),
+                ("b.py", Phase::Collection, "no name b"),
+            ],
+        );
+        let after = report(
+            &outcomes,
+            &[
+                ("a.py", Phase::Collection, "no name b"),
+                ("b.py", Phase::Collection, "no name b"),
+            ],
+        );
+        assert_eq!(
+            assess(&before, &before, &after, &target),
+            Assessment::Progress
+        );
+        assert_eq!(assess(&after, &after, &before, &target), Assessment::Same);
     }
 
     #[test]

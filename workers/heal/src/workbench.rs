@@ -77,6 +77,7 @@ impl Workbench {
     fn command(
         &self,
         environment: &Environment,
+        changes: &RuntimeChanges,
         arguments: Vec<String>,
         copy: &WorkCopy,
         records: &Path,
@@ -86,9 +87,11 @@ impl Workbench {
         command.writable = vec![copy.root(), records.to_owned()];
         command.readable = environment.readable();
         command.readable.push(self.bench.facilities.probes.clone());
-        command.variables = self
-            .plan
-            .variables(&self.bench.facilities.probes, &records.join(RECORDS));
+        command.variables = self.plan.variables(
+            &changes.variables,
+            &self.bench.facilities.probes,
+            &records.join(RECORDS),
+        );
         command.network = Network::None;
         command.limits = self.bench.facilities.limits.clone();
         command.limits.wall = command.limits.wall.min(self.bench.time_left());
@@ -108,8 +111,7 @@ impl Laboratory for Workbench {
         let install = began.elapsed();
         let (copy, records) = self.bench.copy(tree).await?;
         let arguments = self.plan.arguments();
-        let mut command = self.command(&environment, arguments, &copy, records.path());
-        command.variables.extend(changes.variables.clone());
+        let mut command = self.command(&environment, changes, arguments, &copy, records.path());
         command.variables.extend(conditions.variables());
         lay_plan(&mut command, conditions, records.path())?;
         let finished = self.bench.run(&command).await?;
@@ -147,8 +149,7 @@ impl Laboratory for Workbench {
         };
         let (environment, _) = self.environment(changes).await?;
         let (copy, records) = self.bench.copy(tree).await?;
-        let mut command = self.command(&environment, arguments, &copy, records.path());
-        command.variables.extend(changes.variables.clone());
+        let mut command = self.command(&environment, changes, arguments, &copy, records.path());
         let conditions = Conditions {
             only: tests.to_vec(),
             // The same chance for each defect: what is caught is caught by what the test says.

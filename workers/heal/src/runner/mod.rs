@@ -123,9 +123,16 @@ impl Plan {
         Some(arguments)
     }
 
-    /// The variables with the probe in them: its directory comes first on the path, its report goes to `file`.
-    pub fn variables(&self, probes: &Path, file: &Path) -> BTreeMap<String, String> {
+    /// The variables, those of `changes` over the plan's own, with the probe in them: its directory comes first on the path, its
+    /// report goes to `file`.
+    pub fn variables(
+        &self,
+        changes: &BTreeMap<String, String>,
+        probes: &Path,
+        file: &Path,
+    ) -> BTreeMap<String, String> {
         let mut variables = self.variables.clone();
+        variables.extend(changes.clone());
         let path = variables
             .get("PYTHONPATH")
             .filter(|path| !path.is_empty())
@@ -344,7 +351,7 @@ mod tests {
             ("PYTEST_ADDOPTS".to_owned(), "-x".to_owned()),
         ]);
         let plan = Plan::new(Some(&strings(&["pytest"])), None, given).unwrap();
-        let variables = plan.variables(Path::new("/probes"), Path::new("/out"));
+        let variables = plan.variables(&BTreeMap::new(), Path::new("/probes"), Path::new("/out"));
         assert_eq!(variables["PYTHONPATH"], "/probes:src");
         assert_eq!(variables["PYTEST_ADDOPTS"], "-x -p maestro_pytest_probe");
     }

@@ -121,7 +121,7 @@ impl Source {
         let mut cursor = statement.walk();
         statement
             .children(&mut cursor)
-            .filter(|child| child.kind() == "except_clause")
+            .filter(|child| child.kind() == "except_clause" && !self.passes_on(*child))
             .any(|clause| {
                 let mut cursor = clause.walk();
                 let values: Vec<_> = clause
@@ -139,6 +139,19 @@ impl Source {
                         .iter()
                         .any(|name| value.contains(name))
                     })
+            })
+    }
+
+    /// Whether a clause ends with a bare `raise`: it tidies up and provides for nothing.
+    fn passes_on(&self, clause: Node<'_>) -> bool {
+        let mut cursor = clause.walk();
+        clause
+            .named_children(&mut cursor)
+            .filter(|child| child.kind() == "block")
+            .any(|block| {
+                let mut cursor = block.walk();
+                let last = block.named_children(&mut cursor).last();
+                last.is_some_and(|last| self.slice(last) == "raise")
             })
     }
 
@@ -193,5 +206,16 @@ mod tests {
         .unwrap();
         let found: Vec<_> = source.imports().iter().map(|i| i.guarded).collect();
         assert_eq!(found, [true, true, true, false]);
+    }
+    #[test]
+    fn a_clause_that_raises_again_guards_nothing() {
+        let guarded = |clause: &str| {
+            let text = format!("try:\n    import a\nexcept:\n    {clause}\n");
+            let source = Source::parse(text.as_str()).unwrap();
+            source.imports()[0].guarded
+        };
+        assert!(!guarded("close()\n    raise"));
+        assert!(guarded("a = None"));
+        assert!(guarded("raise SystemExit"));
     }
 }

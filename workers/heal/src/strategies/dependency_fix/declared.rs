@@ -1,7 +1,7 @@
 //! What the project says of itself and of what it needs, read without running anything of it: `setup.py` by its
 //! syntax tree, `setup.cfg`, `tox.ini`, `pyproject.toml` and requirement files by their lines.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::case::Tree;
 use crate::distribution::normalised;
@@ -25,6 +25,8 @@ pub(super) struct Declared {
     pub modules: BTreeSet<String>,
     /// Everything that it asks for anywhere: to run, to test, to build.
     pub requirements: Vec<Requirement>,
+    /// The lists of `setup.py` that they stand in: names of distributions, normalised.
+    lists: BTreeMap<usize, BTreeSet<String>>,
 }
 
 impl Declared {
@@ -71,6 +73,17 @@ impl Declared {
             .iter()
             .filter(|r| r.name == wanted)
             .max_by_key(|r| r.text.matches(['<', '=', '~']).count())
+    }
+
+    /// What `setup.py` asks for in the same lists as a distribution, such as those of an extra: one may be there for the other's sake.
+    pub(super) fn beside(&self, name: &str) -> BTreeSet<&str> {
+        let wanted = normalised(name);
+        let lists = self.lists.values().filter(|list| list.contains(&wanted));
+        lists
+            .flatten()
+            .map(String::as_str)
+            .filter(|other| *other != wanted)
+            .collect()
     }
 
     fn note_module(&mut self, path: &str) {
@@ -164,6 +177,13 @@ impl Declared {
                 && named != "python_requires"
             {
                 content.lines().for_each(|line| self.require(line));
+                let name = content
+                    .split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')));
+                if let Some(list) = ancestors(node).find(|a| a.kind() == "list")
+                    && let Some(name) = name.map(normalised).next().filter(|n| !n.is_empty())
+                {
+                    self.lists.entry(list.id()).or_default().insert(name);
+                }
             }
         }
     }

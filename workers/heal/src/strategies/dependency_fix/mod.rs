@@ -52,6 +52,19 @@ impl Repair for DependencyFix {
     }
 }
 
+/// Distributions that a message says are to be installed: `run: pip install PyYAML`.
+fn asked_for(message: &str) -> impl Iterator<Item = &str> {
+    message
+        .split("pip install ")
+        .skip(1)
+        .filter_map(|rest| {
+            rest.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')))
+                .next()
+        })
+        .map(|name| name.trim_end_matches('.'))
+        .filter(|name| name.starts_with(|c: char| c.is_ascii_alphanumeric()))
+}
+
 struct Search<'c> {
     case: &'c Case<'c>,
     declared: Declared,
@@ -71,6 +84,14 @@ impl Search<'_> {
                 }
                 None => self.inside_a_package(),
             },
+            // `type object 'numpy.ndarray' has no attribute 'ptp'`: a class that says which package it is of.
+            Subject::AttributeMissing { class, name }
+                if class
+                    .split_once('.')
+                    .is_some_and(|(top, _)| site::has_module(self.case.installed, top)) =>
+            {
+                self.incompatible(class, &format!("`{name}` of `{class}`"))
+            }
             Subject::FixtureMissing(fixture) => self.fixture(fixture),
             Subject::OptionsUnknown(options) => self.options(options),
             Subject::PluginsRequired(plugins) => vec![install(
@@ -106,7 +127,7 @@ impl Search<'_> {
                 .any(|entry| entry.module == module)
         {
             // The project's own module is never fetched from the index, where anybody may own its name.
-            return Vec::new();
+            return self.below_its_sources(top);
         }
         let known = rules::distributions()
             .iter()
@@ -150,6 +171,38 @@ impl Search<'_> {
             return Vec::new();
         }
         self.wanted(top, module, rank::GUESSED_DISTRIBUTION)
+    }
+
+    /// The project's own module where it lies in a directory of sources, which only an installed project is found in
+    /// (<https://packaging.python.org/en/latest/discussions/src-layout-vs-flat-layout/>). The run is told where it is; an installed copy would not be
+    /// what the tests are meant to look at once something in it changes.
+    fn below_its_sources(&self, module: &str) -> Vec<Candidate> {
+        let paths = self.case.tree.paths();
+        let lies_in = |directory: &str| {
+            let package = format!("{directory}{module}/");
+            let file = format!("{directory}{module}.py");
+            paths
+                .iter()
+                .any(|path| path.starts_with(&package) || *path == file)
+        };
+        let sources = ["src", "lib", "python"]
+            .into_iter()
+            .find(|directory| lies_in(&format!("{directory}/")));
+        let Some(sources) = sources.filter(|_| !lies_in("")) else {
+            return Vec::new();
+        };
+        let mut candidate = install(
+            Vec::new(),
+            format!(
+                "runs with `{sources}` on the path of modules: `{module}` of the project lies there and is not installed"
+            ),
+            rank::KNOWN_DISTRIBUTION,
+        );
+        candidate
+            .runtime
+            .variables
+            .insert("PYTHONPATH".to_owned(), sources.to_owned());
+        vec![candidate]
     }
 
     /// A requirement in the versions that the project asks for, and behind it the majors before the newest: a package
@@ -204,6 +257,18 @@ impl Search<'_> {
         let Some((name, version)) = site::distribution_of(self.case.installed, top) else {
             return found;
         };
+        // Many packages define some names only where an optional dependency of theirs is installed.
+        for other in self.declared.beside(&name) {
+            let installed = &self.case.installed.distributions;
+            if installed.iter().any(|(known, _)| known == other) {
+                continue;
+            }
+            let text = self.stated(other);
+            let description = format!(
+                "installs `{text}`, which the project asks for together with `{name}`: {name} {version} has no {what}"
+            );
+            found.push(install(vec![text], description, rank::KNOWN_DISTRIBUTION));
+        }
         let mut rank = rank::OLDER_VERSION;
         let stated = self
             .declared
@@ -527,6 +592,13 @@ impl Search<'_> {
     /// Wordings of the runner that name a mark or an option of the configuration file.
     fn told_by_the_runner(&self) -> Vec<Candidate> {
         let text = format!("{}\n{}", self.failure.message, self.failure.text);
+        let asked: Vec<Candidate> = asked_for(&self.failure.message)
+            .filter(|name| self.is_vouched_for(name))
+            .flat_map(|name| self.wanted(&self.stated(name), name, rank::KNOWN_DISTRIBUTION))
+            .collect();
+        if !asked.is_empty() {
+            return asked;
+        }
         if let Some((before, _)) = text.split_once("' not found in `markers` configuration option")
             && let Some(mark) = before.rsplit('\'').next()
         {
@@ -552,6 +624,15 @@ impl Search<'_> {
             return self.inside_a_package();
         }
         Vec::new()
+    }
+
+    /// Whether the project, or a table of ours, knows a distribution: a message alone may name anything.
+    fn is_vouched_for(&self, name: &str) -> bool {
+        let known = |requirement: &String| normalised(requirement) == normalised(name);
+        self.declared.of(name).is_some()
+            || rules::distributions()
+                .iter()
+                .any(|entry| entry.install.iter().any(known))
     }
 
     /// The plugin whose mark the file of an asynchronous test carries.

@@ -108,15 +108,16 @@ fn the_projects_own_module_and_python_2_modules_are_never_fetched() {
         ("tests/test_a.py", "import own, ConfigParser\n"),
     ];
     let index: &[(&str, &[&str])] = &[("own", &["1"]), ("configparser", &["7"])];
-    assert!(
+    let nothing: &[String] = &[];
+    assert_eq!(
         installs(
             &own,
             (3, 11),
             "ModuleNotFoundError: No module named 'own'",
             index,
             &[]
-        )
-        .is_empty()
+        ),
+        [nothing]
     );
     assert!(
         installs(
@@ -222,4 +223,69 @@ fn a_missing_part_of_the_interpreter_is_refused() {
         matches!(found.as_slice(), [Finding::Refuse(reason)] if reason.contains("_dbm")),
         "{found:?}"
     );
+}
+
+#[test]
+fn what_a_message_says_to_install_is_installed_where_the_project_or_a_table_knows_it() {
+    let said = |name: &str, files: &[(&str, &str)]| {
+        installs(
+            files,
+            (3, 13),
+            &format!(
+                "CommandLineError: No such package found. To read it, run: pip install {name}"
+            ),
+            &[],
+            &[],
+        )
+    };
+    assert_eq!(said("PyYAML", &[]), [["PyYAML"]]);
+    assert_eq!(said("somebodys-own", &[]), [] as [[&str; 1]; 0]);
+    assert_eq!(
+        said(
+            "somebodys-own.",
+            &[("requirements.txt", "somebodys-own>=2\n")]
+        ),
+        [["somebodys-own>=2"]]
+    );
+}
+
+#[test]
+fn what_an_extra_asks_for_beside_a_package_is_installed_before_an_older_one() {
+    let setup = "signed = ['cryptography', 'pyjwt>=1.0.0']\nsetup(name='a', extras_require={'signed': signed})\n"
+        .replace("signed =", "signed_require =");
+    let found = installs(
+        &[("setup.py", &setup)],
+        (3, 13),
+        "ImportError: cannot import name 'RSAAlgorithm' from 'pyjwt.algorithms' (/v/site-packages/pyjwt/algorithms.py)",
+        &[("pyjwt", &["2.0.0", "1.0.0"])],
+        &[("pyjwt", "2.0.0")],
+    );
+    assert_eq!(found[0], ["cryptography"]);
+}
+
+#[test]
+fn the_projects_own_module_below_its_sources_is_found_by_the_path_and_never_fetched() {
+    let found = |path: &str| {
+        let files = Files::new(&[(path, ""), ("tests/test_a.py", "import shop\n")]);
+        let failures = [failure(
+            Some("tests/test_a.py"),
+            Phase::Collection,
+            "ModuleNotFoundError: No module named 'shop'",
+            &[("tests/test_a.py", 1)],
+        )];
+        let (installed, index) = (Installed::default(), Index::new(&[("shop", &["1.0"])]));
+        let found = DependencyFix.examine(&case(&failures, &files, &installed, &index));
+        found
+            .into_iter()
+            .map(|finding| match finding {
+                Finding::Try(candidate) => candidate.runtime,
+                _ => RuntimeChanges::default(),
+            })
+            .collect::<Vec<_>>()
+    };
+    let sources = found("src/shop/__init__.py");
+    assert_eq!(sources[0].variables["PYTHONPATH"], "src");
+    assert_eq!(sources.len(), 1);
+    assert!(sources[0].install.is_empty());
+    assert!(found("shop/__init__.py").is_empty());
 }
