@@ -260,7 +260,10 @@ impl Laboratory for NodeBench {
             }
         };
         let probes = &self.bench.facilities.probes;
-        let arranged = conditions.arranges().then_some(self.plan.runner);
+        let traced = !conditions.trace.is_empty();
+        // vitest's processes have to be asked for what they ran.
+        let asked = traced && self.plan.runner == Runner::Vitest;
+        let arranged = (conditions.arranges() || asked).then_some(self.plan.runner);
         let (copy, records) = match arranged {
             Some(runner) => {
                 let arranged = arrange::prepared(tree, runner, probes);
@@ -272,7 +275,6 @@ impl Laboratory for NodeBench {
             .plan
             .for_files_of(&conditions.only)
             .words(program.as_deref(), probes);
-        let traced = !conditions.trace.is_empty();
         let covered = records.path().join(COVERAGE);
         if traced && self.plan.runner == Runner::Jest {
             words.extend(coverage::of_jest(&covered));

@@ -1,7 +1,8 @@
-// A set-up file of vitest (https://vitest.dev/config/#setupfiles) where the tests are arranged; it lies in the project, since it
-// takes vitest from there. Before the first hook of a file all its tests are known.
+// A set-up file of vitest (https://vitest.dev/config/#setupfiles) where the tests are arranged or traced; it lies in the project,
+// since it takes vitest from there. Before the first hook of a file all its tests are known.
 import { createRequire } from 'node:module';
-import { beforeAll, beforeEach } from 'vitest';
+import { takeCoverage } from 'node:v8';
+import { afterAll, beforeAll, beforeEach } from 'vitest';
 
 const { arrange, sow, tell } = createRequire(import.meta.url)(`${process.env.MAESTRO_PROBES}/maestro_arrange.cjs`);
 
@@ -24,3 +25,6 @@ beforeAll((given, later) => {
 });
 
 beforeEach(() => sow(Math));
+
+// vitest ends its processes before they write what they ran.
+if (process.env.NODE_V8_COVERAGE) afterAll(() => takeCoverage());

@@ -51,6 +51,11 @@ fn taking_turns(case: &Case<'_>, unsteady: &Unsteady, others: &[Left]) -> Findin
         ));
     };
     let things = module.left_by(&others);
+    if let Some(name) = module.own_static().filter(|_| things.is_empty()) {
+        return Finding::Lacking(format!(
+            "{unsteady}: they share `{name}`, which the tests themselves keep, and how it is to be given back this version does not know"
+        ));
+    }
     if things.is_empty() {
         return Finding::Refuse(format!(
             "nothing that outlives it is changed by the own code of {names}: it is the product that keeps something from one call to the next, and whether that is meant a person has to say"

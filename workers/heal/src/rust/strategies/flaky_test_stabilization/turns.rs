@@ -8,6 +8,7 @@ use tree_sitter::Node;
 use super::left::{self, Thing};
 use crate::case::{Case, Edit};
 use crate::rust::arrange::{end_of, is_plain_test, modules_around};
+use crate::rust::reach::is_test_file;
 use crate::rust::source::{Source, body_of};
 use crate::source::edit::{Splice, apply};
 
@@ -77,6 +78,16 @@ impl Module {
         found.sort();
         found.dedup();
         found
+    }
+
+    /// A static that the file keeps for its tests.
+    pub(super) fn own_static(&self) -> Option<&str> {
+        let all_tests = is_test_file(&self.path);
+        self.source
+            .nodes()
+            .filter(|node| node.kind() == "static_item")
+            .find(|node| all_tests || self.source.is_in_test(node.start_byte()))
+            .map(|node| self.source.name(node))
     }
 
     /// The file with turns: for the victim, for the others, for whatever else of the module changes one of these things, and for what calls
