@@ -1,6 +1,5 @@
 //! What the runtime promises, against a real redis-server: each test starts its own.
 
-mod authority;
 mod cluster;
 mod commit;
 mod endpoint;

@@ -2,11 +2,11 @@
 
 use maestro_redis_server::{Builder, Server};
 use maestro_streams::{Admin, Endpoint, Publisher};
+use maestro_test_authority::Authority;
 use redis::FromRedisValue;
 use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
 
-use crate::authority::Authority;
 use crate::net::{ask_at, free_port};
 use crate::rig::{Entries, column, until};
 
@@ -37,7 +37,7 @@ fn node(authority: Option<&Authority>) -> Node {
             Some(authority) => {
                 let port = free_port();
                 let builder = builder.arg("--tls-cluster").arg("yes");
-                let words = authority.arguments(port).into_iter();
+                let words = crate::tls::encrypted_port(authority, port).into_iter();
                 (words.fold(builder, Builder::arg), Some(port))
             }
             None => (builder, None),

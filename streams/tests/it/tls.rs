@@ -7,12 +7,26 @@ use maestro_streams::{
     Admin, CancellationToken, Consumer, DeadLetter, Endpoint, Error, Outcome, Outgoing, Publisher,
     Tail, TailFrom, Tally,
 };
+use maestro_test_authority::Authority;
 
-use crate::authority::Authority;
 use crate::net::{free_port, grant_least_rights, refused};
 use crate::nodes::Cluster;
 use crate::rig::{Rig, by, config, done, id, job, seen, start, until};
 use crate::watched::Watched;
+
+/// What makes a server take encrypted connections at this port, with a certificate named `server`.
+pub(crate) fn encrypted_port(authority: &Authority, port: u16) -> Vec<String> {
+    let words = [
+        ("--tls-port", port.to_string()),
+        ("--tls-cert-file", authority.shown("server.pem")),
+        ("--tls-key-file", authority.shown("server.key")),
+        ("--tls-ca-cert-file", authority.shown("ca.pem")),
+    ];
+    let words = words.into_iter();
+    words
+        .flat_map(|(name, value)| [name.to_owned(), value])
+        .collect()
+}
 
 /// A server that takes encrypted connections at a port of its own, and plain ones from the test.
 fn serve(authority: &Authority) -> (Rig, u16) {
@@ -20,7 +34,7 @@ fn serve(authority: &Authority) -> (Rig, u16) {
     for _ in 0..8 {
         let port = free_port();
         let builder = Server::builder().free_port().append_only(false);
-        let words = authority.arguments(port).into_iter();
+        let words = encrypted_port(authority, port).into_iter();
         if let Ok(server) = words.fold(builder, Builder::arg).start() {
             let endpoint = server.url().parse().expect("its URL is one");
             return (Rig { server, endpoint }, port);

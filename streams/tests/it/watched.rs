@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use maestro_redis_server::{Builder, Server};
 use maestro_streams::{Admin, Endpoint, Publisher};
+use maestro_test_authority::Authority;
 use redis::FromRedisValue;
 use tempfile::TempDir;
 
-use crate::authority::Authority;
 use crate::net::{ask_at, free_port, least_rights, patient};
 use crate::rig::{Entries, column, until};
 
@@ -51,7 +51,7 @@ fn encrypted(builder: &Builder, authority: Option<&Authority>) -> (Server, u16) 
             Some(authority) => {
                 let port = free_port();
                 let builder = builder.clone().arg("--tls-replication").arg("yes");
-                let words = authority.arguments(port).into_iter();
+                let words = crate::tls::encrypted_port(authority, port).into_iter();
                 (words.fold(builder, Builder::arg), Some(port))
             }
             None => (builder.clone(), None),

@@ -206,7 +206,7 @@ fn judge(job: Job, found: Found) -> Option<&'static str> {
 
 impl Excuse {
     fn covers(&self, batch: &Batch) -> bool {
-        (self.from..=self.to).contains(&batch.acknowledged)
+        (batch.begun <= self.to && batch.acknowledged >= self.from)
             && !(self.unless_replicated && batch.replicated)
     }
 }
@@ -222,9 +222,11 @@ mod tests {
     }
 
     fn batch(jobs: Vec<Job>) -> Batch {
+        let begun = Instant::now();
         Batch {
             jobs,
-            acknowledged: Instant::now(),
+            begun,
+            acknowledged: begun + Duration::from_millis(1),
             replicated: false,
         }
     }
@@ -307,7 +309,8 @@ mod tests {
     #[test]
     fn an_excuse_is_for_what_is_lost_at_that_time_and_for_no_double() {
         let published = [batch(vec![job(Kind::Fast, 0), job(Kind::Fast, 1)])];
-        let (at, second) = (published[0].acknowledged, Duration::from_secs(1));
+        let second = Duration::from_secs(1);
+        let (begun, at) = (published[0].begun, published[0].acknowledged);
         let excuse = |from, to| Excuse {
             from,
             to,
@@ -320,6 +323,9 @@ mod tests {
             (during.lost, during.lost_by_redis, during.doubled),
             (0, 1, 1)
         );
+        // A part of it may have been there before the rest was.
+        let on_its_way = judged(excuse(begun, begun));
+        assert_eq!((on_its_way.lost, on_its_way.lost_by_redis), (0, 1));
         let before = judged(excuse(at + second, at + second));
         assert_eq!((before.lost, before.lost_by_redis), (1, 0));
     }

@@ -94,9 +94,9 @@ pub(crate) enum Undo {
 /// What Redis promises not to keep: messages of this time may be missing afterwards, and are counted apart.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Excuse {
-    /// Published after this.
+    /// Acknowledged after this.
     pub(crate) from: Instant,
-    /// Published before this.
+    /// Begun before this.
     pub(crate) to: Instant,
     /// Only those of which no replica had said that it has them.
     pub(crate) unless_replicated: bool,

@@ -57,6 +57,9 @@ pub(crate) struct Published {
 #[derive(Debug, Clone)]
 pub(crate) struct Batch {
     pub(crate) jobs: Vec<Job>,
+    /// When the first of them may have been there: a batch is acknowledged as a whole, and has parts that wait for a master and parts that
+    /// do not.
+    pub(crate) begun: Instant,
     pub(crate) acknowledged: Instant,
     /// A replica said that it has them.
     pub(crate) replicated: bool,
@@ -97,12 +100,12 @@ pub(crate) async fn run(
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let mut hand = Hand::new(&order.way)?;
-    let begun = Instant::now();
+    let start = Instant::now();
     let (mut next, mut sent) = ([0_u32; Kind::LOAD.len()], 0_u32);
     while !stop.is_cancelled() {
         // Ten batches a second and more: small enough to be answered soon, large enough to be cheap.
         let size = (order.rate / 20).clamp(1, 500);
-        let due = f64::from(order.rate) * begun.elapsed().as_secs_f64();
+        let due = f64::from(order.rate) * start.elapsed().as_secs_f64();
         if published.open() > ENOUGH || f64::from(next[0]) + f64::from(size) > due {
             sleep(Duration::from_millis(5)).await;
             continue;
@@ -121,7 +124,7 @@ pub(crate) async fn run(
         };
         add(Kind::Fast, size);
         for (number, (every, kind, n)) in SPECIAL.into_iter().enumerate() {
-            let times = begun.elapsed().as_millis() / every.as_millis();
+            let times = start.elapsed().as_millis() / every.as_millis();
             let times = u32::try_from(times).unwrap_or(u32::MAX);
             let times = times.saturating_sub(hand.special[number]);
             // After a long fault they do not come all at once.
@@ -129,9 +132,11 @@ pub(crate) async fn run(
             hand.special[number] += times;
         }
         sent += 1;
+        let begun = Instant::now();
         let replicated = hand.insist(&jobs, sent.is_multiple_of(UNWAITED)).await;
         published.add(Batch {
             jobs,
+            begun,
             acknowledged: Instant::now(),
             replicated,
         });

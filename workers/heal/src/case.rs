@@ -47,6 +47,17 @@ pub struct Installed {
     pub members: Vec<(String, String)>,
     /// The package that the tests are run by and that is not installed, where that is so.
     pub runner_missing: Option<String>,
+    /// The lock file that goes with what is installed.
+    pub lock: Option<Lock>,
+}
+
+/// A lock file as the package manager has it now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lock {
+    /// The name of the files that it is made from, `Cargo.toml`.
+    pub of: &'static str,
+    /// The file: with the repair of a manifest goes this text of it.
+    pub edit: Edit,
 }
 
 /// One failing run, as a strategy sees it.

@@ -50,7 +50,7 @@ impl Guard {
     pub fn admit(&self, tree: &Overlay, candidate: &Candidate) -> Result<Vec<Touch>, String> {
         let mut touches = Vec::new();
         for edit in &candidate.edits {
-            if self.never.is_match(&edit.path) {
+            if !self.permits(&edit.path) {
                 return Err(format!("{} is among the paths never to touch", edit.path));
             }
             touches.push(match self.role(tree, edit) {
@@ -98,6 +98,11 @@ impl Guard {
 }
 
 impl Guard {
+    /// Whether a path is none of those never to touch.
+    pub(crate) fn permits(&self, path: &str) -> bool {
+        !self.never.is_match(path)
+    }
+
     /// The part that a file plays, or what of it is changed.
     fn role(&self, tree: &Overlay, edit: &Edit) -> Role {
         let role = self.roles.of(&edit.path);

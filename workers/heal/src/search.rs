@@ -201,7 +201,7 @@ pub async fn search<L: Laboratory>(
             target,
         ) {
             Assessment::Green => {
-                found.state = next;
+                found.state = relocked(next, guard);
                 found.green = true;
                 break;
             }
@@ -232,6 +232,22 @@ pub async fn search<L: Laboratory>(
         .await?;
     }
     Ok(found)
+}
+
+/// The state with the lock file that its run was made with, where a manifest was changed and the project keeps one. Nothing is run for it
+/// here: whatever is to prove the repair runs with it.
+fn relocked(mut state: State, guard: &Guard) -> State {
+    let Some(lock) = &state.attempt.installed.lock else {
+        return state;
+    };
+    let changed = state.tree.changes();
+    let is_stale = changed
+        .iter()
+        .any(|(path, _, _)| path.rsplit('/').next() == Some(lock.of));
+    if is_stale && guard.permits(&lock.edit.path) {
+        state.tree = state.tree.with(std::slice::from_ref(&lock.edit));
+    }
+    state
 }
 
 /// Runs a candidate's state; `false`, and said why, where it could not be run to its end.

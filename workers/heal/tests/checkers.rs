@@ -150,6 +150,32 @@ async fn a_fix_that_brings_about_another_finding_is_none() {
 }
 
 #[tokio::test]
+async fn what_a_fix_brings_up_is_fixed_with_it() {
+    let shop = "from typing import List\n\n\ndef total(prices: List[int]) -> int:\n    return sum(prices)\n";
+    let proposed = heal(
+        &[RUFF, ("shop.py", shop)],
+        ruff(
+            "UP006",
+            "shop.py",
+            4,
+            "Use `list` instead of `List` for type annotation",
+        ),
+        json!({}),
+    )
+    .await;
+    assert_eq!(proposed.verdict, Verdict::Proposed, "{proposed:#?}");
+    let patch = proposed.patch.as_deref().expect("a patch");
+    // The import that nobody needs any more went too.
+    assert_eq!(added(patch), ["+def total(prices: list[int]) -> int:"]);
+    assert!(
+        taken(patch).contains(&"-from typing import List"),
+        "{patch}"
+    );
+    let step = &proposed.steps[0].description;
+    assert!(step.contains("--select=UP006,F401"), "{step}");
+}
+
+#[tokio::test]
 async fn an_unsafe_fix_is_proposed_as_such_and_what_the_project_keeps_from_being_fixed_is_left() {
     let proposed = heal(
         &[RUFF, SHOP, SHOP_TEST],

@@ -113,6 +113,35 @@ async fn what_a_crate_renamed_is_renamed_in_the_test_and_a_bug_behind_it_is_refu
     assert_eq!(refused.verdict, Verdict::Refused, "{refused:#?}");
 }
 
+#[tokio::test]
+async fn the_lock_file_that_a_project_keeps_goes_with_its_manifest() {
+    let test =
+        "#[test]\nfn t() {\n    assert_eq!(own::digits(7), itoa::Buffer::new().format(7));\n}\n";
+    let lock = "version = 4\n\n[[package]]\nname = \"own\"\nversion = \"0.1.0\"\n";
+    let healed = heal(
+        &[
+            ("Cargo.toml", &manifest("")),
+            ("Cargo.lock", lock),
+            ("src/lib.rs", PRODUCT),
+            ("tests/t.rs", test),
+        ],
+        "tests/t.rs::t",
+    )
+    .await;
+    assert_eq!(healed.verdict, Verdict::Healed, "{healed:#?}");
+    let patch = healed.patch.expect("a patch");
+    // All that cargo writes, and nothing of what was there is gone.
+    assert!(!patch.contains("\n-name"), "{patch}");
+    for line in [
+        "--- a/Cargo.lock\n",
+        " version = 4\n",
+        "+name = \"itoa\"\n",
+        "+dependencies = [\n+ \"itoa\",\n",
+    ] {
+        assert!(patch.contains(line), "{line}{patch}");
+    }
+}
+
 fn environments() -> (TempDir, Environments) {
     let cache = tempfile::tempdir().expect("a directory");
     let sandbox = Sandbox::detect(SandboxChoice::Required).expect("a sandbox on this machine");

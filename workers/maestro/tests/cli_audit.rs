@@ -5,6 +5,7 @@
 mod support;
 
 use maestro_postgres_server::Server;
+use maestro_test_authority::Authority;
 use tokio::runtime::Runtime;
 use tokio_postgres::{Client, NoTls};
 
@@ -137,6 +138,42 @@ fn a_sink_that_is_killed_in_the_middle_doubles_nothing_and_loses_nothing() {
     assert!(held[0].as_i64().unwrap() > 0, "nothing was in hand: {held}");
     database.does("ROLLBACK");
     let said = place.run(&sink);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert_each_once(&place, &database);
+}
+
+#[test]
+fn an_encrypted_database_is_reached_when_both_sides_are_who_they_say() {
+    let ours = Authority::new("ours");
+    ours.sign("maestro");
+    let stranger = Authority::new("a-stranger");
+    let (place, server) = (full(), Server::encrypted(&ours).unwrap());
+    let url = |authority: &Authority, who: &str| {
+        let (port, trusted) = (server.port().unwrap(), authority.shown("ca.pem"));
+        format!(
+            "postgresql://maestro@127.0.0.1:{port}/postgres?sslmode=verify-full&sslrootcert={trusted}{who}"
+        )
+    };
+    let (certificate, key) = (ours.shown("maestro.pem"), ours.shown("maestro.key"));
+    let who = format!("&sslcert={certificate}&sslkey={key}");
+    let plain = format!(
+        "postgresql://maestro@127.0.0.1:{}/postgres",
+        server.port().unwrap()
+    );
+    for (name, url, said) in [
+        ("plain", plain, "no pg_hba.conf entry"),
+        ("stranger", url(&stranger, &who), "invalid peer certificate"),
+        ("nobody", url(&ours, ""), "certificate"),
+    ] {
+        let sink = place.start(name, &["audit", "sink", "--postgres-url", &url]);
+        let log = format!("{name}.err");
+        eventually(name, || place.read(&log).contains(said).then_some(()));
+        assert_eq!(sink.stop(), 0, "{}", place.read(&log));
+    }
+    let database = Database::of(&server);
+    assert_eq!(database.rows(), None);
+    let right = url(&ours, &who);
+    let said = place.run(&["audit", "sink", "--once", "--postgres-url", &right]);
     assert_eq!(said.code, 0, "{said:?}");
     assert_each_once(&place, &database);
 }

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use tokio::time::timeout;
+use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Error, NoTls, Statement};
+use tokio_postgres::{Client, Error, NoTls, Socket, Statement};
 
 use super::Postgres;
 use super::migrate::{MigrationError, migrate};
@@ -119,10 +120,10 @@ impl Database {
 }
 
 async fn open(postgres: &Postgres) -> Result<(Client, Statement), Failure> {
-    let connected = postgres.0.connect(NoTls).await;
-    let (mut client, connection) = connected.map_err(|error| failure(&error))?;
-    // It ends with the client; what goes wrong on it, the client's calls say.
-    tokio::spawn(connection);
+    let mut client = match &postgres.tls {
+        None => connect(postgres, NoTls).await?,
+        Some(tls) => connect(postgres, tls.connector().map_err(Failure::Away)?).await?,
+    };
     match migrate(&mut client).await {
         Ok(()) => {}
         Err(MigrationError::Postgres(error)) => return Err(Failure::Away(sentence(&error))),
@@ -131,6 +132,18 @@ async fn open(postgres: &Postgres) -> Result<(Client, Statement), Failure> {
     let statement = client.prepare(INSERT).await;
     let statement = statement.map_err(|error| Failure::Away(sentence(&error)))?;
     Ok((client, statement))
+}
+
+async fn connect<T>(postgres: &Postgres, tls: T) -> Result<Client, Failure>
+where
+    T: MakeTlsConnect<Socket>,
+    T::Stream: Send + 'static,
+{
+    let connected = postgres.config.connect(tls).await;
+    let (client, connection) = connected.map_err(|error| failure(&error))?;
+    // It ends with the client; what goes wrong on it, the client's calls say.
+    tokio::spawn(connection);
+    Ok(client)
 }
 
 /// Classes 22 and 54: a value that does not fit its type, or a limit of the server

@@ -6,6 +6,7 @@
 
 mod database;
 mod migrate;
+mod tls;
 mod url;
 
 use std::time::Duration;

@@ -7,11 +7,17 @@ use std::time::Duration;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
+use super::tls::{self, Tls};
+
 /// The database, from a URL as libpq takes it
 /// (<https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING>): `postgresql://user:password@host:5432/name`, or
-/// `postgresql:///name?host=/run/postgresql` for a Unix socket. Without TLS: a URL that demands it is refused.
+/// `postgresql:///name?host=/run/postgresql` for a Unix socket. `sslmode=verify-full` (or `require`, which means the same here) encrypts, with
+/// `sslrootcert`, `sslcert` and `sslkey` as PEM files; without it nothing is encrypted.
 #[derive(Clone)]
-pub struct Postgres(pub(super) Config);
+pub struct Postgres {
+    pub(super) config: Config,
+    pub(super) tls: Option<Tls>,
+}
 
 /// A URL that cannot be used. It does not repeat the URL, which may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,39 +36,39 @@ impl FromStr for Postgres {
         {
             return Err(InvalidUrl(FORM));
         }
+        let (url, tls) = tls::take(url).map_err(InvalidUrl)?;
         let mut config: Config = url.parse().map_err(|_| InvalidUrl(FORM))?;
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
             return Err(InvalidUrl(
                 "a host in the PostgreSQL URL, or ?host=/path/of/the/socket",
             ));
         }
-        if config.get_ssl_mode() == SslMode::Require {
-            return Err(InvalidUrl(
-                "no sslmode=require: the sink speaks no TLS; reach the database by a Unix socket, or through a tunnel on this host",
-            ));
-        }
-        config.ssl_mode(SslMode::Disable);
+        config.ssl_mode(if tls.is_some() {
+            SslMode::Require
+        } else {
+            SslMode::Disable
+        });
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(Duration::from_secs(10));
         }
         if config.get_application_name().is_none() {
             config.application_name("maestro audit");
         }
-        Ok(Self(config))
+        Ok(Self { config, tls })
     }
 }
 
 /// Without user and password.
 impl fmt::Display for Postgres {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, host) in self.0.get_hosts().iter().enumerate() {
+        for (number, host) in self.config.get_hosts().iter().enumerate() {
             let comma = if number == 0 { "" } else { "," };
             match host {
                 Host::Tcp(name) => write!(f, "{comma}{name}")?,
                 Host::Unix(path) => write!(f, "{comma}{}", path.display())?,
             }
         }
-        write!(f, "/{}", self.0.get_dbname().unwrap_or_default())
+        write!(f, "/{}", self.config.get_dbname().unwrap_or_default())
     }
 }
 
@@ -90,7 +96,7 @@ mod tests {
         for bad in [
             "secret",
             "postgresql:///trail",
-            "postgresql://db/trail?sslmode=require",
+            "postgresql://me:secret@db/trail?sslmode=prefer",
             "postgresql://secret@db:port/",
         ] {
             let sentence = shown(bad).unwrap_err().to_string();

@@ -1,5 +1,6 @@
 //! ruff and mypy: a checker of Python in an environment of its own version, on a fresh copy.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -53,8 +54,7 @@ pub(super) async fn run(
     if let Said::Found(findings) = &seen.said {
         seen.target = pick(findings);
         if seen.target.is_some() && check.tool == Tool::Ruff {
-            let before = tree.read(&check.file).unwrap_or_default();
-            seen.offers = run.fixes(&before, &mut seen.run).await?;
+            seen.offers = run.fixes(tree, findings, &mut seen.run).await?;
         }
     }
     Ok(seen)
@@ -166,43 +166,112 @@ impl Run<'_> {
         )
     }
 
-    /// What ruff's own fixes of the rule make of the file: the safe ones, then with those that it calls unsafe.
-    async fn fixes(&self, before: &str, spent: &mut Duration) -> Result<Vec<Offer>, AttemptError> {
+    /// What ruff's own fixes of the rule make of the file: the safe ones, then with those that it calls unsafe. A fix may bring up another
+    /// rule, as an import that nobody needs any more; the safe fix of that goes with it.
+    async fn fixes(
+        &self,
+        tree: &Overlay,
+        findings: &[Finding],
+        spent: &mut Duration,
+    ) -> Result<Vec<Offer>, AttemptError> {
+        let before = tree.read(&self.check.file).unwrap_or_default();
+        let known: BTreeSet<&str> = findings
+            .iter()
+            .filter_map(|finding| finding.rule.as_deref())
+            .collect();
         let mut offers: Vec<Offer> = Vec::new();
         for (safe, option) in [(true, "--no-unsafe-fixes"), (false, "--unsafe-fixes")] {
-            let select = format!("--select={}", self.check.rule);
-            let words = [
-                "check",
-                "--fix",
-                &select,
-                option,
-                "--no-cache",
-                "--force-exclude",
-                "--quiet",
-                "--",
-            ];
-            let mut words: Vec<String> = words.map(str::to_owned).into();
-            words.push(self.check.file.clone());
-            let finished = self.checker(words).await?;
-            *spent += finished.elapsed;
-            let written = read_records(&self.copy.project().join(&self.check.file));
-            let Ok(text) = String::from_utf8(written) else {
+            let own = std::slice::from_ref(&self.check.rule);
+            let Some(fixed) = self.fix(own, option, spent).await? else {
                 continue;
             };
-            let is_new = text != before && offers.iter().all(|offer| offer.text != text);
-            if matches!(finished.ended, Ended::Exited(0 | 1)) && is_new && !text.is_empty() {
+            if fixed == before || fixed.is_empty() {
+                continue;
+            }
+            let (text, rules) = self.follow(tree, fixed, &known, spent).await?;
+            if offers.iter().all(|offer| offer.text != text) {
                 let option = if safe { "" } else { " --unsafe-fixes" };
                 offers.push(Offer {
                     safe,
-                    how: format!("ruff check --fix{option} {select}"),
+                    how: format!("ruff check --fix{option} --select={}", rules.join(",")),
                     text,
                 });
             }
         }
         Ok(offers)
     }
+
+    /// The text with what its fix brought up fixed as well, and the rules of all of it; as it was where that leads nowhere.
+    async fn follow(
+        &self,
+        tree: &Overlay,
+        fixed: String,
+        known: &BTreeSet<&str>,
+        spent: &mut Duration,
+    ) -> Result<(String, Vec<String>), AttemptError> {
+        let own = vec![self.check.rule.clone()];
+        let (mut text, mut rules) = (fixed.clone(), own.clone());
+        for _ in 0..LINKS {
+            let finished = self.checker(self.words(tree)).await?;
+            *spent += finished.elapsed;
+            let Said::Found(findings) = self.read(&finished) else {
+                break;
+            };
+            // Findings of a rule that was there before are somebody else's.
+            let mut new: Vec<String> = findings
+                .into_iter()
+                .filter_map(|finding| finding.rule)
+                .filter(|rule| !known.contains(rule.as_str()))
+                .collect();
+            new.sort_unstable();
+            new.dedup();
+            if new.is_empty() {
+                return Ok((text, rules));
+            }
+            match self.fix(&new, "--no-unsafe-fixes", spent).await? {
+                Some(next) if next != text => text = next,
+                _ => break,
+            }
+            rules.extend(new);
+        }
+        let written = self.copy.write(&self.check.file, fixed.as_bytes());
+        written.map_err(|error| {
+            let path = &self.check.file;
+            AttemptError::Machine(format!("unable to set {path} of the copy back: {error}"))
+        })?;
+        Ok((fixed, own))
+    }
+
+    /// What the file is after ruff's fixes of these rules; none where ruff or the file says nothing.
+    async fn fix(
+        &self,
+        rules: &[String],
+        option: &str,
+        spent: &mut Duration,
+    ) -> Result<Option<String>, AttemptError> {
+        let select = format!("--select={}", rules.join(","));
+        let words = [
+            "check",
+            "--fix",
+            &select,
+            option,
+            "--no-cache",
+            "--force-exclude",
+            "--quiet",
+            "--",
+        ];
+        let mut words: Vec<String> = words.map(str::to_owned).into();
+        words.push(self.check.file.clone());
+        let finished = self.checker(words).await?;
+        *spent += finished.elapsed;
+        let written = read_records(&self.copy.project().join(&self.check.file));
+        let ran = matches!(finished.ended, Ended::Exited(0 | 1));
+        Ok(String::from_utf8(written).ok().filter(|_| ran))
+    }
 }
 
+/// How many fixes may follow each other.
+const LINKS: usize = 3;
 /// A run of mypy over a whole project may have much to say.
 const OUTPUT: usize = 16 << 20;
 

@@ -17,7 +17,7 @@ use super::report::{self, Known, Left, Read, unresolved};
 use super::{arrange, reach};
 use crate::adapter::Adapter;
 use crate::bench::{Bench, environment_error, stopped};
-use crate::case::{Installed, PackageIndex, Tree as _};
+use crate::case::{Edit, Installed, Lock, PackageIndex, Tree as _};
 use crate::conditions::{Chances, Conditions};
 use crate::edge::{
     CargoIndex, CargoSettings, Command, EnvironmentError, Finished, Index, Limits, Network,
@@ -455,8 +455,23 @@ fn installed(copy: &WorkCopy, environment: &RustEnvironment) -> Installed {
         distributions: environment.installed.clone(),
         rust: environment.toolchain.version,
         members: members(copy, environment),
+        lock: settled(copy, environment),
         ..Installed::default()
     }
+}
+
+/// The lock file by which the crates were brought together, where it lies in the project's directory.
+fn settled(copy: &WorkCopy, environment: &RustEnvironment) -> Option<Lock> {
+    let (path, text) = environment.lock.as_ref()?;
+    let project = copy.project();
+    let here = project.strip_prefix(copy.root()).ok()?;
+    Some(Lock {
+        of: "Cargo.toml",
+        edit: Edit {
+            path: path.strip_prefix(here).ok()?.to_str()?.to_owned(),
+            text: String::from_utf8(text.clone()).ok()?,
+        },
+    })
 }
 
 /// Writes the lock file by which the crates were brought together.

@@ -132,19 +132,12 @@ fn missing(case: &Case<'_>) -> Vec<Finding> {
             }
             let description = format!("adds {}", said.join(", and "));
             let candidate = rewrite(Strategy::DependencyFix, description, edits, rank + step);
-            Some(by_role(case, candidate, !product))
+            Some(by_role(candidate, !product))
         })
         .collect()
 }
 
-fn by_role(case: &Case<'_>, mut candidate: Candidate, only_tests: bool) -> Finding {
-    let locked = |path: &String| path.rsplit('/').next() == Some("Cargo.lock");
-    if case.tree.paths().iter().any(locked) {
-        // What a resolver writes is not made up here.
-        candidate
-            .description
-            .push_str(" (the next run of cargo writes it into Cargo.lock)");
-    }
+fn by_role(candidate: Candidate, only_tests: bool) -> Finding {
     if only_tests {
         Finding::Try(candidate)
     } else {
@@ -323,7 +316,7 @@ fn gated(case: &Case<'_>, failure: &Failure, of: Option<&str>, feature: &str) ->
         }],
         rank::KNOWN_DISTRIBUTION,
     );
-    vec![by_role(case, candidate, is_test)]
+    vec![by_role(candidate, is_test)]
 }
 
 /// A requirement that no version meets: the newest versions that there are.
@@ -357,7 +350,7 @@ fn unmet(case: &Case<'_>, name: &str, requirement: &str) -> Vec<Finding> {
                     }],
                     rank::OLDER_VERSION + step,
                 );
-                findings.push(by_role(case, candidate, asked.is_for_tests()));
+                findings.push(by_role(candidate, asked.is_for_tests()));
             }
         }
     }
@@ -404,7 +397,7 @@ fn older(case: &Case<'_>, of: &str, why: &str) -> Vec<Finding> {
                 }],
                 rank::OLDER_VERSION + step,
             );
-            Some(by_role(case, candidate, true))
+            Some(by_role(candidate, true))
         })
         .collect()
 }

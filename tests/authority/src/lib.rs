@@ -1,4 +1,4 @@
-//! Certificates of the test's own, made by the openssl command.
+//! Certificates of the tests' own, made by the openssl command in a temporary directory.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,8 @@ use std::process::Command;
 use tempfile::TempDir;
 
 /// An authority, and what it has signed.
-pub(crate) struct Authority {
+#[derive(Debug)]
+pub struct Authority {
     directory: TempDir,
 }
 
@@ -22,7 +23,12 @@ fn openssl(directory: &Path, words: &str) {
 }
 
 impl Authority {
-    pub(crate) fn new(name: &str) -> Self {
+    /// One whose certificate is `ca.pem`.
+    ///
+    /// # Panics
+    /// Without the openssl command.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
         let directory = TempDir::new().expect("no trouble in a test's own directory");
         openssl(
             directory.path(),
@@ -34,8 +40,11 @@ impl Authority {
         Self { directory }
     }
 
-    /// Signs a certificate for 127.0.0.1 and this name.
-    pub(crate) fn sign(&self, name: &str) {
+    /// Signs a certificate for 127.0.0.1 and this name: `NAME.pem`, and its key `NAME.key`.
+    ///
+    /// # Panics
+    /// Without the openssl command.
+    pub fn sign(&self, name: &str) {
         let san = format!("subjectAltName=IP:127.0.0.1,DNS:{name}\n");
         fs::write(self.path("extensions"), san).expect("no trouble in a test's own directory");
         openssl(
@@ -54,25 +63,15 @@ impl Authority {
         );
     }
 
-    fn path(&self, file: &str) -> PathBuf {
+    /// Where one of its files is.
+    #[must_use]
+    pub fn path(&self, file: &str) -> PathBuf {
         self.directory.path().join(file)
     }
 
-    pub(crate) fn shown(&self, file: &str) -> String {
+    /// The same, as text.
+    #[must_use]
+    pub fn shown(&self, file: &str) -> String {
         self.path(file).display().to_string()
-    }
-
-    /// What makes a server take encrypted connections at this port, with a certificate named `server`.
-    pub(crate) fn arguments(&self, port: u16) -> Vec<String> {
-        let words = [
-            ("--tls-port", port.to_string()),
-            ("--tls-cert-file", self.shown("server.pem")),
-            ("--tls-key-file", self.shown("server.key")),
-            ("--tls-ca-cert-file", self.shown("ca.pem")),
-        ];
-        let words = words.into_iter();
-        words
-            .flat_map(|(name, value)| [name.to_owned(), value])
-            .collect()
     }
 }
