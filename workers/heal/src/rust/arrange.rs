@@ -74,12 +74,12 @@ pub(super) fn module_of(
         found.push((id.clone(), full));
     }
     let at = end_of(&source, &inner)?;
-    let text = format!(
+    let conductor = format!(
         "\n#[test] #[allow(warnings, clippy::all)] fn {CONDUCTOR}() {{ let tests: Vec<(&'static str, fn() -> bool, bool)> = vec![{table}]; {RUNNING} }}\n"
     );
     Some(Module {
         edit: Edit {
-            text: apply(source.text(), &[Splice::insert(at, text)])?,
+            text: apply(source.text(), &[Splice::insert(at, conductor)])?,
             path,
         },
         conductor: format!("{front}{CONDUCTOR}"),

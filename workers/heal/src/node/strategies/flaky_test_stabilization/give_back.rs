@@ -1,5 +1,7 @@
 //! Hooks that give back what a test changes: before each test of the file it is kept, after it it is what it was.
 
+use std::fmt::Write as _;
+
 use tree_sitter::Node;
 
 use super::left::{Shape, Thing};
@@ -30,7 +32,7 @@ pub(super) fn edit(case: &Case<'_>, path: &str, things: &[Thing]) -> Option<Edit
     let after = hook(&source, "afterEach", &mut splices)?;
     let mut text = String::new();
     for undo in undos.iter().filter(|undo| !undo.keep.is_empty()) {
-        text.push_str(&format!("let {};\n", undo.kept));
+        let _ = writeln!(text, "let {};", undo.kept);
     }
     if let Some(before) = before {
         text.push_str(&block(&before?, undos.iter().flat_map(|undo| &undo.keep)));
@@ -55,7 +57,7 @@ pub(super) fn edit(case: &Case<'_>, path: &str, things: &[Thing]) -> Option<Edit
 fn block<'l>(hook: &str, lines: impl Iterator<Item = &'l String>) -> String {
     let mut text = format!("{hook}(() => {{\n");
     for line in lines {
-        text.push_str(&format!("  {line}\n"));
+        let _ = writeln!(text, "  {line}");
     }
     text.push_str("});\n");
     text
@@ -109,8 +111,8 @@ fn hook(source: &Source, name: &str, splices: &mut Vec<Splice>) -> Option<String
         })
     })?;
     let mut cursor = list.walk();
-    let last = list.named_children(&mut cursor).last()?;
-    splices.push(Splice::insert(last.end_byte(), format!(", {name}")));
+    let name_before = list.named_children(&mut cursor).last()?;
+    splices.push(Splice::insert(name_before.end_byte(), format!(", {name}")));
     Some(name.to_owned())
 }
 
@@ -195,33 +197,41 @@ fn undo(case: &Case<'_>, source: &Source, thing: &Thing) -> Option<Undo> {
             keep: Vec::new(),
             back: vec![format!("{back};")],
         },
-        Thing::File(path) => {
-            let fs = source
-                .bindings()
-                .into_iter()
-                .find(|(_, of)| {
-                    of.module == "fs"
-                        && of
-                            .member
-                            .as_deref()
-                            .is_none_or(|member| member == "default")
-                })?
-                .0;
-            if case.tree.paths().binary_search(path).is_err() {
-                Undo {
-                    kept: String::new(),
-                    keep: Vec::new(),
-                    back: vec![format!("{fs}.rmSync('{path}', {{ force: true }});")],
-                }
-            } else {
-                let kept = kept(path.rsplit('/').next().unwrap_or(path));
-                Undo {
-                    keep: vec![format!("{kept} = {fs}.readFileSync('{path}');")],
-                    back: vec![format!("{fs}.writeFileSync('{path}', {kept});")],
-                    kept,
-                }
-            }
-        }
+        Thing::File(path) => return of_file(case, source, path),
+    })
+}
+
+/// A file is taken away again, or gets back what was in it.
+fn of_file(case: &Case<'_>, source: &Source, path: &str) -> Option<Undo> {
+    let fs = source
+        .bindings()
+        .into_iter()
+        .find(|(_, of)| {
+            of.module == "fs"
+                && of
+                    .member
+                    .as_deref()
+                    .is_none_or(|member| member == "default")
+        })?
+        .0;
+    let is_new = case
+        .tree
+        .paths()
+        .binary_search_by(|known| known.as_str().cmp(path))
+        .is_err();
+    if is_new {
+        return Some(Undo {
+            kept: String::new(),
+            keep: Vec::new(),
+            back: vec![format!("{fs}.rmSync('{path}', {{ force: true }});")],
+        });
+    }
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let kept = free(source, &format!("{}Before", camel(name)));
+    Some(Undo {
+        keep: vec![format!("{kept} = {fs}.readFileSync('{path}');")],
+        back: vec![format!("{fs}.writeFileSync('{path}', {kept});")],
+        kept,
     })
 }
 

@@ -328,10 +328,11 @@ fn shape_of(case: &Case<'_>, scene: &Scene, object: Node<'_>) -> Option<Shape> {
 fn made_in(source: &Source, name: &str) -> Option<Shape> {
     source.nodes().find_map(|node| {
         let (left, right) = match node.kind() {
-            "variable_declarator" => ("name", "value"),
+            "variable_declarator" | "public_field_definition" | "field_definition" => {
+                ("name", "value")
+            }
             "assignment_expression" => ("left", "right"),
             "pair" => ("key", "value"),
-            "public_field_definition" | "field_definition" => ("name", "value"),
             _ => return None,
         };
         let left = node

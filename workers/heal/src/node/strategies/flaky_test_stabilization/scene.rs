@@ -126,6 +126,6 @@ fn is_declaration(source: &Source, node: Node<'_>) -> bool {
             .map(|function| source.slice(function))
             .is_some_and(|called| {
                 DECLARING.contains(&called.split('.').next().unwrap_or(called))
-                    || called.ends_with(".test")
+                    || called.rsplit('.').next() == Some("test")
             })
 }

@@ -1,6 +1,8 @@
 //! A test that passes only after another has set something up does that by itself: the statements with which the other
 //! one begins, where they set names of the file that the tests share.
 
+use std::fmt::Write as _;
+
 use maestro_protocol::heal::Strategy;
 
 use super::super::rewrite;
@@ -61,7 +63,7 @@ fn edit(case: &Case<'_>, victim: &str, setter: &str) -> Option<(Edit, String)> {
     let indent = indent_of(source, first.start_byte());
     let mut text = String::new();
     for statement in statements {
-        text.push_str(&format!("{statement}\n{indent}"));
+        let _ = write!(text, "{statement}\n{indent}");
     }
     let text = apply(source.text(), &[Splice::insert(first.start_byte(), text)])?;
     Some((

@@ -10,7 +10,9 @@ use maestro_protocol::heal::Strategy;
 
 use super::rewrite;
 use crate::case::{Case, Finding, Repair};
+use crate::roles::{Role, Roles};
 use crate::rust::report::{TOGETHER, UNSTEADY};
+use crate::rust::source::Source;
 use crate::strategies::rank;
 use crate::unsteady::{Cause, Left, Unsteady};
 
@@ -61,6 +63,12 @@ fn taking_turns(case: &Case<'_>, unsteady: &Unsteady, others: &[Left]) -> Findin
             "nothing that outlives it is changed by the own code of {names}: it is the product that keeps something from one call to the next, and whether that is meant a person has to say"
         ));
     }
+    // Turns hide whatever else two callers at once do to each other.
+    if !things.iter().any(|thing| is_read(case, thing)) {
+        return Finding::Refuse(format!(
+            "nothing of the product reads what {names} changes: taking turns might hide that the product is not made for two callers at once, and a person has to say whether it is"
+        ));
+    }
     let what: Vec<String> = things.iter().map(left::Thing::called).collect();
     match module.edit(&others, &things) {
         Some(edit) => Finding::Try(rewrite(
@@ -76,6 +84,28 @@ fn taking_turns(case: &Case<'_>, unsteady: &Unsteady, others: &[Left]) -> Findin
             "{unsteady}: turns cannot be written into its module"
         )),
     }
+}
+
+/// Whether code of the product names it.
+fn is_read(case: &Case<'_>, thing: &left::Thing) -> bool {
+    let name = match thing {
+        left::Thing::Variable(name) => name.as_str(),
+        left::Thing::Atomic(path) => path.rsplit("::").next().unwrap_or(path),
+        // Every relative path is read by it.
+        left::Thing::Directory => return true,
+    };
+    let roles = Roles::default();
+    case.tree
+        .paths()
+        .iter()
+        .filter(|path| roles.of(path) == Role::Product)
+        .filter_map(|path| Source::parse(case.tree.read(path).filter(|text| text.contains(name))?))
+        .any(|source| {
+            source
+                .text()
+                .match_indices(name)
+                .any(|(at, _)| !source.is_in_test(at))
+        })
 }
 
 /// What a run alone says where nothing more was found out.
