@@ -19,6 +19,14 @@ const SETS: &[(&str, &str)] = &[
         "environment_healing",
         include_str!("../own/environment.yaml"),
     ),
+    (
+        "flaky_test_stabilization",
+        include_str!("../own/node_flaky.yaml"),
+    ),
+    (
+        "flaky_test_stabilization",
+        include_str!("../own/rust_flaky.yaml"),
+    ),
     ("timing_adjustment", include_str!("../own/timing.yaml")),
     ("assertion_update", include_str!("../own/assertion.yaml")),
     (

@@ -219,7 +219,11 @@ impl Answer {
                     "{unsteady}; {} candidates were tried and none holds; the first: {first}",
                     found.rejected.len()
                 ),
-                None => format!("{unsteady}; no repair of this version fits"),
+                None => found
+                    .lacking
+                    .first()
+                    .cloned()
+                    .unwrap_or_else(|| format!("{unsteady}; no repair of this version fits")),
             };
         }
         completed

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use crate::case::Installed;
+use crate::conditions::Conditions;
 use crate::distribution::distribution;
 use crate::edge::{
     Checkout, CheckoutError, Command, Ended, Environment, EnvironmentError, Environments, Finished,
@@ -24,6 +25,8 @@ use crate::past::{NoPast, Past};
 
 /// The probe's file.
 pub(crate) const RECORDS: &str = "records.jsonl";
+/// The conditions of a run, for the probe.
+const PLAN: &str = "plan.json";
 /// The most that is read of the probe's file.
 const LARGEST_REPORT: u64 = 64 * 1024 * 1024;
 
@@ -171,6 +174,23 @@ impl Facilities {
             ..Installed::default()
         }
     }
+}
+
+/// Gives the probe the conditions of its run, where they are not the plain ones.
+pub(crate) fn lay_plan(
+    command: &mut Command,
+    conditions: &Conditions,
+    records: &Path,
+) -> Result<(), AttemptError> {
+    conditions.plan().map_or(Ok(()), |plan| {
+        write_beside(
+            command,
+            "MAESTRO_PROBE_PLAN",
+            PLAN,
+            plan.as_bytes(),
+            records,
+        )
+    })
 }
 
 /// Writes a file that the run reads, and names it in a variable.

@@ -27,6 +27,38 @@ pub struct Conditions {
     pub trace: Vec<String>,
 }
 
+/// What of chance a laboratory can decide by a seed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chances {
+    /// The order in which a set is walked through: [`Conditions::hash_seed`].
+    pub hashes: bool,
+    /// What is drawn at random: [`Conditions::seed`].
+    pub draws: bool,
+    /// The order of a directory's entries: [`Conditions::listing`].
+    pub listings: bool,
+}
+
+impl Chances {
+    /// Python's: everything.
+    pub const ALL: Self = Self {
+        hashes: true,
+        draws: true,
+        listings: true,
+    };
+    /// Node's: sets keep the order in which they were filled, and listings come sorted.
+    pub const DRAWS: Self = Self {
+        hashes: false,
+        draws: true,
+        listings: false,
+    };
+    /// Rust's: each process draws the keys of its hash maps anew, and nothing of it can be set from outside.
+    pub const NONE: Self = Self {
+        hashes: false,
+        draws: false,
+        listings: false,
+    };
+}
+
 /// The order of the tests of a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -40,33 +72,44 @@ pub enum Order {
     Shuffled(u32),
     /// That of [`Conditions::only`].
     Listed,
+    /// None: all at the same time, again and again until one fails or the rounds are over.
+    AtOnce,
 }
 
 impl Conditions {
     /// Everything else than the tests themselves fixed by one number: a lawful run that can be made again.
-    pub fn seeded(number: u32) -> Self {
+    pub fn seeded(number: u32, chances: Chances) -> Self {
         Self {
-            hash_seed: Some(number),
-            seed: Some(number),
-            listing: Some(number),
+            hash_seed: chances.hashes.then_some(number),
+            seed: chances.draws.then_some(number),
+            listing: chances.listings.then_some(number),
             ..Self::default()
         }
     }
 
     /// The same with the tests shuffled too.
-    pub fn shuffled(number: u32) -> Self {
+    pub fn shuffled(number: u32, chances: Chances) -> Self {
         Self {
             order: Order::Shuffled(number),
-            ..Self::seeded(number)
+            ..Self::seeded(number, chances)
         }
     }
 
-    /// These conditions for these tests alone, one after the other as listed.
+    /// Whether they say which tests run, in which order, or by which draws.
+    pub fn arranges(&self) -> bool {
+        !self.only.is_empty() || self.order != Order::Given || self.seed.is_some()
+    }
+
+    /// These conditions for these tests alone, one after the other as listed; at the same time where that is what they
+    /// say.
     #[must_use]
     pub fn listing_tests(&self, tests: &[String]) -> Self {
         Self {
             only: tests.to_vec(),
-            order: Order::Listed,
+            order: match self.order {
+                Order::AtOnce => Order::AtOnce,
+                _ => Order::Listed,
+            },
             ..self.clone()
         }
     }
@@ -96,6 +139,8 @@ impl std::fmt::Display for Conditions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut said = match (self.order, self.only.as_slice()) {
             (Order::Given, []) => "tests as given".to_owned(),
+            (Order::AtOnce, []) => "tests at the same time".to_owned(),
+            (Order::AtOnce, several) => several.join(" beside "),
             (Order::Reversed, _) => "tests reversed".to_owned(),
             (Order::Shuffled(seed), _) => format!("tests shuffled with seed {seed}"),
             (_, [only]) => format!("{only} alone"),
@@ -131,7 +176,7 @@ mod tests {
 
     #[test]
     fn the_plan_is_what_the_probe_reads() {
-        let plan = Conditions::shuffled(3).plan().unwrap();
+        let plan = Conditions::shuffled(3, Chances::ALL).plan().unwrap();
         let read: serde_json::Value = serde_json::from_str(&plan).unwrap();
         assert_eq!(read["order"], serde_json::json!({"shuffled": 3}));
         assert_eq!(read["listing"], 3);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use maestro_protocol::heal::RuntimeChanges;
 
 use crate::case::Tree as _;
-use crate::conditions::{Conditions, Order};
+use crate::conditions::{Chances, Conditions, Order};
 use crate::failure::Report;
 use crate::judge::Target;
 use crate::laboratory::{Attempt, AttemptError, Laboratory};
@@ -47,6 +47,7 @@ impl<L: Laboratory> Inquiry<'_, L> {
     /// For a test that passes as the command runs it: looks for conditions under which it does not.
     pub(crate) async fn of_passing(&mut self, plain: &Report) -> Result<Found, AttemptError> {
         let began = Instant::now();
+        let chances = self.laboratory.chances();
         let mut runs = 0;
         for number in 0..=EXPLORATIONS + 1 {
             if began.elapsed() > LONGEST {
@@ -55,13 +56,17 @@ impl<L: Laboratory> Inquiry<'_, L> {
             let conditions = match number {
                 0 => Conditions {
                     only: self.target.id().map(str::to_owned).into_iter().collect(),
-                    ..Conditions::seeded(1)
+                    ..Conditions::seeded(1, chances)
                 },
                 1 => Conditions {
                     order: Order::Reversed,
-                    ..Conditions::seeded(2)
+                    ..Conditions::seeded(2, chances)
                 },
-                _ => Conditions::shuffled(number + 1),
+                2 if self.laboratory.at_once() => Conditions {
+                    order: Order::AtOnce,
+                    ..Conditions::default()
+                },
+                _ => Conditions::shuffled(number + 1, chances),
             };
             let Some(attempt) = self.run(&conditions).await? else {
                 break;
@@ -79,7 +84,8 @@ impl<L: Laboratory> Inquiry<'_, L> {
         let Some(victim) = self.victim(&failing.report) else {
             return Ok(Found::Steady(0));
         };
-        if self.walks_a_directory(&victim) {
+        let chances = self.laboratory.chances();
+        if chances.listings && self.walks_a_directory(&victim) {
             let sorted = Conditions {
                 listing: Some(0),
                 ..Conditions::default()
@@ -95,19 +101,56 @@ impl<L: Laboratory> Inquiry<'_, L> {
                 }
             }
         }
-        if is_permuted(&failing.report, &victim)
+        if chances.hashes
+            && is_permuted(&failing.report, &victim)
             && let Some(unsteady) = self.hashed(&victim).await?
         {
             return Ok(Found::Cause(unsteady));
         }
         let before = before(&failing.report.order, &victim);
         let plain = Conditions::default();
-        if before.is_empty() || self.passes(&plain, &[], &victim).await? != Some(true) {
+        let others = others(&failing.report.order, &victim);
+        // Where tests run at the same time, any of the others may come first.
+        let at_once = self.laboratory.at_once();
+        let suspects = if at_once { &others } else { &before };
+        if suspects.is_empty() || self.passes(&plain, &[], &victim).await? != Some(true) {
             return Ok(Found::Steady(1));
         }
-        self.polluted(victim, plain, before)
-            .await
-            .map(|found| found.map_or(Found::Steady(1), Found::Cause))
+        let found = self
+            .polluted(victim.clone(), plain, suspects.clone())
+            .await?;
+        match found {
+            None if at_once => self.beside(victim, others).await,
+            found => Ok(found),
+        }
+        .map(|found| found.map_or(Found::Steady(1), Found::Cause))
+    }
+
+    /// The fewest of the others at whose side the victim fails.
+    async fn beside(
+        &mut self,
+        victim: String,
+        others: Vec<String>,
+    ) -> Result<Option<Unsteady>, AttemptError> {
+        let at_once = Conditions {
+            order: Order::AtOnce,
+            ..Conditions::default()
+        };
+        let Some(few) = self.bisect(&at_once, others, &victim, false).await? else {
+            return Ok(None);
+        };
+        let mut together = few.clone();
+        together.push(victim.clone());
+        let failing = at_once.listing_tests(&together);
+        let left = few
+            .into_iter()
+            .map(|test| Left {
+                test,
+                passed: true,
+                changes: Vec::new(),
+            })
+            .collect();
+        self.cause(victim, failing, Cause::Together(left)).await
     }
 
     /// Whether the test passes with one seed of hashes and fails with another.
@@ -148,6 +191,13 @@ impl<L: Laboratory> Inquiry<'_, L> {
             ..conditions.clone()
         };
         let alone = self.passes(&seeds, &[], &victim).await?;
+        if alone == Some(true) && conditions.order == Order::AtOnce {
+            let others = others(&plain.order, &victim);
+            return match self.beside(victim, others).await? {
+                Some(unsteady) => Ok(Found::Cause(unsteady)),
+                None => chance(conditions, attempt),
+            };
+        }
         if alone == Some(true) {
             let before = before(&attempt.report.order, &victim);
             return match self.polluted(victim, seeds, before).await? {
@@ -166,7 +216,8 @@ impl<L: Laboratory> Inquiry<'_, L> {
         if self.passes(&seeds, &[], &victim).await? == Some(true) {
             return chance(conditions, attempt);
         }
-        for cause in [Cause::HashSeed, Cause::Listing, Cause::Randomness] {
+        let chances = self.laboratory.chances();
+        for cause in causes(chances) {
             for number in 0..OTHERS {
                 let mut others = seeds.clone();
                 match cause {
@@ -368,6 +419,17 @@ impl<L: Laboratory> Inquiry<'_, L> {
     }
 }
 
+/// What may decide, of what can be set.
+fn causes(chances: Chances) -> impl Iterator<Item = Cause> {
+    [
+        (chances.hashes, Cause::HashSeed),
+        (chances.listings, Cause::Listing),
+        (chances.draws, Cause::Randomness),
+    ]
+    .into_iter()
+    .filter_map(|(settable, cause)| settable.then_some(cause))
+}
+
 /// Whether the victim's assertion compares two texts of the very same characters in another order, as those of two
 /// lists of the same items are.
 fn is_permuted(report: &Report, victim: &str) -> bool {
@@ -416,6 +478,15 @@ fn difference(message: &str) -> Option<(String, String)> {
         (!text.is_empty()).then_some(text)
     };
     Some((side("- ")?, side("+ ")?))
+}
+
+/// All tests but one.
+fn others(order: &[String], victim: &str) -> Vec<String> {
+    order
+        .iter()
+        .filter(|test| *test != victim)
+        .cloned()
+        .collect()
 }
 
 /// The tests that ran before one.

@@ -8,7 +8,7 @@ use maestro_protocol::heal::RuntimeChanges;
 
 use crate::adapter::{Adapter, Python};
 use crate::case::{Installed, PackageIndex};
-use crate::conditions::Conditions;
+use crate::conditions::{Chances, Conditions};
 use crate::failure::Report;
 use crate::overlay::Overlay;
 use crate::past::{NoPast, Past};
@@ -98,6 +98,16 @@ pub trait Laboratory: Send + Sync {
     /// Whether it arranges the order of tests, their seeds, and which of them run, as [`Conditions`] ask.
     fn arranges(&self) -> bool {
         true
+    }
+
+    /// What of chance it can decide.
+    fn chances(&self) -> Chances {
+        Chances::ALL
+    }
+
+    /// Whether tests of its runner run at the same time in one process.
+    fn at_once(&self) -> bool {
+        false
     }
 
     /// Whether what it runs can have teeth: a checker's finding has none.

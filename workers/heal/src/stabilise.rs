@@ -10,7 +10,7 @@ use maestro_protocol::heal::{HealCompleted, RuntimeChanges};
 use crate::adapter::Adapter;
 use crate::answer::{Answer, explain, millis};
 use crate::case::PackageIndex;
-use crate::conditions::Conditions;
+use crate::conditions::{Chances, Conditions, Order as Sequence};
 use crate::engine::{Order, Proof, together};
 use crate::failure::{Report, TestOutcome};
 use crate::investigate::{Found as Learnt, Inquiry};
@@ -82,6 +82,14 @@ impl<L: Laboratory> Laboratory for Under<'_, L> {
 
     fn unsteady(&self) -> Option<Arc<Unsteady>> {
         self.unsteady.clone()
+    }
+
+    fn chances(&self) -> Chances {
+        self.laboratory.chances()
+    }
+
+    fn at_once(&self) -> bool {
+        self.laboratory.at_once()
     }
 }
 
@@ -324,7 +332,12 @@ impl<L: Laboratory> Case<'_, '_, L> {
 
     /// The conditions of the shuffled run of this number, from 0; the last one is traced.
     fn shuffled(&self, number: u32) -> Conditions {
-        let mut conditions = Conditions::shuffled(FIRST_SHUFFLE + number);
+        let chances = self.laboratory.chances();
+        let mut conditions = Conditions::shuffled(FIRST_SHUFFLE + number, chances);
+        // Where tests run at the same time, an order of them is only half of it.
+        if self.laboratory.at_once() && number % 4 == 1 {
+            conditions.order = Sequence::AtOnce;
+        }
         if number + 1 == SHUFFLES {
             let (before, after) = (&self.plain.report, &self.state.attempt.report);
             conditions.trace = teeth::subjects(&self.order.target, before, after);

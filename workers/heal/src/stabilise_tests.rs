@@ -64,7 +64,7 @@ impl House {
             all.retain(|test| conditions.only.contains(test));
         }
         match conditions.order {
-            Sequence::Given => {}
+            Sequence::Given | Sequence::AtOnce => {}
             Sequence::Reversed => all.reverse(),
             Sequence::Shuffled(seed) => {
                 let by = usize::try_from(seed).unwrap() % all.len();

@@ -27,11 +27,13 @@ pub enum Cause {
     Polluted(Vec<Left>),
     /// It fails unless one of these ran before it; empty where those that did fail themselves.
     Unset(Vec<Left>),
+    /// It fails where these run at the same time.
+    Together(Vec<Left>),
     /// The order in which a set of strings is walked through.
     HashSeed,
     /// The order of a directory's entries.
     Listing,
-    /// What `random` gives.
+    /// What is drawn at random.
     Randomness,
 }
 
@@ -64,6 +66,9 @@ impl std::fmt::Display for Unsteady {
                 "{victim} fails alone, and passes only behind tests that fail themselves"
             ),
             Cause::Unset(by) => write!(f, "{victim} fails unless {} ran before it", names(by)),
+            Cause::Together(with) => {
+                write!(f, "{victim} passes alone and fails beside {}", names(with))
+            }
             Cause::HashSeed => write!(
                 f,
                 "{victim} passes or fails with the order of a set ({})",
@@ -76,7 +81,7 @@ impl std::fmt::Display for Unsteady {
             ),
             Cause::Randomness => write!(
                 f,
-                "{victim} passes or fails with what `random` gives ({})",
+                "{victim} passes or fails with what is drawn at random ({})",
                 self.failing
             ),
         }

@@ -9,7 +9,7 @@ use maestro_protocol::heal::RuntimeChanges;
 use maestro_protocol::project::Runtime;
 
 use crate::bench::{
-    Bench, RECORDS, changed, environment_error, read_records, stopped, write_beside,
+    Bench, RECORDS, changed, environment_error, lay_plan, read_records, stopped, write_beside,
 };
 use crate::case::PackageIndex;
 use crate::conditions::Conditions;
@@ -24,8 +24,6 @@ use crate::teeth::{Bites, Defect};
 
 /// What is installed where nothing is said.
 const DEFAULT_INSTALL: &str = "pytest";
-/// The conditions of a run, for the probe.
-const PLAN: &str = "plan.json";
 /// The defects to plant, for the probe.
 const DEFECTS: &str = "defects.json";
 /// The laboratory of one heal.
@@ -187,23 +185,6 @@ impl Laboratory for Workbench {
     fn index(&self) -> Arc<dyn PackageIndex + Send + Sync> {
         Arc::new(KnownVersions(self.index.clone()))
     }
-}
-
-/// Gives the probe the conditions of its run, where they are not the plain ones.
-fn lay_plan(
-    command: &mut Command,
-    conditions: &Conditions,
-    records: &Path,
-) -> Result<(), AttemptError> {
-    conditions.plan().map_or(Ok(()), |plan| {
-        write_beside(
-            command,
-            "MAESTRO_PROBE_PLAN",
-            PLAN,
-            plan.as_bytes(),
-            records,
-        )
-    })
 }
 
 /// The index as strategies see it: what cannot be asked has no versions.

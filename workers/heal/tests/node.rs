@@ -277,3 +277,58 @@ async fn what_is_no_package_by_name_is_not_installed_and_a_node_that_is_not_here
     let error = asked(json!({ "node": "99", "install": [], "command": command })).await;
     assert!(error.contains("ask for Node 99, and there is "), "{error}");
 }
+
+const SETTINGS: &str = "'use strict';\n\nmodule.exports = { member: false };\n";
+const BY_SETTING: &str = "'use strict';\nconst settings = require('./settings');\n\nexports.price = function price(amount) {\n  if (amount > 10) amount -= 2;\n  if (settings.member) amount -= 1;\n  return amount;\n};\n";
+const POLLUTED: &str = "const test = require('node:test');\nconst assert = require('node:assert');\nconst settings = require('../settings');\nconst { price } = require('..');\n\ntest('strangers', () => {\n  assert.strictEqual(price(20), 18);\n  assert.strictEqual(price(10), 10);\n});\n\ntest('members', () => {\n  settings.member = true;\n  assert.strictEqual(price(20), 17);\n});\n";
+
+#[tokio::test]
+async fn a_test_that_fails_only_behind_another_is_found_in_other_orders_and_proven_by_twenty() {
+    let healed = heal(
+        &[
+            ("index.js", BY_SETTING),
+            ("settings.js", SETTINGS),
+            ("test/price.test.js", POLLUTED),
+        ],
+        named("test/price.test.js::strangers"),
+    )
+    .await;
+    assert_eq!(healed.verdict, Verdict::Healed, "{healed:#?}");
+    assert_eq!(healed.strategy, Some(Strategy::FlakyTestStabilization));
+    assert_eq!(healed.evidence.after, "21/21");
+    assert!(
+        healed.evidence.caveats[0].contains("fails after test/price.test.js::members"),
+        "{:?}",
+        healed.evidence.caveats
+    );
+    let patch = healed.patch.expect("a patch");
+    assert!(patch.contains("+test.afterEach(() => {"), "{patch}");
+    for word in ["skip", "retry", "only", "todo"] {
+        assert!(!patch.contains(word), "{patch}");
+    }
+    let teeth = healed.evidence.teeth.expect("teeth");
+    assert_eq!(teeth.caught_after, teeth.planted);
+}
+
+#[tokio::test]
+async fn a_product_that_remembers_what_it_was_asked_before_is_refused_with_the_test_that_shows_it()
+{
+    let remembers = "'use strict';\nlet known;\n\nexports.price = (amount) => {\n  known ??= amount - 2;\n  return known;\n};\n";
+    let test = test(
+        "test('one', () => {\n  assert.strictEqual(price(20), 18);\n});\n\ntest('another', () => {\n  assert.strictEqual(price(30), 28);\n});\n",
+    );
+    let refused = heal(
+        &[("index.js", remembers), ("test/price.test.js", &test)],
+        named("test/price.test.js::another"),
+    )
+    .await;
+    assert_eq!(refused.verdict, Verdict::Refused, "{refused:#?}");
+    assert_eq!(refused.patch, None);
+    assert!(
+        refused
+            .reason
+            .contains("fails after test/price.test.js::one"),
+        "{}",
+        refused.reason
+    );
+}

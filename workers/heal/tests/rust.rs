@@ -284,7 +284,7 @@ async fn tests_that_fail_only_together_or_now_and_then_are_not_repaired_and_say_
     .await;
     assert_eq!(answer.verdict, Verdict::NoFix, "{answer:#?}");
     assert!(
-        answer.reason.contains("pass one by one and fail together"),
+        answer.reason.contains("they share `SEEN`"),
         "{}",
         answer.reason
     );
@@ -473,4 +473,47 @@ async fn what_is_not_fetched_or_not_run_here_is_said_so() {
     assert!(error.contains("`cargo run` is no command"), "{error}");
     let error = asked(named("src/lib.rs - price (line 3)")).await;
     assert!(error.contains("documentation test"), "{error}");
+}
+
+const BY_VARIABLE: &str = "pub fn price(mut amount: u32) -> u32 {\n    if amount > 10 {\n        amount -= 2;\n    }\n    if std::env::var(\"SHOP_MEMBER\").is_ok() {\n        amount -= 1;\n    }\n    amount\n}\n";
+
+#[tokio::test]
+async fn tests_that_share_a_variable_of_the_process_take_turns_and_give_it_back() {
+    let test = "use shop::price;\n\n#[test]\nfn members() {\n    std::env::set_var(\"SHOP_MEMBER\", \"1\");\n    assert_eq!(price(20), 17);\n}\n\n#[test]\nfn strangers() {\n    assert_eq!(price(20), 18);\n    assert_eq!(price(10), 10);\n}\n";
+    let healed = heal(
+        &[
+            ("Cargo.toml", MANIFEST),
+            ("src/lib.rs", BY_VARIABLE),
+            ("tests/price.rs", test),
+        ],
+        named("strangers"),
+    )
+    .await;
+    assert_eq!(healed.verdict, Verdict::Healed, "{healed:#?}");
+    assert_eq!(healed.strategy, Some(Strategy::FlakyTestStabilization));
+    assert_eq!(healed.evidence.after, "21/21");
+    let patch = healed.patch.expect("a patch");
+    assert!(patch.contains("+    let _turn = Turn::take();"), "{patch}");
+    // Of the defects one makes members of strangers only where the variable is set.
+    let teeth = healed.evidence.teeth.expect("teeth");
+    assert!(teeth.caught_after + 1 >= teeth.planted, "{teeth:?}");
+}
+
+#[tokio::test]
+async fn a_product_that_remembers_what_it_was_asked_before_is_refused_with_the_test_that_shows_it()
+{
+    let remembers = "static KNOWN: std::sync::OnceLock<u32> = std::sync::OnceLock::new();\n\npub fn price(amount: u32) -> u32 {\n    *KNOWN.get_or_init(|| amount - 2)\n}\n";
+    let test = "use shop::price;\n\n#[test]\nfn a_first() {\n    assert_eq!(price(20), 18);\n}\n\n#[test]\nfn another() {\n    assert_eq!(price(30), 28);\n}\n";
+    let refused = heal(
+        &[
+            ("Cargo.toml", MANIFEST),
+            ("src/lib.rs", remembers),
+            ("tests/price.rs", test),
+        ],
+        named("another"),
+    )
+    .await;
+    assert_eq!(refused.verdict, Verdict::Refused, "{refused:#?}");
+    assert_eq!(refused.patch, None);
+    assert!(refused.reason.contains("a_first"), "{}", refused.reason);
 }

@@ -8,14 +8,16 @@ use std::time::{Duration, Instant};
 use maestro_protocol::heal::{HealRequested, RuntimeChanges};
 use maestro_protocol::project::Runtime;
 
-use super::coverage;
 use super::manifest::{self, Package};
 use super::plan::{Plan, Runner};
 use super::{Node, subject};
+use super::{arrange, coverage};
 use crate::adapter::Adapter;
-use crate::bench::{Bench, RECORDS, environment_error, read_records, stopped, write_beside};
+use crate::bench::{
+    Bench, RECORDS, environment_error, lay_plan, read_records, stopped, write_beside,
+};
 use crate::case::{Installed, PackageIndex, Tree};
-use crate::conditions::Conditions;
+use crate::conditions::{Chances, Conditions};
 use crate::edge::{
     Command, Ended, Index, Limits, Manifest, Network, NodeEnvironment, NodeSpec, NpmIndex,
     NpmSettings, WorkCopy,
@@ -257,11 +259,22 @@ impl Laboratory for NodeBench {
                 });
             }
         };
-        let (copy, records) = self.bench.copy(tree).await?;
+        let probes = &self.bench.facilities.probes;
+        let traced = !conditions.trace.is_empty();
+        // vitest's processes have to be asked for what they ran.
+        let asked = traced && self.plan.runner == Runner::Vitest;
+        let arranged = (conditions.arranges() || asked).then_some(self.plan.runner);
+        let (copy, records) = match arranged {
+            Some(runner) => {
+                let arranged = arrange::prepared(tree, runner, probes);
+                self.bench.copy(&arranged).await?
+            }
+            None => self.bench.copy(tree).await?,
+        };
         let mut words = self
             .plan
-            .words(program.as_deref(), &self.bench.facilities.probes);
-        let traced = !conditions.trace.is_empty();
+            .for_files_of(&conditions.only)
+            .words(program.as_deref(), probes);
         let covered = records.path().join(COVERAGE);
         if traced && self.plan.runner == Runner::Jest {
             words.extend(coverage::of_jest(&covered));
@@ -269,6 +282,19 @@ impl Laboratory for NodeBench {
             words.extend(self.plan.uncovered().map(str::to_owned));
         }
         let mut command = self.command(&environment, words, &copy, records.path())?;
+        if let Some(runner) = arranged {
+            arrange::lay(&copy, runner)?;
+            let project = copy.project();
+            command.argv.extend(arrange::options(runner, probes));
+            command
+                .variables
+                .extend(arrange::variables(runner, probes, &project));
+            lay_plan(
+                &mut command,
+                &arrange::within(conditions, &project),
+                records.path(),
+            )?;
+        }
         set(&mut command, changes);
         if traced && self.plan.runner != Runner::Jest {
             command
@@ -313,7 +339,7 @@ impl Laboratory for NodeBench {
             return Ok(Bites::default());
         };
         let (copy, records) = self.bench.copy(tree).await?;
-        let plan = self.plan.for_files_of(tests);
+        let plan = self.plan.for_tests(tests);
         let probes = &self.bench.facilities.probes;
         let mut run = plan.words(program.as_deref(), probes);
         run.extend(plan.uncovered().map(str::to_owned));
@@ -353,7 +379,11 @@ impl Laboratory for NodeBench {
     }
 
     fn arranges(&self) -> bool {
-        false
+        self.plan.runner.arranges()
+    }
+
+    fn chances(&self) -> Chances {
+        Chances::DRAWS
     }
 
     fn past(&self) -> Arc<dyn Past> {

@@ -6,8 +6,10 @@ use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::Value;
+use tree_sitter::Node;
 
 use super::plan::Runner;
+use super::source::{Source, is_function};
 use crate::bench::read_records;
 use crate::case::Tree;
 use crate::runner::relative_path;
@@ -27,7 +29,10 @@ struct Script {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Function {
+    #[serde(default)]
+    function_name: String,
     ranges: Vec<Range>,
 }
 
@@ -69,10 +74,6 @@ pub(super) fn lines(
         }
         return found;
     }
-    // Files that another program rewrote before they were run have other offsets.
-    if runner == Runner::Vitest {
-        return found;
-    }
     let files = directory
         .read_dir()
         .into_iter()
@@ -83,9 +84,10 @@ pub(super) fn lines(
             continue;
         };
         for script in profile.result {
-            let Some(path) = script.url.strip_prefix("file://") else {
+            let path = script.url.strip_prefix("file://").unwrap_or(&script.url);
+            if !path.starts_with('/') {
                 continue;
-            };
+            }
             let path = relative_path(path, project);
             if path.starts_with('/') || path.contains("node_modules/") {
                 continue;
@@ -93,10 +95,12 @@ pub(super) fn lines(
             let Some(text) = tree.read(&path) else {
                 continue;
             };
-            found
-                .entry(path)
-                .or_default()
-                .extend(of_ranges(&text, &script.functions));
+            // Files that another program rewrote before they were run have other offsets, and functions of the same names.
+            let lines = match runner {
+                Runner::Vitest => of_names(&path, &text, &script.functions),
+                _ => of_ranges(&text, &script.functions),
+            };
+            found.entry(path).or_default().extend(lines);
         }
     }
     found
@@ -125,6 +129,39 @@ fn of_ranges(text: &str, functions: &[Function]) -> BTreeSet<u32> {
     run.difference(&left).copied().collect()
 }
 
+/// The lines of the functions that were called, by their names. A line of a branch that was not taken is among them.
+fn of_names(path: &str, text: &str, functions: &[Function]) -> BTreeSet<u32> {
+    let called: BTreeSet<&str> = functions
+        .iter()
+        .filter(|function| function.ranges.first().is_some_and(|whole| whole.count > 0))
+        .map(|function| function.function_name.as_str())
+        .filter(|name| !name.is_empty())
+        .collect();
+    let Some(source) = Source::parse(path, text) else {
+        return BTreeSet::new();
+    };
+    let name_of = |node: Node<'_>| {
+        let named = node.child_by_field_name("name").or_else(|| {
+            let holder = node.parent()?;
+            ["name", "key", "left", "property"]
+                .iter()
+                .find_map(|field| holder.child_by_field_name(field))
+        })?;
+        let name = source.slice(named);
+        Some(name.rsplit('.').next().unwrap_or(name).to_owned())
+    };
+    source
+        .nodes()
+        .filter(|node| is_function(*node))
+        .filter(|node| name_of(*node).is_some_and(|name| called.contains(name.as_str())))
+        .filter_map(|node| node.child_by_field_name("body"))
+        .flat_map(|body| {
+            let last = u32::try_from(body.end_position().row).map_or(u32::MAX, |row| row + 1);
+            Source::line(body)..=last
+        })
+        .collect()
+}
+
 /// Istanbul's form: `statementMap` has places, `s` counts.
 fn of_statements(of: &Value) -> BTreeSet<u32> {
     let (Some(places), Some(counts)) = (
@@ -151,6 +188,7 @@ mod tests {
         let at = |needle: &str| text.find(needle).unwrap();
         let functions = [
             Function {
+                function_name: String::new(),
                 ranges: vec![Range {
                     start_offset: 0,
                     end_offset: text.len(),
@@ -158,6 +196,7 @@ mod tests {
                 }],
             },
             Function {
+                function_name: String::new(),
                 ranges: vec![
                     Range {
                         start_offset: 0,
@@ -183,5 +222,26 @@ mod tests {
         )
         .unwrap();
         assert_eq!(of_statements(&of), BTreeSet::from([3]));
+    }
+
+    #[test]
+    fn of_a_file_that_was_rewritten_the_functions_that_were_called_are_known_by_name() {
+        let text = "export function price(a) {\n  return a - 2;\n}\n\nexport const double = (a) =>\n  a * 2;\n\nexport const unused = (a) => a + 1;\n";
+        let called = |name: &str, count| Function {
+            function_name: name.to_owned(),
+            ranges: vec![Range {
+                start_offset: 900,
+                end_offset: 990,
+                count,
+            }],
+        };
+        let functions = [
+            called("", 1),
+            called("price", 2),
+            called("double", 1),
+            called("unused", 0),
+        ];
+        let lines: Vec<u32> = of_names("a.mjs", text, &functions).into_iter().collect();
+        assert_eq!(lines, [1, 2, 3, 6]);
     }
 }

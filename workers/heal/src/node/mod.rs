@@ -3,6 +3,7 @@
 //! [`Plan`] is what to run and how its results are read, [`bench`] runs it, [`classify`] says what a failure means, and
 //! [`strategies`] are the ways to repair it. [`source`] has the files as trees.
 
+mod arrange;
 mod assertions;
 pub(crate) mod bench;
 mod classify;
@@ -34,7 +35,7 @@ pub(crate) use plan::is_node;
 pub use plan::{Plan, PlanError, Runner};
 
 /// What runs in the processes of a run, by file name.
-pub const PROBES: [(&str, &str); 6] = [
+pub const PROBES: [(&str, &str); 10] = [
     ("maestro_node.cjs", include_str!("probes/maestro_node.cjs")),
     (
         "maestro_node_test.mjs",
@@ -48,6 +49,22 @@ pub const PROBES: [(&str, &str); 6] = [
     (
         "maestro_mocha.cjs",
         include_str!("probes/maestro_mocha.cjs"),
+    ),
+    (
+        "maestro_arrange.cjs",
+        include_str!("probes/maestro_arrange.cjs"),
+    ),
+    (
+        "maestro_arrange_node.cjs",
+        include_str!("probes/maestro_arrange_node.cjs"),
+    ),
+    (
+        "maestro_arrange_node.mjs",
+        include_str!("probes/maestro_arrange_node.mjs"),
+    ),
+    (
+        "maestro_arrange_jest.cjs",
+        include_str!("probes/maestro_arrange_jest.cjs"),
     ),
     (
         "maestro_node_teeth.cjs",

@@ -42,6 +42,11 @@ impl Runner {
         }
     }
 
+    /// Whether its tests can be run in an order of our own.
+    pub(crate) fn arranges(self) -> bool {
+        matches!(self, Self::NodeTest | Self::Jest | Self::Vitest)
+    }
+
     fn of_program(name: &str) -> Option<Self> {
         match name {
             "jest" | "jest.js" => Some(Self::Jest),
@@ -246,6 +251,19 @@ impl Plan {
     }
 
     /// The same for the files of these tests alone, and for one test alone where the runner can be told which.
+    pub(crate) fn for_tests(&self, tests: &[String]) -> Self {
+        let mut plan = self.for_files_of(tests);
+        if let [test] = tests
+            && let Some((_, title)) = test.split_once("::")
+            && matches!(self.runner, Runner::Jest | Runner::Vitest)
+        {
+            let title = regex::escape(&title.replace(" > ", " "));
+            plan.arguments.push(format!("--testNamePattern=^{title}$"));
+        }
+        plan
+    }
+
+    /// The same for the files of these tests alone; all of it where a test's file is not known.
     pub(crate) fn for_files_of(&self, tests: &[String]) -> Self {
         let mut plan = self.clone();
         let mut files: Vec<String> = tests
@@ -268,13 +286,6 @@ impl Plan {
             plan.arguments.clone_from(&self.arguments);
         } else {
             plan.arguments.extend(files);
-        }
-        if let [test] = tests
-            && let Some((_, title)) = test.split_once("::")
-            && matches!(self.runner, Runner::Jest | Runner::Vitest)
-        {
-            let title = regex::escape(&title.replace(" > ", " "));
-            plan.arguments.push(format!("--testNamePattern=^{title}$"));
         }
         plan
     }

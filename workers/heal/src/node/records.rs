@@ -60,11 +60,21 @@ pub(super) fn read(
                 record["test"] = Value::String(text(&record, "test").replacen(&place, "", 1));
                 lines.push(record);
             }
+            "collected" => {
+                if let Some(tests) = record.get_mut("tests").and_then(Value::as_array_mut) {
+                    for test in tests {
+                        let id = test.as_str().unwrap_or_default().replacen(&place, "", 1);
+                        *test = Value::String(id);
+                    }
+                }
+                lines.push(record);
+            }
             _ => lines.push(record),
         }
     }
     explain_files(&mut lines, &uncaught);
     let mut report = parsed(&lines, root);
+    report.order = order(&lines);
     if matches!(plan.runner, Runner::Tape | Runner::Script) {
         printed_tests(plan, &mut report, &declared, root, stdout, status);
     }
@@ -89,9 +99,31 @@ fn parsed(lines: &[Value], root: &Path) -> Report {
         .collect::<Vec<_>>()
         .join("\n");
     let mut report = read_records(text.as_bytes(), root);
-    // Nobody here arranges the tests of a run.
     report.order.clear();
     report
+}
+
+/// The tests in the order in which they ran: as whoever arranged them says, or as their outcomes came in.
+fn order(lines: &[Value]) -> Vec<String> {
+    let of_kind = |kind: &'static str| {
+        lines
+            .iter()
+            .filter(move |record| record.get("kind").and_then(Value::as_str) == Some(kind))
+    };
+    let told = of_kind("collected")
+        .filter_map(|record| record.get("tests")?.as_array())
+        .flatten()
+        .filter_map(Value::as_str);
+    let came = of_kind("outcome")
+        .filter_map(|record| record.get("test")?.as_str())
+        .filter(|test| !names_a_file(test));
+    let mut order: Vec<String> = Vec::new();
+    for test in told.chain(came) {
+        if !order.iter().any(|known| known == test) {
+            order.push(test.to_owned());
+        }
+    }
+    order
 }
 
 /// Node's own runner says of a file that ended badly that it did, and not by what; the file's process has written that.
@@ -285,7 +317,8 @@ fn keep_foreign(failure: &mut Failure, root: &Path) {
         let of_runner = runner
             .iter()
             .any(|package| frame.path.contains(&format!("node_modules{package}")));
-        !of_runner && !frame.path.ends_with("/maestro_node.cjs")
+        let of_ours = frame.path.starts_with('/') && frame.path.contains("/maestro_");
+        !of_runner && !of_ours
     });
     for frame in &mut failure.frames {
         if frame.path.starts_with("node_modules/") || frame.path.contains("/node_modules/") {
@@ -316,6 +349,9 @@ fn name_target(plan: &Plan, report: &mut Report) {
             if outcome.is_bad() {
                 *known = outcome;
             }
+        }
+        for place in report.order.iter_mut().filter(|place| **place == test) {
+            place.clone_from(target);
         }
         for failure in &mut report.failures {
             if failure.test.as_deref() == Some(&test) {

@@ -15,18 +15,19 @@ use super::Rust;
 use super::compiler::Places;
 use super::freshness::Freshness;
 use super::plan::Plan;
-use super::reach;
 use super::report::{self, Known, Left, Read, unresolved};
+use super::{arrange, reach};
 use crate::adapter::Adapter;
 use crate::bench::{Bench, environment_error, stopped};
 use crate::case::{Edit, Installed, Lock, PackageIndex, Tree as _};
-use crate::conditions::Conditions;
+use crate::conditions::{Chances, Conditions};
 use crate::edge::{
     CargoIndex, CargoSettings, Command, EnvironmentError, Finished, Index, Limits, Network,
     RustEnvironment, RustProject, WorkCopy,
 };
 use crate::laboratory::{Attempt, AttemptError, Laboratory};
 use crate::overlay::Overlay;
+use crate::past::Past;
 use crate::teeth::{Bites, Defect};
 
 /// The driver's file.
@@ -64,7 +65,7 @@ struct Place {
 struct Change {
     options: Option<Vec<String>>,
     arguments: Option<Vec<String>>,
-    variables: Vec<(&'static str, &'static str)>,
+    variables: Vec<(&'static str, String)>,
     within: Option<Duration>,
 }
 
@@ -152,6 +153,13 @@ impl RustBench {
         Ok(self.target.get_or_init(|| made).path().to_owned())
     }
 
+    fn records(&self) -> Result<TempDir, AttemptError> {
+        tempfile::Builder::new()
+            .prefix("records-")
+            .tempdir_in(&self.bench.facilities.work)
+            .map_err(|error| AttemptError::Machine(error.to_string()))
+    }
+
     /// Runs cargo in a copy, and reads what it left.
     async fn cargo(
         &self,
@@ -160,11 +168,20 @@ impl RustBench {
         changes: &RuntimeChanges,
         change: &Change,
     ) -> Result<(Read, Finished), AttemptError> {
-        let records = tempfile::Builder::new()
-            .prefix("records-")
-            .tempdir_in(&self.bench.facilities.work)
-            .map_err(|error| AttemptError::Machine(error.to_string()))?;
-        let command = self.command(environment, copy, changes, change, records.path())?;
+        let records = self.records()?;
+        self.cargo_into(environment, copy, changes, change, records.path())
+            .await
+    }
+
+    async fn cargo_into(
+        &self,
+        environment: &RustEnvironment,
+        copy: &WorkCopy,
+        changes: &RuntimeChanges,
+        change: &Change,
+        records: &Path,
+    ) -> Result<(Read, Finished), AttemptError> {
+        let command = self.command(environment, copy, changes, change, records)?;
         let finished = self.bench.run(&command).await?;
         let places = Places {
             project: copy.project(),
@@ -173,7 +190,7 @@ impl RustBench {
         let left = Left {
             stdout: &finished.stdout,
             stderr: &finished.stderr_text(),
-            records: records.path(),
+            records,
         };
         Ok((report::read(&self.plan, &places, &left), finished))
     }
@@ -251,8 +268,12 @@ impl RustBench {
             ("RUST_LIB_BACKTRACE", "0"),
         ]
         .into_iter()
-        .chain(change.variables.iter().copied())
-        {
+        .chain(
+            change
+                .variables
+                .iter()
+                .map(|(name, value)| (*name, value.as_str())),
+        ) {
             variables
                 .entry(name.to_owned())
                 .or_insert_with(|| value.to_owned());
@@ -289,6 +310,67 @@ impl RustBench {
             output_bytes: 32 << 20,
             open_files: of_tests.open_files.max(8192),
         }
+    }
+
+    /// A run of one module's tests in an order of our own.
+    async fn arranged(
+        &self,
+        tree: &Overlay,
+        changes: &RuntimeChanges,
+        conditions: &Conditions,
+    ) -> Result<Attempt, AttemptError> {
+        let began = Instant::now();
+        let known = self
+            .known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        // The victim stands last among those that are listed.
+        let test = conditions.only.last().or(self.plan.target.as_ref());
+        let module = test.and_then(|test| arrange::module_of(tree, &known, test));
+        let change = test.and_then(|test| self.only(std::slice::from_ref(test)));
+        let (Some(module), Some(mut change)) = (module, change) else {
+            return Ok(nothing(began.elapsed()));
+        };
+        let with = tree.with(std::slice::from_ref(&module.edit));
+        let mut place = self.place.lock().await;
+        let copy = self.copy(&with, &mut place.files).await?;
+        let Ok(environment) = self.prepared(&copy).await? else {
+            return Ok(nothing(began.elapsed()));
+        };
+        let install = began.elapsed();
+        lock(&copy, &environment, &mut place.lock)?;
+        let records = self.records()?;
+        let order = records.path().join("order");
+        let told = arrange::told(&module, conditions);
+        change.arguments = Some(vec![
+            "--exact".to_owned(),
+            "--nocapture".to_owned(),
+            module.conductor.clone(),
+        ]);
+        change.variables.extend([
+            ("MAESTRO_ORDER", told.order),
+            ("MAESTRO_ROUNDS", told.rounds.to_owned()),
+            ("MAESTRO_ORDER_RECORDS", order.display().to_string()),
+        ]);
+        let (_, finished) = self
+            .cargo_into(&environment, &copy, changes, &change, records.path())
+            .await?;
+        let places = Places {
+            project: copy.project(),
+            workspace: copy.root().join(&environment.workspace),
+        };
+        let mut report = report::of_order(&module.tests, records.path(), &order, &places);
+        if !conditions.trace.is_empty() {
+            report.lines = reach::lines(tree, &conditions.trace, &known);
+        }
+        Ok(Attempt {
+            report,
+            installed: Arc::new(installed(&copy, &environment)),
+            install,
+            run: finished.elapsed,
+            stopped: stopped(&finished, &self.limits()),
+        })
     }
 
     /// Options and arguments by which these tests alone are run; `None` where one of them is not known.
@@ -348,9 +430,20 @@ impl RustBench {
         Some(Change {
             options: Some(options),
             arguments: Some(arguments),
-            variables: vec![("MAESTRO_CARGO_TOGETHER", "1")],
+            variables: vec![("MAESTRO_CARGO_TOGETHER", "1".to_owned())],
             within: None,
         })
+    }
+}
+
+/// A run that could not be arranged: nothing is known of it.
+fn nothing(install: Duration) -> Attempt {
+    Attempt {
+        report: crate::failure::Report::default(),
+        installed: Arc::new(Installed::default()),
+        install,
+        run: Duration::ZERO,
+        stopped: Some("the test's module cannot be run in another order".to_owned()),
     }
 }
 
@@ -392,6 +485,17 @@ fn members(copy: &WorkCopy, environment: &RustEnvironment) -> Vec<(String, Strin
             (name.clone(), path.to_string_lossy().into_owned())
         })
         .collect()
+}
+
+fn installed(copy: &WorkCopy, environment: &RustEnvironment) -> Installed {
+    Installed {
+        site_packages: environment.root.join("vendor"),
+        distributions: environment.installed.clone(),
+        rust: environment.toolchain.version,
+        members: members(copy, environment),
+        lock: settled(copy, environment),
+        ..Installed::default()
+    }
 }
 
 /// The lock file by which the crates were brought together, where it lies in the project's directory.
@@ -443,6 +547,9 @@ impl Laboratory for RustBench {
         changes: &RuntimeChanges,
         conditions: &Conditions,
     ) -> Result<Attempt, AttemptError> {
+        if conditions.arranges() {
+            return self.arranged(tree, changes, conditions).await;
+        }
         let mut place = self.place.lock().await;
         let began = Instant::now();
         let copy = self.copy(tree, &mut place.files).await?;
@@ -461,7 +568,7 @@ impl Laboratory for RustBench {
         let install = began.elapsed();
         lock(&copy, &environment, &mut place.lock)?;
         let change = Change {
-            variables: vec![("MAESTRO_CARGO_AGAIN", AGAIN)],
+            variables: vec![("MAESTRO_CARGO_AGAIN", AGAIN.to_owned())],
             ..Change::default()
         };
         let (read, finished) = self.cargo(&environment, &copy, changes, &change).await?;
@@ -475,14 +582,7 @@ impl Laboratory for RustBench {
         }
         Ok(Attempt {
             report,
-            installed: Arc::new(Installed {
-                site_packages: environment.root.join("vendor"),
-                distributions: environment.installed.clone(),
-                rust: environment.toolchain.version,
-                members: members(&copy, &environment),
-                lock: settled(&copy, &environment),
-                ..Installed::default()
-            }),
+            installed: Arc::new(installed(&copy, &environment)),
             install,
             run: finished.elapsed,
             stopped: stopped(&finished, &self.limits()),
@@ -547,8 +647,22 @@ impl Laboratory for RustBench {
         &Rust
     }
 
+    /// Where each test has a process of its own none depends on another's, and a test that is not named stands in no
+    /// module.
     fn arranges(&self) -> bool {
-        false
+        !self.plan.apart && self.plan.target.is_some()
+    }
+
+    fn at_once(&self) -> bool {
+        true
+    }
+
+    fn chances(&self) -> Chances {
+        Chances::NONE
+    }
+
+    fn past(&self) -> Arc<dyn Past> {
+        self.bench.past()
     }
 
     fn index(&self) -> Arc<dyn PackageIndex + Send + Sync> {

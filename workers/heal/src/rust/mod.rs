@@ -4,6 +4,7 @@
 //! what was said of those that failed; [`classify`] says what a failure means, and [`strategies`] are the ways to
 //! repair it. [`source`] has the files as trees, [`manifest`] what a project asks for.
 
+mod arrange;
 mod assertions;
 pub(crate) mod bench;
 mod classify;

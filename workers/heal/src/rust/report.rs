@@ -240,6 +240,42 @@ impl Written<'_> {
     }
 }
 
+/// What the test that runs the others wrote: a line for each, its place in the module and 0 where it passed.
+pub(super) fn of_order(
+    tests: &[(String, String)],
+    records: &Path,
+    order: &Path,
+    places: &Places,
+) -> Report {
+    let mut report = Report::default();
+    let stderr = records
+        .read_dir()
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path().join("all.err")))
+        .map(|path| String::from_utf8_lossy(&read_records(&path)).into_owned())
+        .collect::<String>();
+    for line in String::from_utf8_lossy(&read_records(order)).lines() {
+        let ended = line
+            .split_once(' ')
+            .and_then(|(at, status)| Some((tests.get(at.parse::<usize>().ok()?)?, status == "0")));
+        let Some(((id, name), passed)) = ended else {
+            continue;
+        };
+        report.order.push(id.clone());
+        let outcome = if passed {
+            TestOutcome::Passed
+        } else {
+            let mut failure = of_test(id);
+            panics::describe(&mut failure, name, "", &stderr, 101, places);
+            report.failures.push(failure);
+            TestOutcome::Failed
+        };
+        report.outcomes.insert(id.clone(), outcome);
+    }
+    report
+}
+
 fn of_test(id: &str) -> Failure {
     Failure {
         test: Some(id.to_owned()),

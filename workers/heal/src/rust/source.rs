@@ -76,7 +76,7 @@ impl Source {
     }
 
     /// The attributes in front of an item.
-    fn attributes(&self, item: Node<'_>) -> impl Iterator<Item = &str> {
+    pub fn attributes_of(&self, item: Node<'_>) -> impl Iterator<Item = &str> {
         std::iter::successors(item.prev_named_sibling(), Node::prev_named_sibling)
             .take_while(|node| {
                 matches!(
@@ -90,7 +90,7 @@ impl Source {
 
     /// Whether a function is a test, by any macro that makes one.
     pub fn is_test(&self, function: Node<'_>) -> bool {
-        self.attributes(function).any(|attribute| {
+        self.attributes_of(function).any(|attribute| {
             let path = attribute
                 .trim_start_matches("#[")
                 .split(['(', ']'])
@@ -114,7 +114,7 @@ impl Source {
                 )
             })
             .filter(|node| {
-                let only_tests = self.attributes(*node).any(|attribute| {
+                let only_tests = self.attributes_of(*node).any(|attribute| {
                     attribute.starts_with("#[cfg(")
                         && words(attribute).any(|word| word == "test")
                         && !words(attribute).any(|word| matches!(word, "not" | "any"))

@@ -100,7 +100,11 @@ if (target && !process[Symbol.for('maestro.probe')]) {
   // tape says which test it runs, and not where that stands.
   const Module = require('module');
   const load = Module._load;
+  const own = (parent) => parent && parent.filename && parent.filename.startsWith(`${__dirname}/`);
   Module._load = function maestroLoad(request, parent, main) {
+    if (process.env.MAESTRO_ARRANGE === 'node' && /^(node:)?test$/.test(request) && !own(parent)) {
+      return load.call(this, `${__dirname}/maestro_arrange_node.cjs`, parent, false);
+    }
     const loaded = load.call(this, request, parent, main);
     if (request !== 'tape' || typeof loaded !== 'function') return loaded;
     return new Proxy(loaded, {

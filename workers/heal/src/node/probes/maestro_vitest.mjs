@@ -36,7 +36,13 @@ function walk(task, file, titles) {
 export default class Reporter {
   done = false;
 
-  onInit() {
+  onInit(vitest) {
+    const arranging = process.env.MAESTRO_VITEST_SETUP;
+    if (arranging) {
+      for (const { config } of [vitest, ...(vitest.projects || [])]) {
+        if (!config.setupFiles.includes(arranging)) config.setupFiles.push(arranging);
+      }
+    }
     emit({ kind: 'start', root: process.cwd() });
   }
 

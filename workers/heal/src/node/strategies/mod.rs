@@ -5,6 +5,7 @@ mod api_contract_adaptation;
 mod assertion_update;
 mod dependency_fix;
 mod environment_healing;
+mod flaky_test_stabilization;
 mod syntax_repair;
 
 use crate::case::{Candidate, Edit, Repair};
@@ -20,6 +21,7 @@ pub(super) use api_contract_adaptation::explains;
 /// Every strategy there is, in the order in which they are asked.
 pub(super) fn all() -> Repairs {
     const ALL: &[&dyn Repair] = &[
+        &flaky_test_stabilization::FlakyTestStabilization,
         &syntax_repair::SyntaxRepair,
         &dependency_fix::DependencyFix,
         &api_contract_adaptation::ApiContractAdaptation,

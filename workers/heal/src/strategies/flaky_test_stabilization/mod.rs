@@ -42,6 +42,8 @@ impl Repair for FlakyTestStabilization {
             Cause::Polluted(polluters) => polluted(case, polluters),
             Cause::Unset(setters) => setter::findings(case, unsteady, setters),
             Cause::HashSeed | Cause::Listing => unordered::findings(case, unsteady),
+            // Tests of Python run one after the other.
+            Cause::Together(_) => Vec::new(),
             Cause::Randomness => randomness::findings(case, unsteady),
         }
     }
