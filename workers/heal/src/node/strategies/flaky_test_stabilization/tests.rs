@@ -1,7 +1,7 @@
 use super::*;
 use crate::case::Installed;
 use crate::conditions::Conditions;
-use crate::strategies::fake::{Files, Index, case as made};
+use crate::strategies::fake::{Files, Index, case};
 
 /// What is offered for a test that fails after `polluter`, as the text of the test file; or the reason of a refusal.
 fn offered(files: &[(&str, &str)], cause: Cause) -> Vec<Result<String, String>> {
@@ -13,10 +13,10 @@ fn offered(files: &[(&str, &str)], cause: Cause) -> Vec<Result<String, String>> 
         lines: std::collections::BTreeMap::new(),
     };
     let installed = Installed::default();
-    let mut case = made(&[], &tree, &installed, &index);
-    case.unsteady = Some(&unsteady);
+    let mut seen = case(&[], &tree, &installed, &index);
+    seen.unsteady = Some(&unsteady);
     FlakyTestStabilization
-        .examine(&case)
+        .examine(&seen)
         .into_iter()
         .map(|finding| match finding {
             Finding::Try(candidate) => Ok(candidate.edits[0].text.clone()),
