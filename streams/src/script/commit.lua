@@ -158,7 +158,8 @@ for i = 1, n do
       -- A worker whose clock is behind finds early what is due here; it is not to find it again at once.
       local at = kind == 'r' and now + due or math.max(due, now + 20)
       local reply = pcall('ZADD', delayed, at, message)
-      failed = note(delayed, type(reply) == 'table' and reply or message)
+      -- The same commit may be sent twice, by a client for a cluster: what the first one put there is not the second one's to undo.
+      if reply ~= 0 then failed = note(delayed, type(reply) == 'table' and reply or message) end
     end
     p = p + 3 + count
     again[i] = kind == 'r'

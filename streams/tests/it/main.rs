@@ -22,4 +22,5 @@ mod set_back;
 mod shutdown;
 mod tally;
 mod tls;
+mod twice;
 mod watched;
