@@ -53,28 +53,28 @@ pub(crate) struct Bench {
 impl Bench {
     /// A fresh copy with the tree's changes in it, and a directory for the probe's file.
     pub(crate) async fn copy(&self, tree: &Overlay) -> Result<(WorkCopy, TempDir), AttemptError> {
-        let work = self.facilities.work.clone();
-        self.filled(tree, Checkout::fresh, move || {
-            tempfile::Builder::new()
-                .prefix("records-")
-                .tempdir_in(&work)
-                .map_err(|error| error.to_string())
-        })
-        .await
+        let copy = self.filled(tree, Checkout::fresh).await?;
+        Ok((copy, self.records()?))
     }
 
-    /// The same at one path each time, with files as old as the checkout where the tree does not change them. The last one must be gone.
+    /// A copy at one path each time, with files as old as the checkout where the tree does not change them. The last one must be gone.
     pub(crate) async fn copy_in_place(&self, tree: &Overlay) -> Result<WorkCopy, AttemptError> {
-        let copy = self.filled(tree, Checkout::fresh_in_place, || Ok(()));
-        Ok(copy.await?.0)
+        self.filled(tree, Checkout::fresh_in_place).await
     }
 
-    async fn filled<B: Send + 'static>(
+    /// A directory for what a run writes down.
+    pub(crate) fn records(&self) -> Result<TempDir, AttemptError> {
+        tempfile::Builder::new()
+            .prefix("records-")
+            .tempdir_in(&self.facilities.work)
+            .map_err(|error| AttemptError::Machine(error.to_string()))
+    }
+
+    async fn filled(
         &self,
         tree: &Overlay,
         fresh: fn(&Checkout) -> Result<WorkCopy, CheckoutError>,
-        beside: impl FnOnce() -> Result<B, String> + Send + 'static,
-    ) -> Result<(WorkCopy, B), AttemptError> {
+    ) -> Result<WorkCopy, AttemptError> {
         let (checkout, then, changes) = (
             Arc::clone(&self.checkout),
             tree.then().clone(),
@@ -93,7 +93,7 @@ impl Bench {
                 copy.write(&path, after.as_bytes())
                     .map_err(|error| format!("unable to write {path} of the copy: {error}"))?;
             }
-            Ok((copy, beside()?))
+            Ok(copy)
         };
         tokio::task::spawn_blocking(copying)
             .await

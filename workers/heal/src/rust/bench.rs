@@ -153,13 +153,6 @@ impl RustBench {
         Ok(self.target.get_or_init(|| made).path().to_owned())
     }
 
-    fn records(&self) -> Result<TempDir, AttemptError> {
-        tempfile::Builder::new()
-            .prefix("records-")
-            .tempdir_in(&self.bench.facilities.work)
-            .map_err(|error| AttemptError::Machine(error.to_string()))
-    }
-
     /// Runs cargo in a copy, and reads what it left.
     async fn cargo(
         &self,
@@ -168,31 +161,16 @@ impl RustBench {
         changes: &RuntimeChanges,
         change: &Change,
     ) -> Result<(Read, Finished), AttemptError> {
-        let records = self.records()?;
-        self.cargo_into(environment, copy, changes, change, records.path())
-            .await
-    }
-
-    async fn cargo_into(
-        &self,
-        environment: &RustEnvironment,
-        copy: &WorkCopy,
-        changes: &RuntimeChanges,
-        change: &Change,
-        records: &Path,
-    ) -> Result<(Read, Finished), AttemptError> {
-        let command = self.command(environment, copy, changes, change, records)?;
+        let records = self.bench.records()?;
+        let command = self.command(environment, copy, changes, change, records.path())?;
         let finished = self.bench.run(&command).await?;
-        let places = Places {
-            project: copy.project(),
-            workspace: copy.root().join(&environment.workspace),
-        };
         let left = Left {
             stdout: &finished.stdout,
             stderr: &finished.stderr_text(),
-            records,
+            records: records.path(),
         };
-        Ok((report::read(&self.plan, &places, &left), finished))
+        let read = report::read(&self.plan, &places(environment, copy), &left);
+        Ok((read, finished))
     }
 
     fn command(
@@ -340,7 +318,7 @@ impl RustBench {
         };
         let install = began.elapsed();
         lock(&copy, &environment, &mut place.lock)?;
-        let records = self.records()?;
+        let records = self.bench.records()?;
         let order = records.path().join("order");
         let told = arrange::told(&module, conditions);
         change.arguments = Some(vec![
@@ -353,13 +331,9 @@ impl RustBench {
             ("MAESTRO_ROUNDS", told.rounds.to_owned()),
             ("MAESTRO_ORDER_RECORDS", order.display().to_string()),
         ]);
-        let (_, finished) = self
-            .cargo_into(&environment, &copy, changes, &change, records.path())
-            .await?;
-        let places = Places {
-            project: copy.project(),
-            workspace: copy.root().join(&environment.workspace),
-        };
+        let command = self.command(&environment, &copy, changes, &change, records.path())?;
+        let finished = self.bench.run(&command).await?;
+        let places = places(&environment, &copy);
         let mut report = report::of_order(&module.tests, records.path(), &order, &places);
         if !conditions.trace.is_empty() {
             report.lines = reach::lines(tree, &conditions.trace, &known);
@@ -485,6 +459,14 @@ fn members(copy: &WorkCopy, environment: &RustEnvironment) -> Vec<(String, Strin
             (name.clone(), path.to_string_lossy().into_owned())
         })
         .collect()
+}
+
+/// Where the project and its workspace lie in a copy.
+fn places(environment: &RustEnvironment, copy: &WorkCopy) -> Places {
+    Places {
+        project: copy.project(),
+        workspace: copy.root().join(&environment.workspace),
+    }
 }
 
 fn installed(copy: &WorkCopy, environment: &RustEnvironment) -> Installed {

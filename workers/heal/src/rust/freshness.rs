@@ -1,7 +1,7 @@
 //! When each file of the copies was changed last, as cargo is to see it.
 //!
-//! cargo builds again what is younger than its last build (<https://doc.rust-lang.org/cargo/reference/profiles.html#incremental> says how little
-//! of that is rustc's own). All copies of a heal lie at one path, one after the other, and share what was built; so a file whose text is
+//! cargo builds again what is younger than its last build
+//! (<https://doc.rust-lang.org/nightly/nightly-rustc/cargo/core/compiler/fingerprint/index.html>). All copies of a heal lie at one path, one after the other, and share what was built; so a file whose text is
 //! what the last build saw must look old, and every other one new, also where an old text comes back.
 
 use std::collections::BTreeMap;
