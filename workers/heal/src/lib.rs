@@ -12,6 +12,7 @@ pub mod classify;
 pub mod conditions;
 pub mod confidence;
 mod distribution;
+mod durations;
 pub mod edge;
 pub mod engine;
 pub mod failure;

@@ -6,7 +6,9 @@ mod assertion_update;
 mod dependency_fix;
 mod environment_healing;
 mod flaky_test_stabilization;
+mod scene;
 mod syntax_repair;
+mod timing_adjustment;
 
 use crate::case::{Candidate, Edit, Repair};
 use crate::roles::{Role, Roles};
@@ -26,6 +28,7 @@ pub(super) fn all() -> Repairs {
         &dependency_fix::DependencyFix,
         &api_contract_adaptation::ApiContractAdaptation,
         &environment_healing::EnvironmentHealing,
+        &timing_adjustment::TimingAdjustment,
         &assertion_update::AssertionUpdate,
     ];
     ALL

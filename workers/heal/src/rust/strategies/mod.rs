@@ -6,6 +6,7 @@ mod dependency_fix;
 mod environment_healing;
 mod flaky_test_stabilization;
 mod syntax_repair;
+mod timing_adjustment;
 
 use maestro_protocol::heal::{RuntimeChanges, Strategy};
 
@@ -29,6 +30,7 @@ pub(super) fn all() -> Repairs {
         &dependency_fix::DependencyFix,
         &api_contract_adaptation::ApiContractAdaptation,
         &environment_healing::EnvironmentHealing,
+        &timing_adjustment::TimingAdjustment,
     ];
     ALL
 }

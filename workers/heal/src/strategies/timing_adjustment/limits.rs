@@ -3,8 +3,9 @@
 
 use tree_sitter::Node;
 
-use super::{SLOWER, Scene};
+use super::Scene;
 use crate::case::Finding;
+use crate::durations::SLOWER;
 use crate::failure::Failure;
 use crate::source::edit::Splice;
 use crate::source::{arguments, descendants};

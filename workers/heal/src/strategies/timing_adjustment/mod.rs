@@ -14,6 +14,7 @@ use maestro_protocol::heal::{RuntimeChanges, Strategy};
 use tree_sitter::Node;
 
 use crate::case::{Candidate, Case, Edit, Finding, Repair};
+use crate::durations::is_about_duration;
 use crate::failure::{Failure, Phase};
 use crate::roles::{Role, Roles};
 use crate::source::edit::{Splice, apply};
@@ -24,9 +25,6 @@ use crate::strategies::place;
 
 /// See the module.
 pub(super) struct TimingAdjustment;
-
-/// Why what gives more time is a person's to judge.
-const SLOWER: &str = "a product that has become slower shows in the same way";
 
 impl Repair for TimingAdjustment {
     fn strategy(&self) -> Strategy {
@@ -163,23 +161,7 @@ impl<'s> Scene<'s> {
 
     /// Whether the test is about how long something takes: by its name, or because it waits for a time-out.
     fn is_about_duration(&self) -> bool {
-        let name = place::name_of(self.source, self.function).to_lowercase();
-        let words = [
-            "timeout",
-            "time_out",
-            "timed_out",
-            "duration",
-            "elapsed",
-            "deadline",
-            "latency",
-            "performance",
-            "benchmark",
-            "fast",
-            "slow",
-            "speed",
-            "quick",
-        ];
-        words.iter().any(|word| name.contains(word))
+        is_about_duration(place::name_of(self.source, self.function))
             || self
                 .source
                 .slice(self.function)

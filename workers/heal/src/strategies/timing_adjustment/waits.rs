@@ -3,8 +3,9 @@
 
 use tree_sitter::Node;
 
-use super::{SLOWER, Scene};
+use super::Scene;
 use crate::case::Finding;
+use crate::durations::{SLOWER, is_duration, longest_wait};
 use crate::source::{Source, arguments, descendants};
 use crate::strategies::{place, rank};
 
@@ -63,7 +64,7 @@ pub(super) fn examine(scene: &Scene<'_>) -> Option<Finding> {
     } else {
         format!("{}(0.01)", spelling.write("time", "sleep", None)?)
     };
-    let limit = (seconds * 10.0).clamp(5.0, 30.0);
+    let limit = longest_wait(seconds);
     let unit = unit(scene);
     let lines = [
         format!("deadline = {monotonic}() + {limit}"),
@@ -135,17 +136,6 @@ fn shorter_duration(scene: &Scene<'_>, sleep: Node<'_>, seconds: f64) -> Option<
             })
         })
         .find(|given| *given > 0.0 && seconds >= given * 2.0)
-}
-
-/// Whether a parameter's name says that it is a time.
-fn is_duration(name: &str) -> bool {
-    let name = name.to_lowercase();
-    [
-        "ttl", "timeout", "delay", "interval", "second", "period", "age", "expire", "wait",
-        "after", "every",
-    ]
-    .iter()
-    .any(|word| name.contains(word))
 }
 
 /// One level of the file's indentation.

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use tree_sitter::Node;
 
+use super::super::scene::{declarations, top_level};
 use super::left::{Shape, Thing};
-use super::scene::{declarations, top_level};
 use crate::case::{Case, Edit};
 use crate::node::source::Source;
 use crate::source::descendants;

@@ -3,7 +3,7 @@
 
 use tree_sitter::Node;
 
-use super::scene::Scene;
+use super::super::scene::Scene;
 use crate::case::Case;
 use crate::node::source::{Binding, Source, arguments};
 use crate::source::{ancestors, descendants};

@@ -5,7 +5,6 @@
 
 mod give_back;
 mod left;
-mod scene;
 mod set_up;
 #[cfg(test)]
 mod tests;
@@ -13,12 +12,12 @@ mod tests;
 use maestro_protocol::heal::Strategy;
 
 use super::rewrite;
+use super::scene::Scene;
 use crate::case::{Case, Edit, Finding, Repair};
 use crate::runner::file_of;
 use crate::strategies::rank;
 use crate::unsteady::{Cause, Left, Unsteady};
 use left::Thing;
-use scene::Scene;
 
 /// See the module.
 pub(super) struct FlakyTestStabilization;

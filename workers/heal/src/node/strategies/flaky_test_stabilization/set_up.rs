@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use maestro_protocol::heal::Strategy;
 
 use super::super::rewrite;
+use super::super::scene::Scene;
 use super::left;
-use super::scene::Scene;
 use crate::case::{Case, Edit, Finding};
 use crate::node::source::Source;
 use crate::source::descendants;

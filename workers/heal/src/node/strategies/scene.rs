@@ -12,19 +12,22 @@ use crate::source::{ancestors, descendants};
 /// Functions that declare a test, and those that declare a suite.
 const DECLARING: [&str; 6] = ["test", "it", "describe", "suite", "context", "specify"];
 
+/// Those of them that declare a suite.
+const SUITES: [&str; 3] = ["describe", "suite", "context"];
+
 /// One test's file.
-pub(super) struct Scene {
+pub(in crate::node::strategies) struct Scene {
     /// Relative to the project's directory.
-    pub(super) path: String,
-    pub(super) source: Source,
+    pub(in crate::node::strategies) path: String,
+    pub(in crate::node::strategies) source: Source,
     /// What the names of the file are bound to.
-    pub(super) bindings: BTreeMap<String, Binding>,
+    pub(in crate::node::strategies) bindings: BTreeMap<String, Binding>,
     /// The test's title, as its id has it.
     title: String,
 }
 
 impl Scene {
-    pub(super) fn of(case: &Case<'_>, test: &str) -> Option<Self> {
+    pub(in crate::node::strategies) fn of(case: &Case<'_>, test: &str) -> Option<Self> {
         let path = file_of(case.tree, test)?;
         let (_, title) = test.split_once("::")?;
         let source = Source::parse(&path, case.tree.read(&path)?)?;
@@ -37,10 +40,10 @@ impl Scene {
     }
 
     /// The function that is the test.
-    pub(super) fn body(&self) -> Option<Node<'_>> {
+    pub(in crate::node::strategies) fn body(&self) -> Option<Node<'_>> {
         declarations(&self.source)
             .find(|call| {
-                let titles = self.titles(*call);
+                let titles = titles(&self.source, *call);
                 titles.join(" > ") == self.title || titles.join(" ") == self.title
             })
             .and_then(|call| {
@@ -50,18 +53,8 @@ impl Scene {
             })
     }
 
-    /// The titles of the suites around a declaration, and its own.
-    fn titles(&self, call: Node<'_>) -> Vec<&str> {
-        let mut titles: Vec<&str> = std::iter::once(call)
-            .chain(ancestors(call).filter(|outer| is_declaration(&self.source, *outer)))
-            .filter_map(|call| self.source.string(*arguments(call).first()?))
-            .collect();
-        titles.reverse();
-        titles
-    }
-
     /// The nodes that are the test's own code: its body, and the functions of the file that it calls by name.
-    pub(super) fn own(&self) -> Vec<Node<'_>> {
+    pub(in crate::node::strategies) fn own(&self) -> Vec<Node<'_>> {
         let Some(body) = self.body() else {
             return Vec::new();
         };
@@ -84,7 +77,10 @@ impl Scene {
     }
 
     /// The value that a name of the file's top level is declared with, and whether another may take its place.
-    pub(super) fn declared(&self, name: &str) -> Option<(Option<Node<'_>>, bool)> {
+    pub(in crate::node::strategies) fn declared(
+        &self,
+        name: &str,
+    ) -> Option<(Option<Node<'_>>, bool)> {
         let declarator = top_level(&self.source)
             .flat_map(|statement| {
                 let statement = match statement.kind() {
@@ -107,7 +103,7 @@ impl Scene {
 }
 
 /// The statements of the file itself.
-pub(super) fn top_level(source: &Source) -> impl Iterator<Item = Node<'_>> {
+pub(in crate::node::strategies) fn top_level(source: &Source) -> impl Iterator<Item = Node<'_>> {
     let root = source.root();
     let mut cursor = root.walk();
     let statements: Vec<Node<'_>> = root.named_children(&mut cursor).collect();
@@ -115,11 +111,35 @@ pub(super) fn top_level(source: &Source) -> impl Iterator<Item = Node<'_>> {
 }
 
 /// The calls that declare tests and suites.
-pub(super) fn declarations(source: &Source) -> impl Iterator<Item = Node<'_>> {
+pub(in crate::node::strategies) fn declarations(source: &Source) -> impl Iterator<Item = Node<'_>> {
     source.nodes().filter(|node| is_declaration(source, *node))
 }
 
-fn is_declaration(source: &Source, node: Node<'_>) -> bool {
+/// The titles of the suites around a declaration, and its own.
+pub(in crate::node::strategies) fn titles<'s>(source: &'s Source, call: Node<'_>) -> Vec<&'s str> {
+    let mut titles: Vec<&str> = std::iter::once(call)
+        .chain(ancestors(call).filter(|outer| is_declaration(source, *outer)))
+        .filter_map(|call| source.string(*arguments(call).first()?))
+        .collect();
+    titles.reverse();
+    titles
+}
+
+/// The call that declares the test which a node is part of; `None` for what is of no single test.
+pub(in crate::node::strategies) fn test_around<'s>(
+    source: &Source,
+    node: Node<'s>,
+) -> Option<Node<'s>> {
+    ancestors(node).find(|outer| {
+        is_declaration(source, *outer)
+            && !outer
+                .child_by_field_name("function")
+                .map(|called| source.slice(called))
+                .is_some_and(|called| SUITES.contains(&called.split('.').next().unwrap_or(called)))
+    })
+}
+
+pub(in crate::node::strategies) fn is_declaration(source: &Source, node: Node<'_>) -> bool {
     node.kind() == "call_expression"
         && node
             .child_by_field_name("function")
