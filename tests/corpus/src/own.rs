@@ -29,6 +29,7 @@ const SETS: &[(&str, &str)] = &[
     ),
     ("timing_adjustment", include_str!("../own/timing.yaml")),
     ("timing_adjustment", include_str!("../own/node_timing.yaml")),
+    ("timing_adjustment", include_str!("../own/rust_timing.yaml")),
     ("assertion_update", include_str!("../own/assertion.yaml")),
     (
         "dependency_fix",
@@ -65,6 +66,7 @@ const SETS: &[(&str, &str)] = &[
         include_str!("../own/rust_assertion.yaml"),
     ),
     ("assertion_update", include_str!("../own/history.yaml")),
+    ("assertion_update", include_str!("../own/node_history.yaml")),
     ("syntax_repair", include_str!("../own/lint_ruff.yaml")),
     ("syntax_repair", include_str!("../own/lint_eslint.yaml")),
     ("dependency_fix", include_str!("../own/type_mypy.yaml")),

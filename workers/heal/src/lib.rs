@@ -18,6 +18,7 @@ pub mod engine;
 pub mod failure;
 pub mod guard;
 pub mod healer;
+mod intended;
 mod investigate;
 pub mod judge;
 mod known_hosts;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::manifest::{Manifest, identifier};
+use super::panics::SNAPSHOT;
 use super::reach::{is_test_file, sources};
 use super::source::{Source, words};
 use super::strategies::explains;
@@ -249,12 +250,15 @@ fn assertion(case: &Case<'_>, failure: &Failure) -> String {
         None => format!("{test} asserts what does not hold: {claim}"),
     };
     if let Some(compared) = &failure.compared {
-        let _ = write!(
-            sentence,
-            " (left is {}, right is {})",
-            first_line(&compared.actual),
-            first_line(&compared.expected)
-        );
+        let (actual, expected) = (first_line(&compared.actual), first_line(&compared.expected));
+        let _ = if compared.by == SNAPSHOT {
+            write!(
+                sentence,
+                " (the snapshot has {expected}, there is {actual})"
+            )
+        } else {
+            write!(sentence, " (left is {actual}, right is {expected})")
+        };
     }
     let product = own(failure)
         .rev()

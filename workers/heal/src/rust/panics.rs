@@ -16,6 +16,9 @@ pub(super) const ASSERTION: &str = "assertion";
 /// That of any other panic.
 pub(super) const PANIC: &str = "panic";
 
+/// What a comparison with a snapshot of insta is called.
+pub(super) const SNAPSHOT: &str = "insta";
+
 /// The status of a test that did not end in its time.
 const LATE: i32 = 124;
 
@@ -56,9 +59,16 @@ pub(super) fn describe(
     tail(said, EXCERPT).clone_into(&mut failure.text);
     if let Some(panic) = chosen {
         failure.message.clone_from(&panic.message);
-        let asserts = panic.message.starts_with("assertion ");
+        let of_snapshot = panic.message.starts_with("snapshot assertion for ");
+        let asserts = panic.message.starts_with("assertion ") || of_snapshot;
         failure.exception = Some(if asserts { ASSERTION } else { PANIC }.to_owned());
         failure.compared = compared(&panic.message);
+        if of_snapshot {
+            // What differs is printed as what a test prints.
+            let told = tail(stdout, EXCERPT);
+            failure.text = format!("{told}\n{}", panic.message);
+            failure.compared = snapshot(told);
+        }
         failure.frames = frames(&panic.trace, places);
         let place = Frame {
             path: places.relative(panic.path),
@@ -150,6 +160,26 @@ fn compared(message: &str) -> Option<Compared> {
     })
 }
 
+/// The only line in which a snapshot differs, as [insta](https://insta.rs/docs/) prints it: `1   │-old`, `  1 │+new`.
+fn snapshot(told: &str) -> Option<Compared> {
+    let side = |sign: &str| {
+        let mut lines = told.lines().filter_map(|line| {
+            let (numbers, rest) = line.split_once('│')?;
+            let is_line = numbers
+                .chars()
+                .all(|c| c.is_whitespace() || c.is_ascii_digit());
+            rest.strip_prefix(sign).filter(|_| is_line)
+        });
+        let only = lines.next()?;
+        lines.next().is_none().then(|| only.to_owned())
+    };
+    Some(Compared {
+        actual: side("+")?,
+        expected: side("-")?,
+        by: SNAPSHOT.to_owned(),
+    })
+}
+
 /// The project's own frames of a trace, the outermost first.
 fn frames(trace: &[&str], places: &Places) -> Vec<Frame> {
     let mut found = Vec::new();
@@ -220,6 +250,23 @@ mod tests {
         let last = failure.frames.last().unwrap();
         assert_eq!((last.path.as_str(), last.line), ("tests/price.rs", 6));
         assert_eq!(last.function, "price::of_members");
+    }
+
+    #[test]
+    fn a_snapshot_that_differs_in_one_line_has_both() {
+        let panic = "thread 'greets' panicked at /c/insta-1.49.0/src/runtime.rs:734:13:\nsnapshot assertion for 'greets' failed in line 5\nstack backtrace:\n   4: own::tests::greets\n             at ./src/lib.rs:5:19\n";
+        let diff = "Snapshot file: src/snapshots/own__greets.snap\n-old snapshot\n+new results\n────┬────\n    1       │-You are tolerated\n          1 │+You are welcome\n    2     2 │ ann\n────┴────\n";
+        let failure = told("greets", diff, panic, 101);
+        assert_eq!(failure.exception.as_deref(), Some(ASSERTION));
+        let compared = failure.compared.clone().unwrap();
+        assert_eq!(
+            (compared.actual.as_str(), compared.expected.as_str()),
+            ("You are welcome", "You are tolerated")
+        );
+        let own = failure.innermost_own().unwrap();
+        assert_eq!((own.path.as_str(), own.line), ("src/lib.rs", 5));
+        let two = diff.replace("    2     2 │ ann", "    2       │-ann");
+        assert_eq!(told("greets", &two, panic, 101).compared, None);
     }
 
     #[test]

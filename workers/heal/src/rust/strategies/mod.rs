@@ -2,6 +2,7 @@
 //! [`Finding`]s, which the engine then tries and proves.
 
 mod api_contract_adaptation;
+mod assertion_update;
 mod dependency_fix;
 mod environment_healing;
 mod flaky_test_stabilization;
@@ -31,6 +32,7 @@ pub(super) fn all() -> Repairs {
         &api_contract_adaptation::ApiContractAdaptation,
         &environment_healing::EnvironmentHealing,
         &timing_adjustment::TimingAdjustment,
+        &assertion_update::AssertionUpdate,
     ];
     ALL
 }

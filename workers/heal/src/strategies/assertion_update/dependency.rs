@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::Drift;
 use crate::case::Case;
+use crate::intended::Drift;
 use crate::source::Source;
 use crate::strategies::own_python;
 

@@ -3,8 +3,6 @@
 //! installed dependency whose text it is, the project's own changelog, or the commit that changed the text and says so. Numbers, orders and everything else that the
 //! product computes are no drift. What is offered is proposed, never healed.
 
-mod changelog;
-mod commit;
 mod dependency;
 mod literals;
 mod observed;
@@ -17,18 +15,12 @@ use maestro_protocol::heal::{RuntimeChanges, Strategy};
 use crate::case::{Candidate, Case, Finding, Repair};
 use crate::classify::subject::{Subject, subject};
 use crate::failure::{Failure, Phase};
+use crate::intended::{Drift, difference, doubt, drift};
 use crate::roles::{Role, Roles};
 use crate::strategies::{own_python, rank};
 
 /// See the module.
 pub(super) struct AssertionUpdate;
-
-/// One text in place of another, and what shows that this was meant.
-struct Drift {
-    was: String,
-    now: String,
-    evidence: String,
-}
 
 impl Repair for AssertionUpdate {
     fn strategy(&self) -> Strategy {
@@ -53,14 +45,11 @@ impl Repair for AssertionUpdate {
         drifts.retain(|drift| !is_the_products(case, &roles, drift));
         if let Some((expected, actual)) = observed::texts(failure) {
             for (expected, actual) in [(&expected, &actual), (&actual, &expected)] {
-                let Some((was, now)) = observed::difference(expected, actual) else {
+                let Some((was, now)) = difference(expected, actual) else {
                     continue;
                 };
-                let told = changelog::drift(case, &roles, expected, actual, &was, &now);
-                // History may have to be fetched: it is asked last.
-                drifts.extend(
-                    told.or_else(|| commit::drift(case, &roles, expected, actual, &was, &now)),
-                );
+                let says = |text: &str| is_text_of_the_project(case, &roles, text);
+                drifts.extend(drift(case, &roles, &says, expected, actual));
                 if !is_text_of_the_project(case, &roles, &was)
                     && !is_text_of_the_project(case, &roles, &now)
                 {
@@ -91,10 +80,7 @@ fn candidate(case: &Case<'_>, failure: &Failure, drift: &Drift) -> Option<Findin
             runtime: RuntimeChanges::default(),
             rank: rank::EXPECTATION,
         },
-        format!(
-            "an expectation is changed; what speaks for it: {}",
-            drift.evidence
-        ),
+        doubt(&drift.evidence),
     ))
 }
 

@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde::Deserialize;
 
-use super::Drift;
 use crate::case::{Case, Installed};
 use crate::failure::Failure;
+use crate::intended::Drift;
 
 /// One published change.
 #[derive(Debug, Deserialize)]

@@ -1,25 +1,19 @@
 //! The project's own commits as evidence: one changed a text of the product, and says that it was meant.
 
 use super::changelog::is_changelog;
-use super::{Drift, is_text_of_the_project};
 use crate::case::Case;
 use crate::past::{Change, Commit};
 use crate::roles::{Role, Roles};
 
-/// The drift of a text that the product writes, where one commit replaced it and its message or the changelog's lines in it tell of that. `was` and
-/// `now` are the words in which `expected` and `actual` differ.
-pub(super) fn drift(
+/// The sentence that says so, where one commit replaced a text of the product and its message or the changelog's lines in it
+/// tell of that. `was` and `now` are the words in which the text that is `actual` now differs from what it was.
+pub(super) fn evidence(
     case: &Case<'_>,
     roles: &Roles,
-    expected: &str,
     actual: &str,
     was: &str,
     now: &str,
-) -> Option<Drift> {
-    // The product says the new and no longer the old.
-    if !is_text_of_the_project(case, roles, now) || is_text_of_the_project(case, roles, was) {
-        return None;
-    }
+) -> Option<String> {
     let telling = |commit: &Commit| {
         let changes = case.past.changes(commit);
         let change = changes
@@ -45,12 +39,7 @@ pub(super) fn drift(
             commit.subject.chars().take(120).collect::<String>()
         ))
     };
-    let evidence = case.past.moving(was).iter().find_map(telling)?;
-    Some(Drift {
-        was: expected.to_owned(),
-        now: actual.to_owned(),
-        evidence,
-    })
+    case.past.moving(was).iter().find_map(telling)
 }
 
 /// Whether a change takes the old words away and puts the new in their place.

@@ -1,26 +1,13 @@
 //! The project's own changelog as evidence: it says that a text of the product was changed on purpose.
 
-use super::{Drift, is_text_of_the_project};
 use crate::case::Case;
-use crate::roles::Roles;
 
 /// How near to each other the old and the new words stand in one entry, in bytes.
 const NEAR: usize = 400;
 
-/// The drift of a text that the product writes, where the changelog tells of it. `was` and `now` are the words in which
-/// `expected` and `actual` differ.
-pub(super) fn drift(
-    case: &Case<'_>,
-    roles: &Roles,
-    expected: &str,
-    actual: &str,
-    was: &str,
-    now: &str,
-) -> Option<Drift> {
-    // The product says the new and no longer the old.
-    if !is_text_of_the_project(case, roles, now) || is_text_of_the_project(case, roles, was) {
-        return None;
-    }
+/// The sentence that says so, where the changelog tells of the change. `was` and `now` are the words in which the text that
+/// is `actual` now differs from what it was.
+pub(super) fn evidence(case: &Case<'_>, actual: &str, was: &str, now: &str) -> Option<String> {
     let told = case
         .tree
         .paths()
@@ -31,11 +18,9 @@ pub(super) fn drift(
                 .read(path)
                 .is_some_and(|text| tells(&text, actual, was, now))
         })?;
-    Some(Drift {
-        was: expected.to_owned(),
-        now: actual.to_owned(),
-        evidence: format!("{told} tells of the new text, and the product's source has it"),
-    })
+    Some(format!(
+        "{told} tells of the new text, and the product's source has it"
+    ))
 }
 
 pub(super) fn is_changelog(path: &str) -> bool {

@@ -1,5 +1,8 @@
-//! Expectations that drifted: texts that Node words otherwise now, and snapshots in a form that jest no longer writes.
-//! Only with evidence from elsewhere, and never without a person.
+//! Expectations that drifted: texts that Node words otherwise now, texts that the product changed on purpose by its changelog
+//! or its history, and snapshots in a form that jest no longer writes. Only with evidence from elsewhere, and never without a
+//! person.
+
+mod drifted;
 
 use std::sync::LazyLock;
 
@@ -67,10 +70,27 @@ impl Repair for AssertionUpdate {
             return Vec::new();
         };
         match subject(failure) {
-            Subject::Assertion => wording(case, failure),
-            Subject::Snapshot => snapshot(case, failure),
+            Subject::Assertion => or_drifted(wording(case, failure), case, failure),
+            Subject::Snapshot => or_drifted(snapshot(case, failure), case, failure),
             _ => Vec::new(),
         }
+    }
+}
+
+/// What is found, and where that is nothing what the product's own changelog and history say.
+fn or_drifted(found: Vec<Finding>, case: &Case<'_>, failure: &Failure) -> Vec<Finding> {
+    if found.is_empty() {
+        drifted::findings(case, failure)
+    } else {
+        found
+    }
+}
+
+/// Where jest and vitest keep the snapshots of a file of tests.
+fn snapshots_of(file: &str) -> String {
+    match file.rsplit_once('/') {
+        Some((directory, name)) => format!("{directory}/__snapshots__/{name}.snap"),
+        None => format!("__snapshots__/{file}.snap"),
     }
 }
 
@@ -159,9 +179,7 @@ fn snapshot(case: &Case<'_>, failure: &Failure) -> Vec<Finding> {
         .is_some_and(|major| major >= 29);
     let test = failure.test.as_deref().unwrap_or_default();
     let file = test.split("::").next().unwrap_or(test);
-    let (directory, name) = file.rsplit_once('/').unwrap_or((".", file));
-    let path = format!("{directory}/__snapshots__/{name}.snap");
-    let path = path.strip_prefix("./").unwrap_or(&path).to_owned();
+    let path = snapshots_of(file);
     let Some(kept) = case.tree.read(&path).filter(|_| is_29) else {
         return Vec::new();
     };
@@ -244,5 +262,168 @@ mod tests {
         let text = "assert.equal(m, \"Cannot read property 'x' of undefined\");\n";
         assert_eq!(proposed(other, text), None);
         assert_eq!(proposed(now, "assert.equal(m, 'x');\n"), None);
+    }
+
+    /// A history of one commit that changed a text of the product.
+    struct Reworded(&'static str);
+
+    impl crate::past::Past for Reworded {
+        fn commits(&self) -> Vec<crate::past::Commit> {
+            self.moving("")
+        }
+
+        fn then(&self, _: &crate::past::Commit) -> Option<crate::past::Then> {
+            None
+        }
+
+        fn changes(&self, _: &crate::past::Commit) -> Vec<crate::past::Change> {
+            vec![crate::past::Change {
+                path: "check.js".to_owned(),
+                line: 2,
+                was: vec!["return 'the amount is not valid here';".to_owned()],
+                now: vec!["return 'the amount must be positive here';".to_owned()],
+            }]
+        }
+
+        fn message(&self, _: &crate::past::Commit) -> String {
+            self.0.to_owned()
+        }
+
+        fn moving(&self, _: &str) -> Vec<crate::past::Commit> {
+            vec![crate::past::Commit {
+                id: "0123456789abcdef".to_owned(),
+                authored: "2026-01-02T03:04:05Z".to_owned(),
+                subject: self.0.to_owned(),
+            }]
+        }
+    }
+
+    /// What is offered for a failure that says this, where a commit of this message changed the product's text.
+    fn by_history(message: &'static str, files: &[(&str, &str)], failure: Failure) -> Vec<String> {
+        let mut all = vec![("check.js", "  return 'the amount must be positive here';\n")];
+        all.extend_from_slice(files);
+        let (tree, index, installed) = (Files::new(&all), Index::default(), Installed::default());
+        let (failures, past) = ([failure], Reworded(message));
+        let case = Case {
+            past: &past,
+            ..case(&failures, &tree, &installed, &index)
+        };
+        AssertionUpdate
+            .examine(&case)
+            .into_iter()
+            .filter_map(|finding| match finding {
+                Finding::Propose(candidate, why) => {
+                    assert!(why.contains("commit 0123456789ab of 2026-01-02"), "{why}");
+                    Some(candidate.edits[0].text.clone())
+                }
+                other => panic!("only proposed: {other:?}"),
+            })
+            .collect()
+    }
+
+    fn failing(message: &str, compared: Option<(&str, &str)>) -> Failure {
+        Failure {
+            test: Some("check.test.js::amounts".to_owned()),
+            exception: Some("AssertionError".to_owned()),
+            message: message.to_owned(),
+            frames: vec![Frame {
+                path: "check.test.js".to_owned(),
+                line: 1,
+                function: String::new(),
+            }],
+            compared: compared.map(|(expected, actual)| Compared {
+                expected: expected.to_owned(),
+                actual: actual.to_owned(),
+                ..Compared::default()
+            }),
+            ..Failure::default()
+        }
+    }
+
+    const SAYS: &str = "Say that an amount must be positive, not that it is not valid";
+    const OLD: &str = "the amount is not valid here";
+    const NEW: &str = "the amount must be positive here";
+
+    #[test]
+    fn a_text_that_a_commit_changed_on_purpose_is_proposed_in_literals_and_patterns() {
+        for (test, failure) in [
+            (
+                "assert.equal(check(0), 'the amount is not valid here');\n",
+                failing("Expected values to be strictly equal", Some((OLD, NEW))),
+            ),
+            (
+                "assert.throws(f, /the amount is not valid here/);\n",
+                failing(
+                    "The input did not match the regular expression /the amount is not valid here/. Input:\n\n'Error: the amount must be positive here'\n",
+                    None,
+                ),
+            ),
+            (
+                "expect(f).toThrow(\"the amount is not valid here\");\n",
+                failing(
+                    "expect(received).toThrow(expected)\n\nExpected substring: \"the amount is not valid here\"\nReceived message:   \"the amount must be positive here\"\n",
+                    None,
+                ),
+            ),
+            (
+                "expect(f).toThrow('the amount is not valid here');\n",
+                failing(
+                    "expected [Function f] to throw error including 'the amount is not valid here' but got 'the amount must be positive here'",
+                    None,
+                ),
+            ),
+            (
+                "expect(check(0)).toMatchInlineSnapshot(`\"the amount is not valid here\"`);\n",
+                failing(
+                    "expect(received).toMatchInlineSnapshot(snapshot)\n\nSnapshot: \"the amount is not valid here\"\nReceived: \"the amount must be positive here\"\n",
+                    None,
+                ),
+            ),
+        ] {
+            let said = failure.message.clone();
+            let found = by_history(SAYS, &[("check.test.js", test)], failure);
+            assert_eq!(found, [test.replace(OLD, NEW)], "{said}");
+        }
+    }
+
+    #[test]
+    fn only_the_entries_of_the_failing_test_change_in_a_file_of_snapshots() {
+        let entry = |name: &str, text: &str| format!("exports[`{name} 1`] = `\"{text}\"`;\n");
+        let others = entry("prices", OLD) + &entry("amounts of others", OLD);
+        let kept = entry("amounts", OLD) + &others;
+        let found = by_history(
+            SAYS,
+            &[
+                ("check.test.js", "expect(check(0)).toMatchSnapshot();\n"),
+                ("__snapshots__/check.test.js.snap", &kept),
+            ],
+            failing(
+                "expect(received).toMatchSnapshot()\n\nSnapshot name: `amounts 1`\n\nSnapshot: \"the amount is not valid here\"\nReceived: \"the amount must be positive here\"\n",
+                None,
+            ),
+        );
+        assert_eq!(found, [entry("amounts", NEW) + &others]);
+    }
+
+    #[test]
+    fn a_text_that_changed_by_the_way_and_what_is_no_text_stay_as_they_are() {
+        let test = [(
+            "check.test.js",
+            "assert.equal(check(0), 'the amount is not valid here');\n",
+        )];
+        let drifted = failing("Expected values to be strictly equal", Some((OLD, NEW)));
+        let none: [String; 0] = [];
+        assert_eq!(by_history("Amounts have a limit", &test, drifted), none);
+        let number = failing("Expected values to be strictly equal", Some(("3", "4")));
+        assert_eq!(by_history(SAYS, &test, number), none);
+        let other = failing(
+            "Expected values to be strictly equal",
+            Some((OLD, "the amount must be round here")),
+        );
+        assert_eq!(
+            by_history(SAYS, &test, other),
+            none,
+            "the product does not say it"
+        );
     }
 }

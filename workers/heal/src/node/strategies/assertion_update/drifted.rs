@@ -1,0 +1,219 @@
+//! Texts of the product that changed on purpose, by its changelog or by the commit that changed them and says so; in the
+//! literals of the test, and in its snapshots.
+
+use std::sync::LazyLock;
+
+use maestro_protocol::heal::Strategy;
+use regex::Regex;
+
+use super::super::{own_sources, rewrite};
+use crate::adapter::has_extension;
+use crate::case::{Case, Edit, Finding};
+use crate::failure::{Failure, Phase};
+use crate::intended::{Drift, doubt, drift};
+use crate::node::source::Source;
+use crate::roles::{Role, Roles};
+use crate::source::edit::{Splice, apply};
+use crate::strategies::rank;
+
+/// How runners print an error whose message is not the one that a test wants: what it wants, and what was said.
+const FORMS: &[&str] = &[
+    r#"Expected (?:substring|message): +"([^\n]*)"\s+Received message: +"([^\n]*)""#,
+    r#"Expected pattern: +/([^\n]*)/[a-z]*\s+Received message: +"([^\n]*)""#,
+    r"did not match the regular expression /(.*)/[a-z]*\. Input:\s+'(?:\w*Error: )?([^\n]*)'",
+    r"to throw error (?:including|matching) (?:'([^\n]*)'|/([^\n]*)/[a-z]*) but got '([^\n]*)'",
+];
+
+/// What is offered where the failing assertion compares two texts.
+pub(super) fn findings(case: &Case<'_>, failure: &Failure) -> Vec<Finding> {
+    let roles = Roles::of_case(case);
+    let in_test = failure
+        .innermost_own()
+        .is_none_or(|frame| roles.of(&frame.path) == Role::Test);
+    if failure.phase != Phase::Call || !in_test {
+        return Vec::new();
+    }
+    let Some((expected, actual)) = texts(failure) else {
+        return Vec::new();
+    };
+    let product: Vec<String> = product_texts(case, &roles);
+    let says = |text: &str| product.iter().any(|content| content.contains(text));
+    let found = drift(case, &roles, &says, &expected, &actual);
+    found
+        .and_then(|drift| {
+            let edit = edit(case, failure, &drift)?;
+            let description = format!(
+                "{}: the test expects `{}` in place of `{}`",
+                edit.path, drift.now, drift.was
+            );
+            Some(Finding::Propose(
+                rewrite(
+                    Strategy::AssertionUpdate,
+                    description,
+                    vec![edit],
+                    rank::EXPECTATION,
+                ),
+                doubt(&drift.evidence),
+            ))
+        })
+        .into_iter()
+        .collect()
+}
+
+/// The product's files, and its templates of text.
+fn product_texts(case: &Case<'_>, roles: &Roles) -> Vec<String> {
+    let templates = case.tree.paths().iter().map(String::as_str).filter(|path| {
+        has_extension(path, &["ejs", "hbs", "pug", "html", "vue", "svelte"])
+            || path.contains("locales/") && has_extension(path, &["json"])
+    });
+    own_sources(case)
+        .chain(templates)
+        .filter(|path| roles.of(path) == Role::Product)
+        .filter_map(|path| case.tree.read(path))
+        .collect()
+}
+
+/// The text that the test wants, and the one that there is; `None` where they are none, or cut.
+fn texts(failure: &Failure) -> Option<(String, String)> {
+    static COMPILED: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+        FORMS
+            .iter()
+            .filter_map(|form| Regex::new(form).ok())
+            .collect()
+    });
+    let by_form = COMPILED.iter().find_map(|form| {
+        let found = form.captures(&failure.message)?;
+        let mut parts = found.iter().skip(1).flatten().map(|part| part.as_str());
+        Some((unescaped(parts.next()?), unescaped(parts.next()?)))
+    });
+    let compared = || {
+        let compared = failure.compared.as_ref()?;
+        (!compared.expected.is_empty())
+            .then(|| (compared.expected.clone(), compared.actual.clone()))
+    };
+    let is_snapshot = failure.message.contains("napshot");
+    let found = by_form
+        .or_else(|| {
+            is_snapshot
+                .then(|| changed_line(&failure.message))
+                .flatten()
+        })
+        .or_else(compared)?;
+    let is_one_line = |text: &str| !text.contains('\n') && !text.contains("[...]");
+    (is_one_line(&found.0) && is_one_line(&found.1)).then_some(found)
+}
+
+/// The only line in which a snapshot differs: `- "…"`, `+ "…"`.
+fn changed_line(message: &str) -> Option<(String, String)> {
+    let side = |mark: &str| {
+        let mut lines = message
+            .lines()
+            .map(str::trim_start)
+            .filter_map(|line| line.strip_prefix(mark))
+            .filter(|line| !line.trim_start().starts_with(['S', 'R', 'E']) || line.contains('"'));
+        let first = lines.next()?.trim();
+        let first = first.trim_matches(['"', ',']);
+        lines.next().is_none().then(|| first.to_owned())
+    };
+    let one = || Some((side("- ")?, side("+ ")?));
+    // A snapshot of one line is told in whole.
+    let whole = |name: &str| {
+        message.lines().find_map(|line| {
+            let value = line.trim_start().strip_prefix(name)?.trim();
+            Some(value.strip_prefix('"')?.strip_suffix('"')?.to_owned())
+        })
+    };
+    one().or_else(|| Some((whole("Snapshot:")?, whole("Received:")?)))
+}
+
+/// Without the backslashes of a regular expression or a literal.
+fn unescaped(text: &str) -> String {
+    let mut plain = String::new();
+    let mut characters = text.chars();
+    while let Some(c) = characters.next() {
+        plain.extend(if c == '\\' {
+            characters.next()
+        } else {
+            Some(c)
+        });
+    }
+    plain
+}
+
+fn edit(case: &Case<'_>, failure: &Failure, drift: &Drift) -> Option<Edit> {
+    let test = failure.test.as_deref()?;
+    let (file, name) = test.split_once("::")?;
+    let path = failure
+        .innermost_own()
+        .map_or_else(|| file.to_owned(), |frame| frame.path.clone());
+    in_literals(case, &path, drift).or_else(|| in_snapshot(case, file, name, drift))
+}
+
+/// The file with the new text where a literal or a regular expression has the old.
+fn in_literals(case: &Case<'_>, path: &str, drift: &Drift) -> Option<Edit> {
+    let source = Source::parse(path, case.tree.read(path)?)?;
+    let mut splices = Vec::new();
+    for node in source.nodes() {
+        let text = source.slice(node);
+        let replaced = match node.kind() {
+            "string_fragment" if text.contains(&drift.was) => {
+                // What closes the literal must not stand inside it.
+                let quote = source.text()[..node.start_byte()].chars().next_back()?;
+                let now = drift.now.replace(quote, &format!("\\{quote}"));
+                text.replace(&drift.was, &now)
+            }
+            "regex_pattern" if text.contains(&escaped(&drift.was)) => {
+                text.replace(&escaped(&drift.was), &escaped(&drift.now))
+            }
+            _ => continue,
+        };
+        splices.push(Splice::replace(node.byte_range(), replaced));
+    }
+    if splices.is_empty() {
+        return None;
+    }
+    Some(Edit {
+        path: path.to_owned(),
+        text: apply(source.text(), &splices)?,
+    })
+}
+
+/// As a regular expression has it.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::new();
+    for c in text.chars() {
+        if ".()[]{}*+?|^$/".contains(c) {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+    }
+    escaped
+}
+
+/// The file of snapshots with the new text in the entries of the failing test, as jest and vitest write them:
+/// ``exports[`name 1`] = `…`;``.
+fn in_snapshot(case: &Case<'_>, file: &str, test: &str, drift: &Drift) -> Option<Edit> {
+    let path = super::snapshots_of(file);
+    let text = case.tree.read(&path)?;
+    let mut result = String::with_capacity(text.len());
+    let (mut inside, mut changed) = (false, false);
+    for line in text.split_inclusive('\n') {
+        if let Some(entry) = line.strip_prefix("exports[`") {
+            inside = entry.strip_prefix(test).is_some_and(is_end_of_name);
+        }
+        if inside && line.contains(&drift.was) {
+            result.push_str(&line.replace(&drift.was, &drift.now));
+            changed = true;
+        } else {
+            result.push_str(line);
+        }
+    }
+    changed.then_some(Edit { path, text: result })
+}
+
+/// Whether this is what follows a test's name in that of its snapshot: a hint of its own, and a number.
+fn is_end_of_name(rest: &str) -> bool {
+    let end = rest.split('`').next().unwrap_or_default();
+    let (hint, number) = end.rsplit_once(' ').unwrap_or((end, ""));
+    (hint.is_empty() || hint.starts_with(": ")) && number.parse::<u32>().is_ok()
+}
