@@ -67,6 +67,7 @@ const SETS: &[(&str, &str)] = &[
     ),
     ("assertion_update", include_str!("../own/history.yaml")),
     ("assertion_update", include_str!("../own/node_history.yaml")),
+    ("assertion_update", include_str!("../own/rust_history.yaml")),
     ("syntax_repair", include_str!("../own/lint_ruff.yaml")),
     ("syntax_repair", include_str!("../own/lint_eslint.yaml")),
     ("dependency_fix", include_str!("../own/type_mypy.yaml")),

@@ -96,6 +96,13 @@ pub(super) fn sources(tree: &dyn Tree) -> impl Iterator<Item = &str> {
         .take(MOST_FILES)
 }
 
+/// The product's files as trees.
+pub(super) fn product(tree: &dyn Tree) -> impl Iterator<Item = Source> {
+    sources(tree)
+        .filter(|path| !is_test_file(path))
+        .filter_map(|path| Source::parse(tree.read(path)?))
+}
+
 /// Whether a file holds tests and nothing else, by where it lies.
 pub(super) fn is_test_file(path: &str) -> bool {
     crate::roles::Roles::default().of(path) == crate::roles::Role::Test

@@ -3,6 +3,7 @@
 
 mod api_contract_adaptation;
 mod assertion_update;
+mod claim;
 mod dependency_fix;
 mod environment_healing;
 mod flaky_test_stabilization;

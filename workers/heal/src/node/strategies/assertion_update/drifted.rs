@@ -27,13 +27,17 @@ const FORMS: &[&str] = &[
 /// What is offered where the failing assertion compares two texts.
 pub(super) fn findings(case: &Case<'_>, failure: &Failure) -> Vec<Finding> {
     let roles = Roles::of_case(case);
+    if failure.phase != Phase::Call {
+        return Vec::new();
+    }
     let in_test = failure
         .innermost_own()
         .is_none_or(|frame| roles.of(&frame.path) == Role::Test);
-    if failure.phase != Phase::Call || !in_test {
-        return Vec::new();
-    }
-    let Some((expected, actual)) = texts(failure) else {
+    // An error that the test expects was thrown where the product throws it.
+    let found = thrown(failure).or_else(|| texts(failure).filter(|_| in_test));
+    let Some((expected, actual)) =
+        found.filter(|(one, other)| is_one_line(one) && is_one_line(other))
+    else {
         return Vec::new();
     };
     let product: Vec<String> = product_texts(case, &roles);
@@ -41,7 +45,7 @@ pub(super) fn findings(case: &Case<'_>, failure: &Failure) -> Vec<Finding> {
     let found = drift(case, &roles, &says, &expected, &actual);
     found
         .and_then(|drift| {
-            let edit = edit(case, failure, &drift)?;
+            let edit = edit(case, &roles, failure, &drift)?;
             let description = format!(
                 "{}: the test expects `{}` in place of `{}`",
                 edit.path, drift.now, drift.was
@@ -73,34 +77,34 @@ fn product_texts(case: &Case<'_>, roles: &Roles) -> Vec<String> {
         .collect()
 }
 
-/// The text that the test wants, and the one that there is; `None` where they are none, or cut.
-fn texts(failure: &Failure) -> Option<(String, String)> {
+/// The message of an error that the test wants, and the one that there is.
+fn thrown(failure: &Failure) -> Option<(String, String)> {
     static COMPILED: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         FORMS
             .iter()
             .filter_map(|form| Regex::new(form).ok())
             .collect()
     });
-    let by_form = COMPILED.iter().find_map(|form| {
+    COMPILED.iter().find_map(|form| {
         let found = form.captures(&failure.message)?;
         let mut parts = found.iter().skip(1).flatten().map(|part| part.as_str());
         Some((unescaped(parts.next()?), unescaped(parts.next()?)))
-    });
-    let compared = || {
-        let compared = failure.compared.as_ref()?;
-        (!compared.expected.is_empty())
-            .then(|| (compared.expected.clone(), compared.actual.clone()))
-    };
-    let is_snapshot = failure.message.contains("napshot");
-    let found = by_form
-        .or_else(|| {
-            is_snapshot
-                .then(|| changed_line(&failure.message))
-                .flatten()
-        })
-        .or_else(compared)?;
-    let is_one_line = |text: &str| !text.contains('\n') && !text.contains("[...]");
-    (is_one_line(&found.0) && is_one_line(&found.1)).then_some(found)
+    })
+}
+
+/// The text that the test wants, and the one that there is; `None` where they are none.
+fn texts(failure: &Failure) -> Option<(String, String)> {
+    if failure.message.contains("napshot")
+        && let Some(changed) = changed_line(&failure.message)
+    {
+        return Some(changed);
+    }
+    let compared = failure.compared.as_ref()?;
+    (!compared.expected.is_empty()).then(|| (compared.expected.clone(), compared.actual.clone()))
+}
+
+fn is_one_line(text: &str) -> bool {
+    !text.contains('\n') && !text.contains("[...]")
 }
 
 /// The only line in which a snapshot differs: `- "…"`, `+ "…"`.
@@ -140,11 +144,14 @@ fn unescaped(text: &str) -> String {
     plain
 }
 
-fn edit(case: &Case<'_>, failure: &Failure, drift: &Drift) -> Option<Edit> {
+fn edit(case: &Case<'_>, roles: &Roles, failure: &Failure, drift: &Drift) -> Option<Edit> {
     let test = failure.test.as_deref()?;
     let (file, name) = test.split_once("::")?;
     let path = failure
-        .innermost_own()
+        .frames
+        .iter()
+        .rev()
+        .find(|frame| !frame.path.starts_with('/') && roles.of(&frame.path) == Role::Test)
         .map_or_else(|| file.to_owned(), |frame| frame.path.clone());
     in_literals(case, &path, drift).or_else(|| in_snapshot(case, file, name, drift))
 }

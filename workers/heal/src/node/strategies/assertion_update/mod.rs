@@ -413,6 +413,15 @@ mod tests {
         )];
         let drifted = failing("Expected values to be strictly equal", Some((OLD, NEW)));
         let none: [String; 0] = [];
+        let from_product = Failure {
+            frames: vec![Frame {
+                path: "check.js".to_owned(),
+                line: 1,
+                function: String::new(),
+            }],
+            ..drifted.clone()
+        };
+        assert_eq!(by_history(SAYS, &test, from_product), none);
         assert_eq!(by_history("Amounts have a limit", &test, drifted), none);
         let number = failing("Expected values to be strictly equal", Some(("3", "4")));
         assert_eq!(by_history(SAYS, &test, number), none);

@@ -17,8 +17,7 @@ use crate::intended::{Drift, doubt, drift};
 use crate::roles::Roles;
 use crate::rust::classify::in_test;
 use crate::rust::panics::SNAPSHOT;
-use crate::rust::reach::{is_test_file, sources};
-use crate::rust::source::Source;
+use crate::rust::reach::product;
 use crate::rust::subject::Subject;
 use crate::strategies::rank;
 
@@ -54,8 +53,8 @@ fn found(case: &Case<'_>, failure: &Failure) -> Option<Finding> {
         // Which of the two the test wants, the product's source says.
         vec![(right.clone(), left.clone()), (left, right)]
     };
-    let product = product_texts(case);
-    let says = |text: &str| product.iter().any(|content| content.contains(text));
+    let texts = product_texts(case);
+    let says = |text: &str| texts.iter().any(|content| content.contains(text));
     let roles = Roles::of_case(case);
     let drift = pairs
         .iter()
@@ -86,9 +85,7 @@ fn proposed(drift: &Drift, edit: Edit) -> Finding {
 
 /// The product's files, without the parts of them that are only there for tests.
 fn product_texts(case: &Case<'_>) -> Vec<String> {
-    sources(case.tree)
-        .filter(|path| !is_test_file(path))
-        .filter_map(|path| Source::parse(case.tree.read(path)?))
+    product(case.tree)
         .map(|source| {
             let mut text = String::new();
             let mut done = 0;

@@ -4,6 +4,8 @@
 //! skipped or loosened. What the product keeps from call to call cannot be told from a defect, so a person decides.
 
 mod left;
+mod order;
+mod own_place;
 mod turns;
 
 use maestro_protocol::heal::Strategy;
@@ -39,7 +41,7 @@ impl Repair for FlakyTestStabilization {
                 })
                 .collect(),
             Some(_) => Vec::new(),
-            None => unknown(case).into_iter().collect(),
+            None => order::finding(case).or_else(|| unknown(case)).into_iter().collect(),
         }
     }
 }
@@ -57,6 +59,17 @@ fn taking_turns(case: &Case<'_>, unsteady: &Unsteady, others: &[Left]) -> Findin
         return Finding::Lacking(format!(
             "{unsteady}: they share `{name}`, which the tests themselves keep, and how it is to be given back this version does not know"
         ));
+    }
+    if things.is_empty()
+        && let Some((place, edit)) = own_place::edit(case, &module, &others)
+    {
+        let candidate = rewrite(
+            Strategy::FlakyTestStabilization,
+            format!("each test that writes to `{place}` has a place of its own"),
+            vec![edit],
+            rank::STEADY,
+        );
+        return Finding::Propose(candidate, own_place::DOUBT.to_owned());
     }
     if things.is_empty() {
         return Finding::Refuse(format!(

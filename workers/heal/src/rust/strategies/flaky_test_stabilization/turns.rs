@@ -57,8 +57,27 @@ impl Module {
         found.pop().filter(|_| found.is_empty())
     }
 
+    /// Where it stands.
+    pub(super) fn file(&self) -> (&str, &Source) {
+        (&self.path, &self.source)
+    }
+
+    /// The test that fails.
+    pub(super) fn victim(&self) -> Option<Node<'_>> {
+        self.all()
+            .find(|(_, name)| *name == self.victim)
+            .map(|(function, _)| function)
+    }
+
+    /// The tests of the module that are among these.
+    pub(super) fn others(&self, others: &[&str]) -> impl Iterator<Item = Node<'_>> {
+        self.all()
+            .filter(|(_, name)| is_one_of(name, others))
+            .map(|(function, _)| function)
+    }
+
     /// The tests of the module, by name.
-    fn tests(&self) -> impl Iterator<Item = (Node<'_>, &str)> {
+    pub(super) fn all(&self) -> impl Iterator<Item = (Node<'_>, &str)> {
         self.source
             .functions()
             .filter(|function| {
@@ -71,7 +90,7 @@ impl Module {
     /// What the own code of these tests leaves, and theirs that share it: the one may be to blame in one order, the other in another.
     pub(super) fn left_by(&self, others: &[&str]) -> Vec<Thing> {
         let mut found: Vec<Thing> = self
-            .tests()
+            .all()
             .filter(|(_, name)| *name == self.victim || is_one_of(name, others))
             .flat_map(|(function, _)| left::by(&self.source, function).0)
             .collect();
@@ -99,11 +118,11 @@ impl Module {
         }) {
             return None;
         }
-        let victim = self.tests().find(|(_, name)| *name == self.victim)?.0;
+        let victim = self.victim()?;
         let called = self.source.called(victim);
         let mut splices = Vec::new();
         let mut is_unsafe = false;
-        for (function, name) in self.tests() {
+        for (function, name) in self.all() {
             let (own, says_unsafe) = left::by(&self.source, function);
             is_unsafe |= says_unsafe;
             let shares = name == self.victim

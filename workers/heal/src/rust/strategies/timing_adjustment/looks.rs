@@ -4,7 +4,7 @@
 use tree_sitter::Node;
 
 use crate::case::Case;
-use crate::rust::reach::{is_test_file, sources};
+use crate::rust::reach::product;
 use crate::rust::source::{Source, body_of};
 use crate::source::descendants;
 
@@ -81,12 +81,7 @@ pub(super) struct Product(Vec<Source>);
 
 impl Product {
     pub(super) fn of(case: &Case<'_>) -> Self {
-        Self(
-            sources(case.tree)
-                .filter(|path| !is_test_file(path))
-                .filter_map(|path| Source::parse(case.tree.read(path)?))
-                .collect(),
-        )
+        Self(product(case.tree).collect())
     }
 
     /// Whether an expression only looks.

@@ -2,7 +2,6 @@
 //! that no machine keeps. A duration that is itself under test is not touched, and whatever gives the product more time is a
 //! person's to judge: a product that became slower shows in the same way.
 
-mod claim;
 mod looks;
 mod paused;
 mod sleeps;
@@ -14,6 +13,7 @@ mod waits;
 use maestro_protocol::heal::Strategy;
 use tree_sitter::Node;
 
+use super::claim::Claim;
 use super::{rewrite, subject};
 use crate::case::{Candidate, Case, Edit, Finding, Repair};
 use crate::durations::is_about_duration;
@@ -23,7 +23,6 @@ use crate::rust::source::{Source, function_of};
 use crate::rust::subject::Subject;
 use crate::source::descendants;
 use crate::source::edit::{Splice, apply};
-use claim::Claim;
 
 /// See the module.
 pub(super) struct TimingAdjustment;
@@ -37,7 +36,9 @@ impl Repair for TimingAdjustment {
         let Some(failure) = case.failures.first() else {
             return Vec::new();
         };
-        if failure.phase != Phase::Call || subject(failure) != Subject::Assertion {
+        // An assertion with words of its own says nothing else; the line shows that it is one.
+        let asserts = matches!(subject(failure), Subject::Assertion | Subject::Other);
+        if failure.phase != Phase::Call || !asserts {
             return Vec::new();
         }
         of_assertion(case, failure).unwrap_or_default()

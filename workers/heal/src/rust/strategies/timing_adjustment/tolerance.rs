@@ -51,7 +51,7 @@ pub(super) fn examine(moment: &Moment<'_>) -> Vec<Finding> {
     };
     let candidate = moment.candidate(
         &format!("durations are compared to {wide} s, not to {seconds} s, which no machine keeps"),
-        &[Splice::replace(claim.place(node), text)],
+        &[claim.moved(Splice::replace(node.byte_range(), text))],
         rank::WAIT,
     );
     candidate

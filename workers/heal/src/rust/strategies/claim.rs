@@ -3,14 +3,15 @@
 use tree_sitter::Node;
 
 use crate::rust::source::Source;
+use crate::source::edit::Splice;
 
 /// Put in front of a macro's arguments, so that they parse.
 const FRONT: &str = "fn claim() { claim(";
 
 /// An assertion with its arguments as a tree.
-pub(super) struct Claim {
+pub(in crate::rust::strategies) struct Claim {
     /// The arguments, within a function that nobody calls.
-    pub(super) source: Source,
+    pub(in crate::rust::strategies) source: Source,
     /// `assert`, `assert_eq` or `assert_ne`.
     name: String,
     /// Where in the file the arguments begin.
@@ -19,7 +20,7 @@ pub(super) struct Claim {
 
 impl Claim {
     /// The assertion that a statement is.
-    pub(super) fn of(source: &Source, statement: Node<'_>) -> Option<Self> {
+    pub(in crate::rust::strategies) fn of(source: &Source, statement: Node<'_>) -> Option<Self> {
         let call = match statement.kind() {
             "macro_invocation" => statement,
             _ => statement
@@ -46,7 +47,7 @@ impl Claim {
     }
 
     /// What it is about; a message of its own is left out.
-    pub(super) fn operands(&self) -> impl Iterator<Item = Node<'_>> {
+    pub(in crate::rust::strategies) fn operands(&self) -> impl Iterator<Item = Node<'_>> {
         let count = if self.name == "assert" { 1 } else { 2 };
         let list = self.source.nodes().find(|node| node.kind() == "arguments");
         let mut found = Vec::new();
@@ -61,7 +62,7 @@ impl Claim {
     }
 
     /// The condition as long as which a test has to wait.
-    pub(super) fn unmet(&self) -> Option<String> {
+    pub(in crate::rust::strategies) fn unmet(&self) -> Option<String> {
         let texts: Vec<&str> = self
             .operands()
             .map(|node| self.source.slice(node))
@@ -74,9 +75,12 @@ impl Claim {
         }
     }
 
-    /// Where a node of the claim lies in the file.
-    pub(super) fn place(&self, node: Node<'_>) -> std::ops::Range<usize> {
+    /// An edit of the claim as one of the file.
+    pub(in crate::rust::strategies) fn moved(&self, splice: Splice) -> Splice {
         let moved = |at: usize| at - FRONT.len() + self.start;
-        moved(node.start_byte())..moved(node.end_byte())
+        Splice {
+            range: moved(splice.range.start)..moved(splice.range.end),
+            ..splice
+        }
     }
 }
