@@ -44,7 +44,10 @@ impl Runner {
 
     /// Whether its tests can be run in an order of our own.
     pub(crate) fn arranges(self) -> bool {
-        matches!(self, Self::NodeTest | Self::Jest | Self::Vitest)
+        matches!(
+            self,
+            Self::NodeTest | Self::Jest | Self::Vitest | Self::Mocha
+        )
     }
 
     fn of_program(name: &str) -> Option<Self> {

@@ -73,6 +73,10 @@ pub(super) fn module_of(
         );
         found.push((id.clone(), full));
     }
+    // One that cannot be called is run as its own harness runs it, or not at all.
+    if !found.iter().any(|(id, _)| crate::runner::belongs(id, test)) {
+        return None;
+    }
     let at = end_of(&source, &inner)?;
     let conductor = format!(
         "\n#[test] #[allow(warnings, clippy::all)] fn {CONDUCTOR}() {{ let tests: Vec<(&'static str, fn() -> bool, bool)> = vec![{table}]; {RUNNING} }}\n"
@@ -199,7 +203,12 @@ pub(super) fn is_plain_test(source: &Source, function: Node<'_>) -> bool {
         && function
             .child_by_field_name("parameters")
             .is_some_and(|parameters| parameters.named_child_count() == 0)
-        && body_of(function).is_some()
+        && body_of(function).is_some_and(|body| !is_counted(source, body))
+}
+
+/// Whether a test may run only once in a process: insta counts the snapshots of each, and a second round would be another one's.
+fn is_counted(source: &Source, body: Node<'_>) -> bool {
+    source.slice(body).contains("_snapshot!")
 }
 
 /// Where a module ends: in front of its bracket, or at the end of the file.
@@ -224,6 +233,18 @@ mod tests {
     use super::super::compiler::Built;
     use super::*;
     use crate::strategies::fake::Files;
+
+    #[test]
+    fn a_test_that_insta_counts_is_not_called_again() {
+        let text = "#[test]\nfn a() {\n    insta::assert_snapshot!(x());\n}\n#[test]\nfn b() {\n    x();\n}\n";
+        let source = Source::parse(text).unwrap();
+        let plain: Vec<&str> = source
+            .functions()
+            .filter(|function| is_plain_test(&source, *function))
+            .map(|function| source.name(function))
+            .collect();
+        assert_eq!(plain, ["b"]);
+    }
 
     #[test]
     fn one_more_test_runs_the_others_of_its_module_and_moves_no_line() {

@@ -85,8 +85,11 @@ fn thrown(failure: &Failure) -> Option<(String, String)> {
             .filter_map(|form| Regex::new(form).ok())
             .collect()
     });
+    // jest's message may be its first line only.
     COMPILED.iter().find_map(|form| {
-        let found = form.captures(&failure.message)?;
+        let found = form
+            .captures(&failure.message)
+            .or_else(|| form.captures(&failure.text))?;
         let mut parts = found.iter().skip(1).flatten().map(|part| part.as_str());
         Some((unescaped(parts.next()?), unescaped(parts.next()?)))
     })

@@ -83,7 +83,14 @@ fn hook(source: &Source, name: &str, splices: &mut Vec<Splice>) -> Option<String
         return Some(name.to_owned());
     }
     let Some((_, binding)) = runner else {
-        return Some(name.to_owned());
+        // mocha's other words for the same (https://mochajs.org/#tdd).
+        let is_tdd = source.calls().any(|(_, called)| called == "suite");
+        let word = match name {
+            "beforeEach" if is_tdd => "setup",
+            "afterEach" if is_tdd => "teardown",
+            name => name,
+        };
+        return Some(word.to_owned());
     };
     let module = binding.module.clone();
     if module == "test"

@@ -3,6 +3,7 @@
 //! what it needs of another is set up by itself. Nothing is run again until it passes, skipped or loosened. What the product
 //! keeps from call to call cannot be told from a defect, so a person decides.
 
+mod draws;
 mod give_back;
 mod left;
 mod set_up;
@@ -14,9 +15,8 @@ use maestro_protocol::heal::Strategy;
 use super::rewrite;
 use super::scene::Scene;
 use crate::case::{Case, Edit, Finding, Repair};
-use crate::runner::file_of;
 use crate::strategies::rank;
-use crate::unsteady::{Cause, Left, Unsteady};
+use crate::unsteady::{Cause, Left};
 use left::Thing;
 
 /// See the module.
@@ -37,7 +37,7 @@ impl Repair for FlakyTestStabilization {
         match &unsteady.cause {
             Cause::Polluted(polluters) => polluted(case, polluters),
             Cause::Unset(setters) => set_up::findings(case, unsteady, setters),
-            Cause::Randomness => vec![drawn(case, unsteady)],
+            Cause::Randomness => vec![draws::finding(case, unsteady)],
             Cause::HashSeed | Cause::Listing | Cause::Together(_) => Vec::new(),
         }
     }
@@ -93,26 +93,4 @@ fn polluted(case: &Case<'_>, polluters: &[Left]) -> Vec<Finding> {
         )));
     }
     findings
-}
-
-/// Each draw may be the one that shows a defect, and Node's draws have no seed of their own.
-fn drawn(case: &Case<'_>, unsteady: &Unsteady) -> Finding {
-    let of_test = file_of(case.tree, &unsteady.victim);
-    let place = unsteady
-        .lines
-        .iter()
-        .filter(|(path, _)| Some(*path) != of_test.as_ref())
-        .find_map(|(path, lines)| {
-            let text = case.tree.read(path)?;
-            let line = (1..)
-                .zip(text.lines())
-                .find(|(number, line)| lines.contains(number) && line.contains("Math.random"))?;
-            Some(format!("{path}:{}", line.0))
-        });
-    Finding::Refuse(match place {
-        Some(place) => format!(
-            "the product draws at random ({place}) where the test expects one answer: which of the two is meant a person has to say"
-        ),
-        None => "the test draws at random, and one draw or another shows what may be a defect of the product: a fixed draw would hide it".to_owned(),
-    })
 }

@@ -2,6 +2,7 @@ use super::*;
 use crate::case::Installed;
 use crate::conditions::Conditions;
 use crate::strategies::fake::{Files, Index, case};
+use crate::unsteady::Unsteady;
 
 /// What is offered for a test that fails after `polluter`, as the text of the test file; or the reason of a refusal.
 fn offered(files: &[(&str, &str)], cause: Cause) -> Vec<Result<String, String>> {
