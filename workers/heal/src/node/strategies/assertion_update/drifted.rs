@@ -204,10 +204,10 @@ fn escaped(text: &str) -> String {
 /// ``exports[`name 1`] = `…`;``.
 fn in_snapshot(case: &Case<'_>, file: &str, test: &str, drift: &Drift) -> Option<Edit> {
     let path = super::snapshots_of(file);
-    let text = case.tree.read(&path)?;
-    let mut result = String::with_capacity(text.len());
+    let kept = case.tree.read(&path)?;
+    let mut result = String::with_capacity(kept.len());
     let (mut inside, mut changed) = (false, false);
-    for line in text.split_inclusive('\n') {
+    for line in kept.split_inclusive('\n') {
         if let Some(entry) = line.strip_prefix("exports[`") {
             inside = entry.strip_prefix(test).is_some_and(is_end_of_name);
         }

@@ -74,7 +74,7 @@ fn assertion(source: &Source, claim: Node<'_>) -> Option<String> {
         "notOk" | "false" | "isFalse" | "falsy" => Some(format!("!({})", text(0)?)),
         "equal" | "strictEqual" | "is" | "same" => join("==="),
         "notEqual" | "notStrictEqual" => join("!=="),
-        "deepEqual" | "deepStrictEqual" => written(text(0)?, text(1)?),
+        "deepEqual" | "deepStrictEqual" => Some(written(text(0)?, text(1)?)),
         "match" => Some(format!("{}.test({})", text(1)?, text(0)?)),
         "exists" => Some(format!("{} != null", text(0)?)),
         _ => None,
@@ -113,12 +113,12 @@ fn expectation(source: &Source, claim: Node<'_>) -> Option<String> {
                 .first()
                 .is_none_or(|node| !matches!(node.kind(), "array" | "object"));
             match words[0] {
-                "toStrictEqual" | "toEqual" | "eql" => written(actual, expected?),
+                "toStrictEqual" | "toEqual" | "eql" => Some(written(actual, expected?)),
                 _ if plain => compare("==="),
                 _ => None,
             }
         }
-        ["deep", "equal" | "equals"] => written(actual, expected?),
+        ["deep", "equal" | "equals"] => Some(written(actual, expected?)),
         ["toBeTruthy" | "ok"] => Some(actual.to_owned()),
         ["true"] => Some(format!("{actual} === true")),
         ["false"] => Some(format!("{actual} === false")),
@@ -148,8 +148,6 @@ fn expectation(source: &Source, claim: Node<'_>) -> Option<String> {
 }
 
 /// Two values with something in them are alike for a wait where they are written alike; the assertion behind it says the rest.
-fn written(actual: &str, expected: &str) -> Option<String> {
-    Some(format!(
-        "JSON.stringify({actual}) === JSON.stringify({expected})"
-    ))
+fn written(actual: &str, expected: &str) -> String {
+    format!("JSON.stringify({actual}) === JSON.stringify({expected})")
 }

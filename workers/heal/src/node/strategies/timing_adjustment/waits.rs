@@ -55,10 +55,7 @@ pub(super) fn examine(case: &Case<'_>, moment: &Moment<'_>) -> Option<Finding> {
         format!("{unit}{pause};"),
         "}".to_owned(),
     ];
-    let text: String = lines
-        .iter()
-        .map(|line| format!("{line}\n{indent}"))
-        .collect();
+    let text = lines.join(&format!("\n{indent}")) + "\n" + &indent;
     let candidate = moment.candidate(
         &format!(
             "the test waits until what it asserts holds, at most {limit} ms, before it sleeps its {slept} ms"

@@ -252,13 +252,11 @@ impl<'s> Scene<'s> {
                         })
                     })
                     .last()?;
-                match declaration.child_by_field_name("type") {
-                    Some(of) => of_type(self.source.slice(of)),
-                    None => {
-                        let value = declaration.child_by_field_name("value")?;
-                        self.hashed(self.source, value, depth + 1)
-                    }
+                if let Some(of) = declaration.child_by_field_name("type") {
+                    return of_type(self.source.slice(of));
                 }
+                let value = declaration.child_by_field_name("value")?;
+                self.hashed(self.source, value, depth + 1)
             }
             "field_expression" => {
                 let field = source.slice(node.child_by_field_name("field")?);
@@ -353,29 +351,15 @@ fn is_orderless(source: &Source, call: Node<'_>) -> bool {
 
 /// A list of literals in the order of its items: what is expected of what comes by the order of its keys.
 fn sorted_list(source: &Source, side: Node<'_>) -> Option<Splice> {
-    let list = descendants(side).find(|node| node.kind() == "array_expression");
-    let (range, inside) = match list {
-        Some(list) => {
-            let text = source.slice(list);
-            (
-                list.start_byte() + 1..list.end_byte() - 1,
-                text.get(1..text.len() - 1)?,
-            )
-        }
-        None => {
-            let tokens = descendants(side).find(|node| {
-                node.kind() == "token_tree"
-                    && node
-                        .parent()
-                        .is_some_and(|up| source.slice(up).starts_with("vec!"))
-            })?;
-            let text = source.slice(tokens);
-            (
-                tokens.start_byte() + 1..tokens.end_byte() - 1,
-                text.get(1..text.len() - 1)?,
-            )
-        }
-    };
+    let list = descendants(side).find(|node| {
+        let of_vec = || {
+            node.parent()
+                .is_some_and(|up| source.slice(up).starts_with("vec!"))
+        };
+        node.kind() == "array_expression" || node.kind() == "token_tree" && of_vec()
+    })?;
+    let range = list.start_byte() + 1..list.end_byte() - 1;
+    let inside = source.text().get(range.clone())?;
     let parsed = Source::parse(format!("const A: B = [{inside}];"))?;
     let array = parsed
         .nodes()

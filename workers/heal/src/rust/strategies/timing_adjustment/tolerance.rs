@@ -98,8 +98,10 @@ fn tolerance_in<'m>(moment: &'m Moment<'_>) -> Option<(Node<'m>, f64)> {
                 node.child_by_field_name("right")?,
             );
             let operator = source.slice(node.child_by_field_name("operator")?);
-            let called = source.slice(left.child_by_field_name("function")?);
-            let absolute = called.ends_with(".abs") || called.ends_with(".abs_diff");
+            let method = left
+                .child_by_field_name("function")?
+                .child_by_field_name("field")?;
+            let absolute = matches!(source.slice(method), "abs" | "abs_diff");
             (absolute && matches!(operator, "<" | "<="))
                 .then(|| number(source, right).map(|number| (right, number)))?
         })

@@ -62,7 +62,7 @@ pub(super) fn examine(case: &Case<'_>, moment: &Moment<'_>) -> Option<Finding> {
         format!("    {}", sleep.short(moment.source)?),
         "}".to_owned(),
     ];
-    let text: String = lines.iter().map(|text| format!("{text}\n{line}")).collect();
+    let text = lines.join(&format!("\n{line}")) + "\n" + line;
     let candidate = moment.candidate(
         &format!(
             "the test waits until what it asserts holds, at most {limit} s, before it sleeps its {} s",
