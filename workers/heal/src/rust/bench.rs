@@ -344,6 +344,7 @@ impl RustBench {
             install,
             run: finished.elapsed,
             stopped: stopped(&finished, &self.limits()),
+            forked: false,
         })
     }
 
@@ -418,6 +419,7 @@ fn nothing(install: Duration) -> Attempt {
         install,
         run: Duration::ZERO,
         stopped: Some("the test's module cannot be run in another order".to_owned()),
+        forked: false,
     }
 }
 
@@ -544,6 +546,7 @@ impl Laboratory for RustBench {
                     install: began.elapsed(),
                     run: Duration::ZERO,
                     stopped: None,
+                    forked: false,
                 });
             }
         };
@@ -568,6 +571,7 @@ impl Laboratory for RustBench {
             install,
             run: finished.elapsed,
             stopped: stopped(&finished, &self.limits()),
+            forked: false,
         })
     }
 
