@@ -256,6 +256,7 @@ async fn reproduce<L: Laboratory>(
         timing,
     };
     let first = trial.run(&Conditions::apart()).await?;
+    let mut apart = vec![first.run];
     trial.timing.run = Some(millis(first.run));
     if order.target.is_green(&first.report) {
         // One green run says as much as two when nothing failed so far.
@@ -278,18 +279,24 @@ async fn reproduce<L: Laboratory>(
         let plain = Conditions::default();
         let mut again = trial.run(&plain).await?;
         if again.forked && !alike(&again) {
-            let apart = trial.run(&Conditions::apart()).await?;
-            if alike(&apart) && !alike(&trial.run(&plain).await?) {
+            let by_itself = trial.run(&Conditions::apart()).await?;
+            if alike(&by_itself) && !alike(&trial.run(&plain).await?) {
                 tracing::debug!(
-                    "forked runs of these tests fail otherwise; each run has a process of its own"
+                    "forked runs of these tests end otherwise; each run has a process of its own"
                 );
                 laboratory.distrust();
-                again = apart;
+                again = by_itself;
             }
+        }
+        if !again.forked {
+            apart.push(again.run);
         }
         runs += 1;
         shown += u32::from(alike(&again));
     }
+    // Of a compiled language the first run builds, and the others do not.
+    let together: Duration = apart.iter().sum();
+    trial.timing.run = Some(millis(together) / apart.len() as u64);
     Ok(Reproduced {
         attempt: first,
         shown,

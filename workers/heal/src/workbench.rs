@@ -25,14 +25,12 @@ use crate::laboratory::{Attempt, AttemptError, Laboratory};
 use crate::overlay::Overlay;
 use crate::past::Past;
 use crate::runner::Plan;
-use crate::teeth::{Bites, Defect};
+use crate::teeth::{Bites, Defect, NOTICED};
 
 /// What is installed where nothing is said.
 const DEFAULT_INSTALL: &str = "pytest";
 /// What the sandbox keeps in memory for a run: it is empty when the next begins.
 const IN_MEMORY: [&str; 3] = ["/tmp", "/dev/shm", "/home/heal"];
-/// A test that has caught so many defects need not prove more.
-const ENOUGH: u32 = 4;
 /// The least that a run with a defect may take.
 const LEAST_OF_A_DEFECT: Duration = Duration::from_secs(1);
 /// The laboratory of one heal.
@@ -381,7 +379,7 @@ impl Laboratory for Workbench {
         let limit = LEAST_OF_A_DEFECT.max(bites.run * 5);
         let mut noticed = 0;
         for (defect, caught) in defects.iter().zip(&mut bites.caught) {
-            if left().is_zero() || noticed == ENOUGH {
+            if left().is_zero() || noticed == NOTICED {
                 break;
             }
             let with = tree.with(&[Edit {
@@ -393,7 +391,7 @@ impl Laboratory for Workbench {
                 .passes(&defective, &conditions, limit.min(left()))
                 .await?;
             *caught = passed.map(|passed| !passed);
-            noticed += u32::from(*caught == Some(true));
+            noticed += usize::from(*caught == Some(true));
         }
         bites.run = began.elapsed();
         Ok(bites)
