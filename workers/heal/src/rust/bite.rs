@@ -9,12 +9,19 @@ use maestro_protocol::heal::RuntimeChanges;
 use super::bench::{Change, RustBench};
 use super::freshness::Freshness;
 use super::report::Read;
-use super::switch::{self, switched};
+use super::switch::{Switched, switched};
 use crate::case::Tree as _;
 use crate::edge::{Finished, RustEnvironment, WorkCopy};
+use crate::failure::Report;
 use crate::laboratory::AttemptError;
 use crate::overlay::Overlay;
 use crate::teeth::{Bites, Defect, NOTICED};
+
+/// The variable by which the driver of test programs is told which defects to switch on.
+const DEFECTS: &str = "MAESTRO_CARGO_DEFECTS";
+
+/// Builds with fewer and fewer defects, until the compiler takes them all.
+const MOST_BUILDS: u32 = 4;
 
 /// One copy of a tree, to be run with defects in it.
 pub(super) struct Biting<'a> {
@@ -37,53 +44,71 @@ impl Biting<'_> {
         defects: &[Defect],
         bites: &mut Bites,
     ) -> Result<bool, AttemptError> {
+        let mut refused = BTreeSet::new();
+        for _ in 0..MOST_BUILDS {
+            let switched = self.switched(defects, &refused);
+            if switched
+                .iter()
+                .map(|(_, file)| file.turns.len())
+                .sum::<usize>()
+                < 2
+            {
+                return Ok(false);
+            }
+            let numbers: Vec<String> = turns(&switched).map(|number| number.to_string()).collect();
+            for (path, file) in &switched {
+                self.write(files, path, &file.text)?;
+            }
+            change.variables.push((DEFECTS, numbers.join(" ")));
+            let (read, finished) = self.run(change).await?;
+            change.variables.pop();
+            for (path, _) in &switched {
+                self.write(files, path, &self.whole(path))?;
+            }
+            if !read.built {
+                let more = blamed(&switched, &read.report);
+                if more.is_empty() {
+                    return Ok(false);
+                }
+                // By itself it would not be built either.
+                refused.extend(more);
+                continue;
+            }
+            bites.sound = finished.ended.succeeded();
+            if bites.sound {
+                let together: BTreeSet<usize> = turns(&switched).collect();
+                for (number, noticed) in read.noticed {
+                    // A test may have written there what it likes.
+                    if together.contains(&number) {
+                        bites.caught[number] = Some(noticed);
+                    }
+                }
+                let rest = |number: &usize| !together.contains(number) && !refused.contains(number);
+                self.each(files, change, defects, rest, finished.elapsed, bites)
+                    .await?;
+            }
+            return Ok(bites.sound);
+        }
+        Ok(false)
+    }
+
+    /// The files with those defects in them that can be switched and are not refused.
+    fn switched(&self, defects: &[Defect], refused: &BTreeSet<usize>) -> Vec<(String, Switched)> {
         let mut by_file: BTreeMap<&str, Vec<(usize, &Defect)>> = BTreeMap::new();
         for (number, defect) in defects.iter().enumerate() {
-            by_file
-                .entry(&defect.path)
-                .or_default()
-                .push((number, defect));
-        }
-        let mut texts = BTreeMap::new();
-        let mut together = BTreeSet::new();
-        for (path, of_file) in by_file {
-            if let Some((text, numbers)) = switched(&self.whole(path), &of_file) {
-                texts.insert(path, text);
-                together.extend(numbers);
+            if !refused.contains(&number) {
+                by_file
+                    .entry(&defect.path)
+                    .or_default()
+                    .push((number, defect));
             }
         }
-        if together.len() < 2 {
-            return Ok(false);
-        }
-        for (path, text) in &texts {
-            self.write(files, path, text)?;
-        }
-        let (read, finished) = self.run(change).await?;
-        let sound = read.built && finished.ended.succeeded();
-        if sound {
-            bites.sound = true;
-            for number in together.iter().copied() {
-                if !self.goes_on(change, bites, finished.elapsed) {
-                    break;
-                }
-                change
-                    .variables
-                    .push((switch::VARIABLE, number.to_string()));
-                let (_, finished) = self.run(change).await?;
-                change.variables.pop();
-                // What takes too long is noticed by a person.
-                bites.caught[number] = Some(!finished.ended.succeeded());
-            }
-        }
-        for path in texts.keys() {
-            self.write(files, path, &self.whole(path))?;
-        }
-        if sound {
-            let rest = |number: &usize| !together.contains(number);
-            self.each(files, change, defects, rest, finished.elapsed, bites)
-                .await?;
-        }
-        Ok(sound)
+        by_file
+            .into_iter()
+            .filter_map(|(path, defects)| {
+                Some((path.to_owned(), switched(&self.whole(path), &defects)?))
+            })
+            .collect()
     }
 
     /// Builds and runs each defect by itself.
@@ -150,4 +175,32 @@ impl Biting<'_> {
             AttemptError::Machine(format!("unable to write {path} of the copy: {error}"))
         })
     }
+}
+
+fn turns(switched: &[(String, Switched)]) -> impl Iterator<Item = usize> {
+    switched
+        .iter()
+        .flat_map(|(_, file)| file.turns.iter().map(|(number, _)| *number))
+}
+
+/// The defects in which the compiler found an error.
+fn blamed(switched: &[(String, Switched)], report: &Report) -> BTreeSet<usize> {
+    let places = report
+        .failures
+        .iter()
+        .filter_map(|failure| failure.compiled.as_ref())
+        .flat_map(|compiled| &compiled.spans);
+    let at = |(path, start): (&str, usize)| {
+        let (_, file) = switched.iter().find(|(of, _)| of == path)?;
+        // Of those that hold it the innermost.
+        let holding = file
+            .turns
+            .iter()
+            .filter(|(_, range)| range.contains(&start));
+        let (number, _) = holding.min_by_key(|(_, range)| range.len())?;
+        Some(*number)
+    };
+    places
+        .filter_map(|span| at((&span.path, span.bytes.start)))
+        .collect()
 }

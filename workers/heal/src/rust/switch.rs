@@ -4,6 +4,7 @@
 //! What cannot ask (a constant, a pattern, a macro's words) is left out, and a text that the compiler refuses is nobody's: the defects are then
 //! built one at a time.
 
+use std::fmt::Write as _;
 use std::ops::Range;
 
 use tree_sitter::Node;
@@ -12,8 +13,8 @@ use super::source::Source;
 use crate::source::ancestors;
 use crate::teeth::Defect;
 
-/// The variable that has the number of the defect whose turn it is.
-pub(super) const VARIABLE: &str = "MAESTRO_DEFECT";
+/// The variable by which the driver of test programs says whose turn it is, by its number.
+const VARIABLE: &str = "MAESTRO_DEFECT";
 
 /// Expressions that may give way to a choice between two of their kind.
 const CHOICES: &[&str] = &[
@@ -45,8 +46,15 @@ struct Choice {
     is_statement: bool,
 }
 
-/// The text with those of the defects in it that can be switched, and their numbers; `None` where none can.
-pub(super) fn switched(text: &str, defects: &[(usize, &Defect)]) -> Option<(String, Vec<usize>)> {
+/// A text with defects in it, none of which is there before its turn.
+pub(super) struct Switched {
+    pub(super) text: String,
+    /// By number, where each stands in the text.
+    pub(super) turns: Vec<(usize, Range<usize>)>,
+}
+
+/// The text with those of the defects in it that can be switched; `None` where none can.
+pub(super) fn switched(text: &str, defects: &[(usize, &Defect)]) -> Option<Switched> {
     let source = Source::parse(text).filter(Source::is_whole)?;
     let mut choices: Vec<Choice> = defects
         .iter()
@@ -57,8 +65,21 @@ pub(super) fn switched(text: &str, defects: &[(usize, &Defect)]) -> Option<(Stri
     }
     // What holds others comes before them.
     choices.sort_by_key(|choice| (choice.range.start, std::cmp::Reverse(choice.range.end)));
-    let numbers = choices.iter().map(|choice| choice.number).collect();
-    Some((render(text, 0..text.len(), &choices), numbers))
+    let text = render(text, 0..text.len(), &choices);
+    let turns = choices
+        .iter()
+        .filter_map(|choice| {
+            let mark = turn(choice.number);
+            let start = text.find(&mark)? + mark.len();
+            Some((choice.number, start..start + choice.other.len()))
+        })
+        .collect();
+    Some(Switched { text, turns })
+}
+
+/// What stands in front of a defect, and in front of no other.
+fn turn(number: usize) -> String {
+    format!("turn == \"{number}\")) {{ ")
 }
 
 fn choice(source: &Source, number: usize, other: &str) -> Option<Choice> {
@@ -131,17 +152,18 @@ fn render(text: &str, range: Range<usize>, choices: &[Choice]) -> String {
             .count();
         let (inside, more) = more.split_at(inside);
         said.push_str(&text[at..choice.range.start]);
-        let number = choice.number;
         let (open, close) = if choice.is_statement {
             ("{", "}")
         } else {
             ("(", ")")
         };
         let as_it_is = render(text, choice.range.clone(), inside);
-        said.push_str(&format!(
-            "{open} if *{{ static TURN: ::std::sync::OnceLock<bool> = ::std::sync::OnceLock::new(); &TURN }}.get_or_init(|| ::std::env::var_os(\"{VARIABLE}\").is_some_and(|turn| turn == \"{number}\")) {{ {} }} else {{ {as_it_is} }} {close}",
+        let _ = write!(
+            said,
+            "{open} if *{{ static TURN: ::std::sync::OnceLock<bool> = ::std::sync::OnceLock::new(); &TURN }}.get_or_init(|| ::std::env::var_os(\"{VARIABLE}\").is_some_and(|turn| {}{} }} else {{ {as_it_is} }} {close}",
+            turn(choice.number),
             choice.other
-        ));
+        );
         at = choice.range.end;
         rest = more;
     }
@@ -166,13 +188,20 @@ mod tests {
     fn each_defect_that_can_be_asked_for_has_a_branch_and_the_text_still_parses() {
         let defects = all();
         let numbered: Vec<(usize, &Defect)> = defects.iter().enumerate().collect();
-        let (text, numbers) = switched(TEXT, &numbered).unwrap();
+        let Switched { text, turns } = switched(TEXT, &numbered).unwrap();
         assert!(Source::parse(text.as_str()).unwrap().is_whole(), "{text}");
         for (number, defect) in numbered {
             // A constant function cannot ask a variable.
             let asks = defect.line < 8;
-            assert_eq!(numbers.contains(&number), asks, "{defect:?}");
-            assert_eq!(text.contains(&format!("turn == \"{number}\"")), asks);
+            let turn = turns.iter().find(|(of, _)| *of == number);
+            assert_eq!(turn.is_some(), asks, "{defect:?}");
+            if let Some((_, range)) = turn {
+                let word = defect.what.rsplit(' ').next().unwrap();
+                assert!(
+                    text[range.clone()].contains(word) || word == "nothing",
+                    "{defect:?}"
+                );
+            }
         }
     }
 
@@ -180,7 +209,7 @@ mod tests {
     fn the_compiler_takes_it_and_the_one_asked_for_takes_its_turn() {
         let defects = all();
         let numbered: Vec<(usize, &Defect)> = defects.iter().enumerate().collect();
-        let (text, numbers) = switched(TEXT, &numbered).unwrap();
+        let Switched { text, turns } = switched(TEXT, &numbered).unwrap();
         let place = tempfile::TempDir::new().unwrap();
         let run = |name: &str, text: &str, turn: Option<usize>| {
             let main = "\nfn main() {\n    for (amount, member) in [(5, true), (12, true), (12, false), (100, false)] {\n        print!(\"{} \", price(amount, member));\n    }\n}\n";
@@ -207,7 +236,7 @@ mod tests {
             String::from_utf8(program.output().unwrap().stdout).unwrap()
         };
         assert_eq!(run("all", &text, None), "5 10 12 99 ");
-        for number in numbers {
+        for (number, _) in turns {
             let alone = run(&format!("alone{number}"), &defects[number].text, None);
             assert_eq!(
                 run("all", &text, Some(number)),
