@@ -16,6 +16,7 @@ mod durations;
 pub mod edge;
 pub mod engine;
 pub mod failure;
+mod fork_server;
 pub mod guard;
 pub mod healer;
 mod intended;
