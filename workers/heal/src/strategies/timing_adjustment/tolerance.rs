@@ -6,6 +6,7 @@ use tree_sitter::Node;
 
 use super::Scene;
 use crate::case::Finding;
+use crate::durations::{WIDENED, kept};
 use crate::source::edit::Splice;
 use crate::source::{arguments, descendants};
 use crate::strategies::{place, rank};
@@ -19,9 +20,10 @@ const WIDEST: f64 = 0.2;
 pub(super) fn examine(scene: &Scene<'_>) -> Option<Vec<Finding>> {
     let (node, tolerance, is_places) = tolerance_in(scene)?;
     if tolerance >= IMPOSSIBLE {
-        return Some(vec![Finding::Refuse(format!(
-            "{}:{} allows {tolerance} s of difference, which a machine can keep: the duration itself is wrong, and the product is what is late or early",
-            scene.path, scene.line
+        let place = format!("{}:{}", scene.path, scene.line);
+        return Some(vec![Finding::Refuse(kept(
+            &place,
+            &format!("{tolerance} s"),
         ))]);
     }
     let shortest = descendants(scene.statement)
@@ -57,12 +59,7 @@ pub(super) fn examine(scene: &Scene<'_>) -> Option<Vec<Finding>> {
     );
     Some(
         candidate
-            .map(|candidate| {
-                Finding::Propose(
-                    candidate,
-                    "a comparison is widened, and how exact the duration has to be is for its author to say".to_owned(),
-                )
-            })
+            .map(|candidate| Finding::Propose(candidate, WIDENED.to_owned()))
             .into_iter()
             .collect(),
     )

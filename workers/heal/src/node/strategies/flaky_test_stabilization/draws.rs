@@ -9,7 +9,7 @@ use tree_sitter::Node;
 use super::super::rewrite;
 use super::super::scene::Scene;
 use crate::case::{Case, Edit, Finding};
-use crate::node::source::Source;
+use crate::node::source::{Source, arguments};
 use crate::runner::file_of;
 use crate::source::descendants;
 use crate::source::edit::{Splice, apply};
@@ -88,27 +88,37 @@ fn is_bounded(case: &Case<'_>, scene: &Scene) -> bool {
             .filter(|node| node.kind() == "expression_statement" && Source::line(*node) == line)
             .last()
     });
-    statement.is_some_and(|statement| {
-        descendants(statement).any(|node| match node.kind() {
-            "<" | ">" | "<=" | ">=" => true,
-            "property_identifier" => matches!(
-                scene.source.slice(node),
-                "toBeCloseTo"
-                    | "toBeGreaterThan"
-                    | "toBeGreaterThanOrEqual"
-                    | "toBeLessThan"
-                    | "toBeLessThanOrEqual"
-                    | "closeTo"
-                    | "approximately"
-                    | "above"
-                    | "below"
-                    | "within"
-                    | "isAbove"
-                    | "isBelow"
-            ),
-            _ => false,
-        })
-    })
+    statement
+        .and_then(|statement| statement.named_child(0))
+        .is_some_and(|claim| is_bound(&scene.source, claim))
+}
+
+/// `assert(a < b)`, `expect(a).toBeCloseTo(b)`. A bound that stands deeper says nothing about the claim.
+fn is_bound(source: &Source, claim: Node<'_>) -> bool {
+    let Some(called) = claim.child_by_field_name("function") else {
+        return false;
+    };
+    let word = source.slice(called);
+    match word.rsplit('.').next().unwrap_or(word) {
+        "assert" | "ok" | "isTrue" => arguments(claim).first().is_some_and(|condition| {
+            condition
+                .child_by_field_name("operator")
+                .is_some_and(|operator| matches!(source.slice(operator), "<" | ">" | "<=" | ">="))
+        }),
+        "toBeCloseTo"
+        | "toBeGreaterThan"
+        | "toBeGreaterThanOrEqual"
+        | "toBeLessThan"
+        | "toBeLessThanOrEqual"
+        | "closeTo"
+        | "approximately"
+        | "above"
+        | "below"
+        | "within"
+        | "isAbove"
+        | "isBelow" => true,
+        _ => false,
+    }
 }
 
 /// The file in which the test draws from a generator of its own, by [Lehmer](https://doi.org/10.1145/63039.63042).
@@ -206,6 +216,10 @@ mod tests {
     #[test]
     fn an_exact_answer_and_what_the_product_or_a_helper_draws_a_person_judges() {
         let exact = TEST.replace("Math.abs(mean(all) - 0.5) < 0.05", "mean(all) === 0.5");
+        let deeper = TEST.replace(
+            "assert.ok(Math.abs(mean(all) - 0.5) < 0.05)",
+            "assert.strictEqual(mean(all), all[0] < 0.5 ? 1 : 0)",
+        );
         let helper = format!(
             "function draw() {{\n  return Math.random();\n}}\n{}",
             TEST.replace("() => Math.random()", "draw")
@@ -214,6 +228,7 @@ mod tests {
         let product = PRODUCT.replace("sum + one", "sum + one + Math.random()");
         for (product, test) in [
             (PRODUCT, exact.as_str()),
+            (PRODUCT, deeper.as_str()),
             (PRODUCT, helper.as_str()),
             (PRODUCT, taken.as_str()),
             (product.as_str(), TEST),

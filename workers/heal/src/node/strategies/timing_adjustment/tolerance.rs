@@ -6,15 +6,11 @@ use tree_sitter::Node;
 
 use super::Moment;
 use crate::case::Finding;
+use crate::durations::{Tolerance, WIDENED, judged, kept};
 use crate::node::source::arguments;
 use crate::source::descendants;
 use crate::source::edit::Splice;
 use crate::strategies::rank;
-
-/// Milliseconds below which a tolerance is one that no machine keeps.
-const IMPOSSIBLE: f64 = 10.0;
-/// The most that a tolerance becomes, in milliseconds.
-const WIDEST: f64 = 200.0;
 
 pub(super) fn examine(moment: &Moment<'_>) -> Vec<Finding> {
     // Other clocks count in other units.
@@ -25,25 +21,18 @@ pub(super) fn examine(moment: &Moment<'_>) -> Vec<Finding> {
     let Some((node, tolerance)) = tolerance_in(moment).filter(|_| in_milliseconds) else {
         return vec![moment.under_test()];
     };
-    if tolerance >= IMPOSSIBLE {
-        return vec![Finding::Refuse(format!(
-            "{}:{} allows {tolerance} ms of difference, which a machine can keep: the duration itself is wrong, and the product is what is late or early",
-            moment.path, moment.line
-        ))];
-    }
-    let shortest = descendants(moment.statement)
+    let durations = descendants(moment.statement)
         .filter(|other| other.id() != node.id())
         .filter_map(|other| moment.number(other))
-        .filter(|number| *number > IMPOSSIBLE)
-        .fold(f64::INFINITY, f64::min);
-    let wide = if shortest.is_finite() {
-        (shortest / 4.0).min(WIDEST)
-    } else {
-        WIDEST / 4.0
+        .map(|number| number / 1000.0);
+    let wide = match judged(tolerance / 1000.0, durations) {
+        Tolerance::Kept => {
+            let place = format!("{}:{}", moment.path, moment.line);
+            return vec![Finding::Refuse(kept(&place, &format!("{tolerance} ms")))];
+        }
+        Tolerance::Tight => return vec![moment.under_test()],
+        Tolerance::Impossible(wide) => wide * 1000.0,
     };
-    if wide <= tolerance * 2.0 {
-        return vec![moment.under_test()];
-    }
     let candidate = moment.candidate(
         &format!(
             "durations are compared to {wide} ms, not to {tolerance} ms, which no machine keeps"
@@ -52,13 +41,7 @@ pub(super) fn examine(moment: &Moment<'_>) -> Vec<Finding> {
         rank::WAIT,
     );
     candidate
-        .map(|candidate| {
-            Finding::Propose(
-                candidate,
-                "a comparison is widened, and how exact the duration has to be is for its author to say"
-                    .to_owned(),
-            )
-        })
+        .map(|candidate| Finding::Propose(candidate, WIDENED.to_owned()))
         .into_iter()
         .collect()
 }

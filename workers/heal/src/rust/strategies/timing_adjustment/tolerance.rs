@@ -6,14 +6,10 @@ use tree_sitter::Node;
 
 use super::{Moment, number};
 use crate::case::Finding;
+use crate::durations::{Tolerance, WIDENED, judged, kept};
 use crate::source::descendants;
 use crate::source::edit::Splice;
 use crate::strategies::rank;
-
-/// Seconds below which a tolerance is one that no machine keeps.
-const IMPOSSIBLE: f64 = 0.01;
-/// The most that a tolerance becomes, in seconds.
-const WIDEST: f64 = 0.2;
 
 pub(super) fn examine(moment: &Moment<'_>) -> Vec<Finding> {
     let (Some((node, tolerance)), Some(unit)) = (tolerance_in(moment), unit(moment)) else {
@@ -21,28 +17,20 @@ pub(super) fn examine(moment: &Moment<'_>) -> Vec<Finding> {
     };
     let claim = &moment.claim;
     let seconds = tolerance / unit;
-    if seconds >= IMPOSSIBLE {
-        return vec![Finding::Refuse(format!(
-            "{}:{} allows {seconds} s of difference, which a machine can keep: the duration itself is wrong, and the product is what is late or early",
-            moment.path, moment.line
-        ))];
-    }
-    let shortest = claim
+    let durations = claim
         .operands()
         .flat_map(descendants)
         .filter(|other| other.id() != node.id())
         .filter_map(|other| number(&claim.source, other))
-        .map(|number| number / unit)
-        .filter(|number| *number > IMPOSSIBLE)
-        .fold(f64::INFINITY, f64::min);
-    let wide = if shortest.is_finite() {
-        (shortest / 4.0).min(WIDEST)
-    } else {
-        WIDEST / 4.0
+        .map(|number| number / unit);
+    let wide = match judged(seconds, durations) {
+        Tolerance::Kept => {
+            let place = format!("{}:{}", moment.path, moment.line);
+            return vec![Finding::Refuse(kept(&place, &format!("{seconds} s")))];
+        }
+        Tolerance::Tight => return vec![moment.under_test()],
+        Tolerance::Impossible(wide) => wide,
     };
-    if wide <= seconds * 2.0 {
-        return vec![moment.under_test()];
-    }
     // A literal keeps its type.
     let text = if node.kind() == "float_literal" {
         format!("{:?}", wide * unit)
@@ -55,13 +43,7 @@ pub(super) fn examine(moment: &Moment<'_>) -> Vec<Finding> {
         rank::WAIT,
     );
     candidate
-        .map(|candidate| {
-            Finding::Propose(
-                candidate,
-                "a comparison is widened, and how exact the duration has to be is for its author to say"
-                    .to_owned(),
-            )
-        })
+        .map(|candidate| Finding::Propose(candidate, WIDENED.to_owned()))
         .into_iter()
         .collect()
 }
