@@ -45,14 +45,24 @@ impl<L: Laboratory> Laboratory for Under<'_, L> {
         changes: &RuntimeChanges,
         conditions: &Conditions,
     ) -> Result<Attempt, AttemptError> {
-        let conditions = if *conditions == Conditions::default() {
-            &self.conditions
-        } else {
-            conditions
+        let apart = conditions.apart;
+        let is_plain = *conditions
+            == Conditions {
+                apart,
+                ..Conditions::default()
+            };
+        let failing = Conditions {
+            apart,
+            ..self.conditions.clone()
         };
+        let conditions = if is_plain { &failing } else { conditions };
         self.laboratory
             .attempt_under(tree, changes, conditions)
             .await
+    }
+
+    fn distrust(&self) {
+        self.laboratory.distrust();
     }
 
     async fn bite(
