@@ -311,10 +311,10 @@ mod tests {
         AssertionUpdate
             .examine(&case)
             .into_iter()
-            .filter_map(|finding| match finding {
+            .map(|finding| match finding {
                 Finding::Propose(candidate, why) => {
                     assert!(why.contains("commit 0123456789ab of 2026-01-02"), "{why}");
-                    Some(candidate.edits[0].text.clone())
+                    candidate.edits[0].text.clone()
                 }
                 other => panic!("only proposed: {other:?}"),
             })
