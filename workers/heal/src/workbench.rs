@@ -125,9 +125,12 @@ impl Laboratory for Workbench {
             &finished.stderr,
             status,
         );
+        let mut installed = self.bench.facilities.installed(&environment, requested);
+        installed.variables.clone_from(&self.plan.variables);
+        installed.variables.extend(changes.variables.clone());
         Ok(Attempt {
             report,
-            installed: Arc::new(self.bench.facilities.installed(&environment, requested)),
+            installed: Arc::new(installed),
             install,
             run: finished.elapsed,
             stopped: stopped(&finished, &self.bench.facilities.limits),
