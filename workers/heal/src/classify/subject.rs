@@ -173,6 +173,11 @@ fn read(said: &Said, failure: &Failure) -> Subject {
         }
         "AssertionError" => return Subject::Assertion,
         _ if message.starts_with("invalid escape sequence") => return syntax(failure),
+        // pytest cannot read a filter of warnings whose category it cannot import.
+        "PytestConfigWarning" if message.starts_with("Failed to import filter module ") => {
+            let module = after(message, "filter module ").unwrap_or_default();
+            return Subject::ModuleMissing(first_word(module));
+        }
         _ if exception.ends_with("Warning") => return Subject::Warning(message.to_owned()),
         _ => {}
     }
@@ -481,6 +486,13 @@ mod tests {
         assert_eq!(of("Failed", "DID NOT RAISE E"), Subject::Assertion);
         assert_eq!(of("", "assert 1 == 2"), Subject::Assertion);
         assert_eq!(of("ValueError", "x"), Subject::Other);
+        assert_eq!(
+            of(
+                "pytest.PytestConfigWarning",
+                "Failed to import filter module 'a.b': ignore::a.b.OldWarning"
+            ),
+            module("a.b")
+        );
         assert_eq!(
             of(
                 "importlib.metadata.PackageNotFoundError",
