@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::own;
 use crate::prepare::PLUGIN_PLACE;
 
-/// A case as it stands in `cases.json`, `field.json` and `blind.json`.
+/// A case as it stands in `cases.json`, `field.json`, `blind.json` and `blind2-*.json`.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Case {
     /// What it is counted with.
@@ -119,6 +119,8 @@ pub(crate) enum Set {
     Field,
     /// Packages of Python whose list and verdicts were written down before the healer saw them.
     Blind,
+    /// A second list made the same way, after the engine had learned from the first.
+    Blind2,
     /// Projects of our own, of Python.
     Own,
     /// Packages of npm and projects of our own, of Node.
@@ -135,6 +137,8 @@ pub(crate) fn all() -> anyhow::Result<Vec<Case>> {
         (Set::Corpus, include_str!("../cases.json")),
         (Set::Field, include_str!("../field.json")),
         (Set::Blind, include_str!("../blind.json")),
+        (Set::Blind2, include_str!("../blind2-data.json")),
+        (Set::Blind2, include_str!("../blind2-small.json")),
         (Set::Node, include_str!("../node.json")),
     ];
     let mut cases = Vec::new();

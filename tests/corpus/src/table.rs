@@ -130,6 +130,7 @@ pub(crate) fn render(rows: &[Row]) -> String {
         Set::Corpus,
         Set::Field,
         Set::Blind,
+        Set::Blind2,
         Set::Own,
         Set::Node,
         Set::Rust,

@@ -27,7 +27,7 @@ const GRACE: Duration = Duration::from_secs(5);
 /// The most bytes of an answer: a test may have got hold of the other end.
 const LONGEST_ANSWER: u64 = 4096;
 /// The most of them that a heal keeps.
-const MOST: usize = 6;
+const MOST: usize = 4;
 
 /// One run.
 #[derive(Debug, Serialize)]

@@ -315,7 +315,9 @@ impl Workbench {
         let began = Instant::now();
         let (environment, requested) = self.environment(changes).await?;
         let install = began.elapsed();
-        let installed = self.bench.facilities.installed(&environment, requested);
+        let mut installed = self.bench.facilities.installed(&environment, requested);
+        installed.variables.clone_from(&self.plan.variables);
+        installed.variables.extend(changes.variables.clone());
         Ok(Subject {
             tree,
             variables: &changes.variables,

@@ -21,15 +21,15 @@ async fn heal(body: &str) -> HealCompleted {
         "import os\nimport signal\nimport socket\nimport sys\nimport time\nimport unittest\n\nimport price\n\n\nclass PriceTest(unittest.TestCase):\n    def test_price(self)\n        {body}\n"
     );
     std::fs::write(project.join("test_price.py"), test).expect("a file");
-    let healer = Healer::new(Settings {
+    let worker = Healer::new(Settings {
         roots: vec![place.path().to_owned()],
         work: place.path().join("work"),
         cache: place.path().join("cache"),
         sandbox: SandboxChoice::Required,
         ..Settings::default()
     })
-    .expect("a healer");
-    let healed = healer
+    .expect("a worker");
+    let healed = worker
         .heal(
             &serde_json::from_value(json!({
                 "project": { "repository": project },
