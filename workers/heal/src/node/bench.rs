@@ -256,6 +256,7 @@ impl Laboratory for NodeBench {
                     install,
                     run: Duration::ZERO,
                     stopped: None,
+                    forked: false,
                 });
             }
         };
@@ -323,6 +324,7 @@ impl Laboratory for NodeBench {
             install,
             run: finished.elapsed,
             stopped: stopped(&finished, &self.bench.facilities.limits),
+            forked: false,
         })
     }
 
