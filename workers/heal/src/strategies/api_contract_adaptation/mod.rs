@@ -277,14 +277,25 @@ impl Project<'_> {
     }
 }
 
-/// The lines of a file that stand in any traceback of the run.
+/// The lines of a file that stand in any traceback of the run, those of exceptions that were raised on the way among them.
 fn hot_lines(failures: &[Failure], path: &str) -> BTreeSet<u32> {
-    failures
+    let last = failures
         .iter()
         .flat_map(|failure| &failure.frames)
         .filter(|frame| frame.path == path)
-        .map(|frame| frame.line)
-        .collect()
+        .map(|frame| frame.line);
+    let earlier = failures
+        .iter()
+        .filter(|failure| {
+            failure.text.contains("another exception occurred:")
+                || failure.text.contains("was the direct cause of")
+        })
+        .flat_map(|failure| failure.text.lines())
+        .filter_map(|line| {
+            let number = line.strip_prefix(path)?.strip_prefix(':')?;
+            number.split(':').next()?.parse().ok()
+        });
+    last.chain(earlier).collect()
 }
 
 /// A file without any of these words is not concerned; empty where that cannot be told.

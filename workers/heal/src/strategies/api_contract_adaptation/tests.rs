@@ -283,3 +283,21 @@ fn a_fixture_that_another_calls_under_a_condition_is_set_up_only_there() {
         .replace("return slow()", "return request.getfixturevalue(\"slow\")");
     assert_eq!(found[0].edits[0].text, expected);
 }
+
+#[test]
+fn a_call_is_ported_whose_failure_the_product_quotes_in_an_error_of_its_own() {
+    let text = "def load(text):\n    try:\n        import yaml\n        try:\n            return yaml.load(text)\n        except Exception as error:\n            raise LoadError('cannot load, got: %s' % error)\n    except ImportError:\n        raise LoadError('no yaml')\n";
+    let mut failed = fake::failure(
+        Some("tests/test_a.py::test"),
+        Phase::Call,
+        "app.LoadError: cannot load, got: load() missing 1 required positional argument: 'Loader'",
+        &[("tests/test_a.py", 4), ("app.py", 7)],
+    );
+    failed.text = "app.py:5: in load\n    return yaml.load(text)\nE   TypeError: load() missing 1 required positional argument: 'Loader'\n\nDuring handling of the above exception, another exception occurred:\n".to_owned();
+    let found = candidates(&[("app.py", text)], failed);
+    assert!(
+        found[0].edits[0]
+            .text
+            .contains("yaml.load(text, Loader=yaml.FullLoader)")
+    );
+}
