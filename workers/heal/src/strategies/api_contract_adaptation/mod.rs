@@ -5,8 +5,10 @@
 //! package defines it now. One candidate ports every use: first of the tests alone where only they
 //! failed, then of the whole project.
 
+mod argspec;
 mod derivation;
 mod port;
+mod streams;
 mod template;
 mod transforms;
 mod trigger;

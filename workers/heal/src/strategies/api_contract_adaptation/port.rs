@@ -150,6 +150,33 @@ impl<'t> Port<'_, 't> {
             })
     }
 
+    /// Whether an attribute is this `.method` of anything, and is passed on rather than called.
+    fn is_passed_on(&self, attribute: Node<'t>, wanted: &str) -> bool {
+        let Some(method) = wanted.strip_prefix('.') else {
+            return false;
+        };
+        let called = attribute.parent().is_some_and(|parent| {
+            parent.kind() == "call"
+                && parent
+                    .child_by_field_name("function")
+                    .is_some_and(|function| function.id() == attribute.id())
+        });
+        let named = attribute
+            .child_by_field_name("attribute")
+            .is_some_and(|name| self.source.slice(name) == method);
+        let bound = attribute.parent().is_some_and(|parent| {
+            parent
+                .child_by_field_name("left")
+                .is_some_and(|left| left.id() == attribute.id())
+        });
+        named
+            && !called
+            && !bound
+            && crate::source::names::is_load(attribute)
+            && !self.order.defined.contains(method)
+            && !self.is_of_module(attribute)
+    }
+
     fn rewrite(&mut self, node: Node<'t>, rewrite: &Rewrite) -> Option<()> {
         let function = node.child_by_field_name("function")?;
         let via = self.names.resolve(function).map(|used| used.import);
@@ -223,6 +250,18 @@ impl<'t> Port<'_, 't> {
                     self.splices
                         .push(Splice::replace(name.byte_range(), new.clone()));
                 }
+            }
+            if let Change::Rewrite(rewrite) = &rule.change
+                && let Some((module, name)) = passed_on(rewrite)
+                && self.is_open(node, rule)
+                && self.is_passed_on(node, &rewrite.call)
+            {
+                let text = self.spelling.write(module, name, None)?;
+                self.splices.push(Splice::replace(node.byte_range(), text));
+                for inner in crate::source::descendants(node) {
+                    self.rewritten.insert(inner.id());
+                }
+                continue;
             }
             let Some(used) = &used else { continue };
             let (module, name) = match &rule.change {
@@ -459,6 +498,17 @@ impl<'t> Port<'_, 't> {
                 .retain(|(index, _)| !members.contains(index));
         }
     }
+}
+
+/// The function that a method's calls become, where they only take its argument along: it can be passed on in the
+/// method's place.
+fn passed_on(rewrite: &Rewrite) -> Option<(&str, &str)> {
+    let [only] = rewrite.to.as_slice() else {
+        return None;
+    };
+    only.strip_prefix("@{")?
+        .strip_suffix("}({0})")?
+        .split_once(':')
 }
 
 fn moved_to<'m>(moved: &'m Moved, qualified: &str) -> Option<(&'m str, &'m str)> {

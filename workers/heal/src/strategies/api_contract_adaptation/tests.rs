@@ -267,3 +267,16 @@ fn a_port_installs_what_its_new_form_needs_and_nothing_for_rules_that_it_did_not
     );
     assert_eq!(spawn[0].runtime.install, [] as [&str; 0]);
 }
+
+#[test]
+fn a_method_that_is_passed_on_becomes_the_function_that_its_calls_become() {
+    let (about, said) = subject(&failure(
+        "AttributeError: 'HTMLParser' object has no attribute 'unescape'",
+    ));
+    let ported = |text: &str| port_for(text, &about, &said);
+    assert_eq!(
+        ported("import html.parser\nf = html.parser.HTMLParser().unescape\n").unwrap(),
+        "import html.parser\nf = html.unescape\n"
+    );
+    assert_eq!(ported("import html\np.unescape = f\n"), None);
+}

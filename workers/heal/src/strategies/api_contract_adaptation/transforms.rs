@@ -23,6 +23,8 @@ const ALL: &[(&str, Transform)] = &[
     ("warns_none", warns_none),
     ("universal_newlines", universal_newlines),
     ("yield_tests", super::yield_tests::yield_tests),
+    ("stream_encoding", super::streams::stream_encoding),
+    ("argspec_fields", super::argspec::argspec_fields),
 ];
 
 /// Words of which a file has one where a transformation concerns it.
@@ -35,6 +37,8 @@ pub(super) fn words(name: &str) -> &'static [&'static str] {
         "warns_none" => &["warns"],
         "universal_newlines" => &["U"],
         "yield_tests" => &["yield"],
+        "stream_encoding" => &[".encoding"],
+        "argspec_fields" => &["getfullargspec"],
         _ => &[],
     }
 }

@@ -289,3 +289,19 @@ fn the_projects_own_module_below_its_sources_is_found_by_the_path_and_never_fetc
     assert!(sources[0].install.is_empty());
     assert!(found("shop/__init__.py").is_empty());
 }
+
+#[test]
+fn a_project_that_the_table_knows_is_found_in_its_own_sources_and_not_fetched() {
+    let files = |name: &str| {
+        let setup = format!("setup(name='{name}')\n");
+        installs(
+            &[("setup.py", setup.as_str()), ("src/syrupy/__init__.py", "")],
+            (3, 12),
+            "ModuleNotFoundError: No module named 'syrupy'",
+            &[],
+            &[],
+        )
+    };
+    assert_eq!(files("Syrupy"), [[""; 0]]);
+    assert_eq!(files("another"), [["syrupy"]]);
+}

@@ -1,4 +1,4 @@
-//! Options in a file that the runner no longer reads: `test/mocha.opts`, as `.mocharc.json`.
+//! Options in a file that the runner no longer reads: those of `test/mocha.opts`, in the project's manifest.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,13 @@ use serde_json::Value;
 
 use super::super::rewrite;
 use crate::case::{Candidate, Case, Edit};
+use crate::node::manifest;
 use crate::strategies::rank;
 
 const OLD: &str = "test/mocha.opts";
-const NEW: &str = ".mocharc.json";
 
-/// The file in the form that mocha reads since 8.0 (<https://github.com/mochajs/mocha/blob/main/CHANGELOG.md>).
+/// The options as member `mocha` of the manifest, where mocha reads them since 6.0; the file it reads no more since 8.0
+/// (<https://github.com/mochajs/mocha/blob/main/CHANGELOG.md>).
 pub(super) fn candidate(case: &Case<'_>) -> Option<Candidate> {
     let version = case
         .installed
@@ -20,28 +21,41 @@ pub(super) fn candidate(case: &Case<'_>) -> Option<Candidate> {
         .iter()
         .find_map(|(name, version)| (name == "mocha").then_some(version.as_str()))?;
     let major: u32 = version.split('.').next()?.parse().ok()?;
-    let configured = case.tree.paths().iter().any(|path| {
-        path.starts_with(".mocharc.")
-            || path == "package.json"
-                && case.tree.read(path).is_some_and(|text| {
-                    serde_json::from_str::<Value>(&text)
-                        .is_ok_and(|manifest| manifest.get("mocha").is_some())
-                })
-    });
-    if major < 8 || configured {
+    let configured = || {
+        let paths = case.tree.paths();
+        paths.iter().any(|path| path.starts_with(".mocharc."))
+    };
+    if major < 8 || configured() {
         return None;
     }
     let options = options(&case.tree.read(OLD)?)?;
-    let text = serde_json::to_string_pretty(&options).ok()? + "\n";
+    let text = with_member(&case.tree.read(manifest::NAME)?, &options)?;
     Some(rewrite(
         Strategy::ApiContractAdaptation,
-        format!("the options of {OLD}, which mocha {major} does not read, stand in {NEW}"),
+        format!(
+            "the options of {OLD}, which mocha {major} does not read, stand in {}",
+            manifest::NAME
+        ),
         vec![Edit {
-            path: NEW.to_owned(),
+            path: manifest::NAME.to_owned(),
             text,
         }],
         rank::CONFIGURATION,
     ))
+}
+
+/// The manifest with the options in front of its other members, which stay as they are written.
+fn with_member(manifest: &str, options: &BTreeMap<String, Value>) -> Option<String> {
+    let known: Value = serde_json::from_str(manifest).ok()?;
+    if known.as_object()?.is_empty() || known.get("mocha").is_some() {
+        return None;
+    }
+    let open = manifest.find('{')? + 1;
+    let (before, behind) = manifest.split_at(open);
+    let space = &behind[..behind.len() - behind.trim_start().len()];
+    let space = if space.is_empty() { " " } else { space };
+    let value = serde_json::to_string(options).ok()?;
+    Some(format!("{before}{space}\"mocha\": {value},{behind}"))
 }
 
 /// The options that say how tests are loaded; what only says how results look is left out. `None` where there is
@@ -105,5 +119,19 @@ mod tests {
         assert_eq!(of("--require should\n--retries 3\n"), None);
         assert_eq!(of("--require\n"), None);
         assert_eq!(of("--colors\n"), None);
+    }
+
+    #[test]
+    fn the_manifest_gets_one_member_more_and_stays_as_it_is_written_otherwise() {
+        let options = options("--require should").unwrap();
+        assert_eq!(
+            with_member("{ \"name\" : \"a\"\n, \"b\": 1 }\n", &options).unwrap(),
+            "{ \"mocha\": {\"require\":[\"should\"]}, \"name\" : \"a\"\n, \"b\": 1 }\n"
+        );
+        assert_eq!(
+            with_member("{\n  \"name\": \"a\"\n}\n", &options).unwrap(),
+            "{\n  \"mocha\": {\"require\":[\"should\"]},\n  \"name\": \"a\"\n}\n"
+        );
+        assert_eq!(with_member("{\"mocha\": {}}", &options), None);
     }
 }
