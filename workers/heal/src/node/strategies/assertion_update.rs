@@ -212,7 +212,6 @@ fn without_prototypes(kept: &str) -> Option<String> {
 fn with_arrows(kept: &str, failures: &[Failure]) -> Option<String> {
     let mut changed = kept.to_owned();
     for failure in failures {
-        eprintln!("DBG {:?} {:?}", failure.message, kept);
         let Some(name) = failure
             .message
             .strip_prefix("Snapshot `")

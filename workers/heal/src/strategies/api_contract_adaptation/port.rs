@@ -123,6 +123,9 @@ impl<'t> Port<'_, 't> {
         let Some(function) = call.child_by_field_name("function") else {
             return false;
         };
+        if let Some((class, method)) = wanted.split_once("().") {
+            return self.is_method_of_a_new(function, class, method);
+        }
         match wanted.strip_prefix('.') {
             Some(method) => {
                 function.kind() == "attribute"
@@ -139,6 +142,18 @@ impl<'t> Port<'_, 't> {
         }
     }
 
+    /// `Class(…).method`, whatever the class is called by.
+    fn is_method_of_a_new(&self, attribute: Node<'t>, class: &str, method: &str) -> bool {
+        let object = attribute.child_by_field_name("object");
+        let name = attribute.child_by_field_name("attribute");
+        name.is_some_and(|name| self.source.slice(name) == method)
+            && object
+                .filter(|object| object.kind() == "call")
+                .and_then(|call| call.child_by_field_name("function"))
+                .and_then(|function| self.names.resolve(function))
+                .is_some_and(|used| used.qualified == class)
+    }
+
     /// `module.name`, where the module was imported: not a method of some object.
     fn is_of_module(&self, attribute: Node<'t>) -> bool {
         let object = attribute.child_by_field_name("object");
@@ -150,29 +165,26 @@ impl<'t> Port<'_, 't> {
             })
     }
 
-    /// Whether an attribute is this `.method` of anything, and is passed on rather than called.
+    /// Whether an attribute is this `.method` of anything, or `Class().method`, and is passed on rather than called.
     fn is_passed_on(&self, attribute: Node<'t>, wanted: &str) -> bool {
+        let is = |field: &str| {
+            attribute
+                .parent()
+                .and_then(|parent| parent.child_by_field_name(field))
+                .is_some_and(|child| child.id() == attribute.id())
+        };
+        if is("function") || is("left") || !crate::source::names::is_load(attribute) {
+            return false;
+        }
+        if let Some((class, method)) = wanted.split_once("().") {
+            return self.is_method_of_a_new(attribute, class, method);
+        }
         let Some(method) = wanted.strip_prefix('.') else {
             return false;
         };
-        let called = attribute.parent().is_some_and(|parent| {
-            parent.kind() == "call"
-                && parent
-                    .child_by_field_name("function")
-                    .is_some_and(|function| function.id() == attribute.id())
-        });
-        let named = attribute
+        attribute
             .child_by_field_name("attribute")
-            .is_some_and(|name| self.source.slice(name) == method);
-        let bound = attribute.parent().is_some_and(|parent| {
-            parent
-                .child_by_field_name("left")
-                .is_some_and(|left| left.id() == attribute.id())
-        });
-        named
-            && !called
-            && !bound
-            && crate::source::names::is_load(attribute)
+            .is_some_and(|name| self.source.slice(name) == method)
             && !self.order.defined.contains(method)
             && !self.is_of_module(attribute)
     }
@@ -254,6 +266,7 @@ impl<'t> Port<'_, 't> {
             if let Change::Rewrite(rewrite) = &rule.change
                 && let Some((module, name)) = passed_on(rewrite)
                 && self.is_open(node, rule)
+                && !self.rewritten.contains(&node.id())
                 && self.is_passed_on(node, &rewrite.call)
             {
                 let text = self.spelling.write(module, name, None)?;

@@ -279,4 +279,26 @@ fn a_method_that_is_passed_on_becomes_the_function_that_its_calls_become() {
         "import html.parser\nf = html.unescape\n"
     );
     assert_eq!(ported("import html\np.unescape = f\n"), None);
+
+    // Not only the line that failed, where the class stands beside it.
+    let files = [
+        (
+            "a.py",
+            "import sys\nif sys.version_info >= (3, 4):\n    import html.parser\n    f = html.parser.HTMLParser().unescape\n",
+        ),
+        (
+            "b.py",
+            "import html.parser\nf = html.parser.HTMLParser().unescape\n",
+        ),
+    ];
+    let found = candidates(
+        &files,
+        fake::failure(
+            Some("tests/test_a.py"),
+            Phase::Collection,
+            "AttributeError: 'HTMLParser' object has no attribute 'unescape'",
+            &[("a.py", 4)],
+        ),
+    );
+    assert_eq!(paths(&found[0]), ["a.py", "b.py"]);
 }
