@@ -28,6 +28,7 @@ const SETS: &[(&str, &str)] = &[
         include_str!("../own/rust_flaky.yaml"),
     ),
     ("timing_adjustment", include_str!("../own/timing.yaml")),
+    ("api_contract_adaptation", include_str!("../own/api.yaml")),
     ("assertion_update", include_str!("../own/assertion.yaml")),
     (
         "dependency_fix",
