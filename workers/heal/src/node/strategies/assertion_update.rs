@@ -174,14 +174,14 @@ fn snapshot(case: &Case<'_>, failure: &Failure) -> Vec<Finding> {
     } else {
         None
     };
-    let Some((text, what)) = changed else {
+    let Some((new, what)) = changed else {
         return Vec::new();
     };
     vec![Finding::Propose(
         rewrite(
             Strategy::AssertionUpdate,
             format!("{path}: {what}"),
-            vec![Edit { path, text }],
+            vec![Edit { path, text: new }],
             rank::EXPECTATION,
         ),
         "a file of snapshots is changed".to_owned(),

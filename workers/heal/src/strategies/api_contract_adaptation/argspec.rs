@@ -73,6 +73,7 @@ mod tests {
             missing: None,
             hot: &BTreeSet::new(),
             defined: &BTreeSet::new(),
+            fixture: None,
         };
         let splices = argspec_fields(&source, &names, &order).unwrap();
         apply(text, &splices).unwrap()

@@ -207,6 +207,11 @@ impl Project<'_> {
                 missing,
                 hot: &hot,
                 defined: &defined,
+                fixture: self
+                    .case
+                    .failures
+                    .first()
+                    .and_then(|failure| called_fixture(&failure.message)),
             };
             if let Some(text) = port::port(&text, &order) {
                 edits.push(Edit {
@@ -402,6 +407,13 @@ fn plain(template: &str) -> String {
 }
 
 /// What tests of the tables need: one text ported by what one failure calls for.
+/// The fixture of which pytest says that it was called.
+fn called_fixture(message: &str) -> Option<&str> {
+    let (_, rest) = message.split_once("Fixture \"")?;
+    let (name, rest) = rest.split_once('"')?;
+    rest.starts_with(" called directly").then_some(name)
+}
+
 #[cfg(test)]
 fn port_for(text: &str, about: &Subject, said: &Said) -> Option<String> {
     let rules = trigger::called(about, said);
@@ -417,6 +429,7 @@ fn port_for(text: &str, about: &Subject, said: &Said) -> Option<String> {
             missing,
             hot: &hot,
             defined: &BTreeSet::new(),
+            fixture: called_fixture(&said.message),
         },
     )
 }

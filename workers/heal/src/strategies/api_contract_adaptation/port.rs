@@ -23,6 +23,8 @@ pub(super) struct Order<'r> {
     pub hot: &'r BTreeSet<u32>,
     /// Functions and methods that the project defines under names that rules would change.
     pub defined: &'r BTreeSet<String>,
+    /// The fixture that the failure names, where it names one.
+    pub fixture: Option<&'r str>,
 }
 
 /// The file's new text: `None` where nothing in it is concerned, or where not all that is concerned can be ported.

@@ -302,3 +302,20 @@ fn a_method_that_is_passed_on_becomes_the_function_that_its_calls_become() {
     );
     assert_eq!(paths(&found[0]), ["a.py", "b.py"]);
 }
+
+#[test]
+fn a_fixture_that_is_itself_under_test_is_called_as_the_function_that_it_was() {
+    let (about, said) = subject(&failure(
+        "Failed: Fixture \"recorder\" called directly. Fixtures are not meant to be called directly",
+    ));
+    let ported = |text: &str| port_for(text, &about, &said);
+    assert_eq!(
+        ported("from shop import fixtures\ndef test_a():\n    fixtures.recorder(request)\n")
+            .unwrap(),
+        "from shop import fixtures\ndef test_a():\n    fixtures.recorder.__wrapped__(request)\n"
+    );
+    assert_eq!(
+        ported("from shop import fixtures\nfixtures.other(1)\n"),
+        None
+    );
+}

@@ -344,8 +344,10 @@ fn marks_on_fixtures(source: &Source, names: &Names<'_>, _: &Order<'_>) -> Optio
 }
 
 /// A fixture of the file that a test or another fixture calls once, without arguments, is asked for by its name. What
-/// calls it twice wants two, which a fixture does not give.
-fn called_fixtures(source: &Source, names: &Names<'_>, _: &Order<'_>) -> Option<Vec<Splice>> {
+/// calls it twice wants two, which a fixture does not give. One of another module that is called with what it takes is the
+/// thing under test: what is called is the function that was made a fixture
+/// (<https://docs.python.org/3/library/functools.html#functools.update_wrapper>).
+fn called_fixtures(source: &Source, names: &Names<'_>, order: &Order<'_>) -> Option<Vec<Splice>> {
     let is_fixture = |function: Node<'_>| {
         function
             .parent()
@@ -387,6 +389,15 @@ fn called_fixtures(source: &Source, names: &Names<'_>, _: &Order<'_>) -> Option<
             splices.push(Splice::replace(call.byte_range(), name));
         }
         splices.extend(place::with_fixtures(source, function, &called)?);
+    }
+    for call in source.nodes().filter(|node| node.kind() == "call") {
+        let function = call.child_by_field_name("function")?;
+        let is_named = names.resolve(function).is_some_and(|used| {
+            used.qualified.contains('.') && used.qualified.rsplit('.').next() == order.fixture
+        });
+        if is_named && !arguments(call).is_empty() {
+            splices.push(Splice::insert(function.end_byte(), ".__wrapped__"));
+        }
     }
     Some(splices)
 }
