@@ -295,7 +295,6 @@ pub struct Timing {
     /// Getting the code.
     pub checkout: u64,
     /// Building environments.
-    #[schemars(length(max = 1024), inner(length(min = 1, max = 4096)))]
     pub install: u64,
     /// Reproducing the failure.
     pub reproduce: u64,
@@ -306,6 +305,9 @@ pub struct Timing {
     /// Running the healed test against planted defects; absent where that was not done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub teeth: Option<u64>,
+    /// One run of the tests as they are, by itself: what the others are to be compared with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<u64>,
 }
 
 /// Changes to the environment that make the test pass.

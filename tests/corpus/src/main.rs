@@ -12,6 +12,7 @@ mod verify;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use clap::Parser;
 use maestro_heal::{Healer, SandboxChoice, Settings};
@@ -20,7 +21,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use case::{Case, Set};
-use table::Row;
+use table::{Outcome, Row};
 
 /// Runs the healing engine over the corpus, and counts.
 #[derive(Debug, Parser)]
@@ -134,10 +135,12 @@ async fn one(
     options: &Options,
     archives: &std::path::Path,
     trees: &std::path::Path,
-) -> anyhow::Result<(maestro_protocol::heal::HealCompleted, Option<bool>)> {
+) -> anyhow::Result<Outcome> {
     let root = prepare::prepare(case, archives, trees).await?;
     let request = case.request(&root, !options.unnamed);
+    let began = Instant::now();
     let answer = healer.heal(&request, CancellationToken::new()).await?;
+    let took = began.elapsed();
     let offered = matches!(answer.verdict, Verdict::Healed | Verdict::Proposed);
     let green = if offered {
         // What the heal looked at is not what its patch is tried on.
@@ -147,5 +150,9 @@ async fn one(
     } else {
         None
     };
-    Ok((answer, green))
+    Ok(Outcome {
+        answer,
+        green,
+        took,
+    })
 }

@@ -1,11 +1,23 @@
 //! The table of a run: every case, then counts, rates and their intervals of each set.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use maestro_protocol::heal::{HealCompleted, Timing, Verdict};
 use serde::Serialize;
 
 use crate::case::{Case, Expected, Set};
+
+/// What a case came to.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    /// The verdict.
+    pub(crate) answer: HealCompleted,
+    /// Whether the patch turned the test green on a clean tree; `None` where there was no patch.
+    pub(crate) green: Option<bool>,
+    /// How long the heal took, from the message to the verdict.
+    pub(crate) took: Duration,
+}
 
 /// One case and what came of it.
 #[derive(Debug, Serialize)]
@@ -24,11 +36,14 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    pub(crate) fn new(case: &Case, answer: Result<(HealCompleted, Option<bool>), String>) -> Self {
-        let (answer, green, failure) = match answer {
-            Ok((answer, green)) => (Some(answer), green, None),
-            Err(failure) => (None, None, Some(failure)),
+    pub(crate) fn new(case: &Case, outcome: Result<Outcome, String>) -> Self {
+        let (outcome, failure) = match outcome {
+            Ok(outcome) => (Some(outcome), None),
+            Err(failure) => (None, Some(failure)),
         };
+        let took = outcome.as_ref().map(|outcome| outcome.took);
+        let green = outcome.as_ref().and_then(|outcome| outcome.green);
+        let answer = outcome.map(|outcome| outcome.answer);
         let verdict = answer.as_ref().map(|answer| answer.verdict);
         let offered = matches!(verdict, Some(Verdict::Healed | Verdict::Proposed));
         let right = match case.verdict {
@@ -42,33 +57,17 @@ impl Row {
             Expected::Leave => offered,
             Expected::Refuse | Expected::Green => verdict == Some(Verdict::Healed),
         };
-        let runs = answer.as_ref().and_then(|answer| {
-            answer
-                .evidence
-                .reproduced
-                .split('/')
-                .nth(1)?
-                .parse::<f64>()
-                .ok()
-        });
         let timing = answer.as_ref().map(|answer| answer.timing_ms);
-        let plain = match (timing, runs) {
-            #[expect(
-                clippy::cast_precision_loss,
-                reason = "milliseconds of minutes fit a float"
-            )]
-            (Some(timing), Some(runs)) if runs > 0.0 => timing.reproduce as f64 / runs,
-            _ => 0.0,
-        };
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "milliseconds of minutes fit a float"
-        )]
-        let multiple = timing.filter(|_| offered && plain > 0.0).map(|timing| {
-            (timing.reproduce + timing.generate + timing.validate + timing.teeth.unwrap_or(0))
-                as f64
-                / plain
-        });
+        let plain = timing
+            .and_then(|timing| timing.run)
+            .map_or(0.0, milliseconds);
+        let multiple = timing
+            .zip(took)
+            .filter(|_| offered && plain > 0.0)
+            .map(|(timing, took)| {
+                let elsewhere = milliseconds(timing.checkout + timing.install);
+                (took.as_secs_f64() * 1000.0 - elsewhere).max(0.0) / plain
+            });
         Self {
             set: case.set,
             id: case.id.clone(),
@@ -83,6 +82,14 @@ impl Row {
             failure,
         }
     }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "milliseconds of minutes fit a float"
+)]
+fn milliseconds(count: u64) -> f64 {
+    count as f64
 }
 
 /// The table as text.
@@ -199,11 +206,7 @@ fn count(rows: &[&Row], text: &mut String) {
         .map(|answer| answer.timing_ms)
         .collect();
     let part = |name: &str, of: fn(&Timing) -> u64| {
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "milliseconds of minutes fit a float"
-        )]
-        let seconds = times.iter().map(|timing| of(timing) as f64 / 1000.0);
+        let seconds = times.iter().map(|timing| milliseconds(of(timing)) / 1000.0);
         median(seconds.collect()).map(|seconds| format!("{name} {seconds:.1}"))
     };
     let parts = [

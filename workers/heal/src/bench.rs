@@ -57,6 +57,30 @@ impl Bench {
         Ok((copy, self.records()?))
     }
 
+    /// The same in a directory that something in the sandbox writes already.
+    pub(crate) async fn copy_in(
+        &self,
+        tree: &Overlay,
+        writable: &Path,
+    ) -> Result<(WorkCopy, TempDir), AttemptError> {
+        let machine = |error: std::io::Error| AttemptError::Machine(error.to_string());
+        let place = writable.to_owned();
+        let copy = self
+            .filled(tree, move |checkout| checkout.fresh_in(&place))
+            .await?;
+        let records = tempfile::Builder::new()
+            .prefix("records-")
+            .tempdir_in(writable)
+            .map_err(machine)?;
+        for tree in [copy.place(), records.path()] {
+            self.facilities
+                .sandbox
+                .hand_over(tree, writable)
+                .map_err(machine)?;
+        }
+        Ok((copy, records))
+    }
+
     /// A copy at one path each time, with files as old as the checkout where the tree does not change them. The last one must be gone.
     pub(crate) async fn copy_in_place(&self, tree: &Overlay) -> Result<WorkCopy, AttemptError> {
         self.filled(tree, Checkout::fresh_in_place).await
@@ -73,7 +97,7 @@ impl Bench {
     async fn filled(
         &self,
         tree: &Overlay,
-        fresh: fn(&Checkout) -> Result<WorkCopy, CheckoutError>,
+        fresh: impl FnOnce(&Checkout) -> Result<WorkCopy, CheckoutError> + Send + 'static,
     ) -> Result<WorkCopy, AttemptError> {
         let (checkout, then, changes) = (
             Arc::clone(&self.checkout),
@@ -182,15 +206,25 @@ pub(crate) fn lay_plan(
     conditions: &Conditions,
     records: &Path,
 ) -> Result<(), AttemptError> {
-    conditions.plan().map_or(Ok(()), |plan| {
-        write_beside(
-            command,
-            "MAESTRO_PROBE_PLAN",
-            PLAN,
-            plan.as_bytes(),
-            records,
-        )
-    })
+    if let Some(plan) = write_plan(conditions, records)? {
+        command
+            .variables
+            .insert("MAESTRO_PROBE_PLAN".to_owned(), plan.display().to_string());
+    }
+    Ok(())
+}
+
+/// Writes the conditions of a run down for the probe, where they are not the plain ones.
+pub(crate) fn write_plan(
+    conditions: &Conditions,
+    records: &Path,
+) -> Result<Option<PathBuf>, AttemptError> {
+    let Some(plan) = conditions.plan() else {
+        return Ok(None);
+    };
+    let file = records.join(PLAN);
+    write(&file, plan.as_bytes())?;
+    Ok(Some(file))
 }
 
 /// Writes a file that the run reads, and names it in a variable.
@@ -202,13 +236,17 @@ pub(crate) fn write_beside(
     records: &Path,
 ) -> Result<(), AttemptError> {
     let file = records.join(name);
-    std::fs::write(&file, bytes).map_err(|error| {
-        AttemptError::Machine(format!("unable to write {}: {error}", file.display()))
-    })?;
+    write(&file, bytes)?;
     command
         .variables
         .insert(variable.to_owned(), file.display().to_string());
     Ok(())
+}
+
+fn write(file: &Path, bytes: &[u8]) -> Result<(), AttemptError> {
+    std::fs::write(file, bytes).map_err(|error| {
+        AttemptError::Machine(format!("unable to write {}: {error}", file.display()))
+    })
 }
 
 /// The code under test owned this file: it may be a link, a pipe, or without end.

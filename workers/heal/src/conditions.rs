@@ -25,6 +25,9 @@ pub struct Conditions {
     pub watch: bool,
     /// The tests whose lines are recorded.
     pub trace: Vec<String>,
+    /// Whether the run has to have a process that was started for it alone.
+    #[serde(skip)]
+    pub apart: bool,
 }
 
 /// What of chance a laboratory can decide by a seed.
@@ -77,6 +80,14 @@ pub enum Order {
 }
 
 impl Conditions {
+    /// The plain run, in a process that is started for it alone.
+    pub fn apart() -> Self {
+        Self {
+            apart: true,
+            ..Self::default()
+        }
+    }
+
     /// Everything else than the tests themselves fixed by one number: a lawful run that can be made again.
     pub fn seeded(number: u32, chances: Chances) -> Self {
         Self {
@@ -116,11 +127,12 @@ impl Conditions {
 
     /// What the probe reads; `None` where there is nothing to read.
     pub fn plan(&self) -> Option<String> {
-        let without_hash = Self {
+        let of_the_probe = Self {
             hash_seed: None,
+            apart: false,
             ..self.clone()
         };
-        (without_hash != Self::default())
+        (of_the_probe != Self::default())
             .then(|| serde_json::to_string(self).ok())
             .flatten()
     }

@@ -143,16 +143,18 @@ pub async fn heal<L: Laboratory>(
         return Ok(completed);
     }
     let began = Instant::now();
-    let confirmed = confirm(laboratory, &order, &first.report, &mut found, &mut budget).await?;
-    answer.completed.timing_ms.validate += millis(began.elapsed());
     let before = &first.report;
-    let checked = bite(laboratory, &order, before, &found, &confirmed, &budget).await?;
-    let proof = Proof {
-        reproduced: reproduced.runs,
-        passed: confirmed.passed,
-        runs: confirmed.runs,
-        checked,
-    };
+    let proof = prove(
+        laboratory,
+        &order,
+        before,
+        reproduced.runs,
+        &mut found,
+        &mut budget,
+    )
+    .await?;
+    let beside_teeth = began.elapsed().saturating_sub(proof.checked.run);
+    answer.completed.timing_ms.validate += millis(beside_teeth);
     answer.healed(&order, &found, &proof, &first.report)
 }
 
@@ -180,36 +182,56 @@ pub(crate) struct Proof {
     pub(crate) checked: Checked,
 }
 
+/// Runs a repaired tree again, and looks at the teeth of the tests that it healed.
+async fn prove<L: Laboratory>(
+    laboratory: &L,
+    order: &Order<'_>,
+    before: &Report,
+    reproduced: u32,
+    found: &mut Found,
+    budget: &mut Budget,
+) -> Result<Proof, AttemptError> {
+    let confirmed = confirm(laboratory, order, before, found, budget).await?;
+    let checked = match confirmed.checked {
+        _ if confirmed.passed < confirmed.runs => Checked::default(),
+        Some(checked) => checked,
+        None => {
+            let (state, lines) = (&found.state, &confirmed.lines);
+            bite(laboratory, order, before, state, lines, budget).await?
+        }
+    };
+    Ok(Proof {
+        reproduced,
+        passed: confirmed.passed,
+        runs: confirmed.runs,
+        checked,
+    })
+}
+
 /// How often the repaired tree passed, of how many runs, and the lines that the healed tests ran.
 struct Confirmed {
     passed: u32,
     runs: u32,
     lines: BTreeMap<String, BTreeSet<u32>>,
+    /// The teeth check, where it was made beside a run.
+    checked: Option<Checked>,
 }
 
-/// The teeth check of a repair that holds.
+/// The teeth check of a repair, by the lines that the healed tests ran.
 async fn bite<L: Laboratory>(
     laboratory: &L,
     order: &Order<'_>,
     before: &Report,
-    found: &Found,
-    confirmed: &Confirmed,
+    healed: &State,
+    lines: &BTreeMap<String, BTreeSet<u32>>,
     budget: &Budget,
 ) -> Result<Checked, AttemptError> {
-    if confirmed.passed < confirmed.runs || !laboratory.bites() {
+    if !laboratory.bites() {
         return Ok(Checked::default());
     }
-    let subjects = teeth::subjects(&order.target, before, &found.state.attempt.report);
+    let subjects = teeth::subjects(&order.target, before, &healed.attempt.report);
     let time_left = budget.deadline.saturating_duration_since(Instant::now());
-    teeth::check(
-        laboratory,
-        &order.tree,
-        &found.state,
-        &subjects,
-        &confirmed.lines,
-        time_left,
-    )
-    .await
+    teeth::check(laboratory, &order.tree, healed, &subjects, lines, time_left).await
 }
 
 /// The failing run, and how often it failed that way.
@@ -219,58 +241,99 @@ pub(crate) struct Reproduced {
     pub(crate) runs: u32,
 }
 
+/// Runs the tests as they are, twice if they fail. The first run has a process of its own; a later one that was forked and says something
+/// else is not believed before another of each has said the same.
 async fn reproduce<L: Laboratory>(
     laboratory: &L,
     order: &Order<'_>,
     budget: &mut Budget,
     timing: &mut Timing,
 ) -> Result<Reproduced, AttemptError> {
-    let none = RuntimeChanges::default();
-    let mut shown = 0;
-    let mut runs = 0;
-    let mut kept: Option<Attempt> = None;
-    while runs < REPRODUCTIONS.min(budget.runs.max(1)) {
-        let attempt = laboratory.attempt(&order.tree, &none).await?;
+    let mut trial = Trial {
+        laboratory,
+        order,
+        budget,
+        timing,
+    };
+    let first = trial.run(&Conditions::apart()).await?;
+    let mut apart = vec![first.run];
+    trial.timing.run = Some(millis(first.run));
+    if order.target.is_green(&first.report) {
+        // One green run says as much as two when nothing failed so far.
+        return Ok(Reproduced {
+            attempt: first,
+            shown: 0,
+            runs: 1,
+        });
+    }
+    // A test that fails in another way each time was not reproduced, it is unsteady.
+    let alike = |attempt: &Attempt| {
+        !order.target.is_green(&attempt.report)
+            && alike(
+                &primary(&first.report, &order.target),
+                &primary(&attempt.report, &order.target),
+            )
+    };
+    let (mut shown, mut runs) = (1, 1);
+    while runs < REPRODUCTIONS && trial.budget.runs > 0 {
+        let plain = Conditions::default();
+        let mut again = trial.run(&plain).await?;
+        if again.forked && !alike(&again) {
+            let by_itself = trial.run(&Conditions::apart()).await?;
+            if alike(&by_itself) && !alike(&trial.run(&plain).await?) {
+                tracing::debug!(
+                    "forked runs of these tests end otherwise; each run has a process of its own"
+                );
+                laboratory.distrust();
+                again = by_itself;
+            }
+        }
+        if !again.forked {
+            apart.push(again.run);
+        }
+        runs += 1;
+        shown += u32::from(alike(&again));
+    }
+    // Of a compiled language the first run builds, and the others do not.
+    let together: Duration = apart.iter().sum();
+    trial.timing.run = Some(millis(together) / apart.len() as u64);
+    Ok(Reproduced {
+        attempt: first,
+        shown,
+        runs,
+    })
+}
+
+/// Runs of the tests as they are, counted and timed.
+struct Trial<'a, 'o, L> {
+    laboratory: &'a L,
+    order: &'a Order<'o>,
+    budget: &'a mut Budget,
+    timing: &'a mut Timing,
+}
+
+impl<L: Laboratory> Trial<'_, '_, L> {
+    async fn run(&mut self, conditions: &Conditions) -> Result<Attempt, AttemptError> {
+        let none = RuntimeChanges::default();
+        let began = Instant::now();
+        let attempt = self
+            .laboratory
+            .attempt_under(&self.order.tree, &none, conditions)
+            .await?;
         if let Some(stopped) = attempt.stopped {
             return Err(AttemptError::Stopped(stopped));
         }
-        runs += 1;
-        timing.install += millis(attempt.install);
-        timing.reproduce += millis(attempt.run);
-        let same = |kept: &Attempt| {
-            alike(
-                &primary(&kept.report, &order.target),
-                &primary(&attempt.report, &order.target),
-            )
-        };
-        let failed = !order.target.is_green(&attempt.report);
-        // A test that fails in another way each time was not reproduced, it is unsteady.
-        if failed && kept.as_ref().is_none_or(same) {
-            shown += 1;
-        }
-        // The failing run is the one to explain; of two failing ones the first.
-        if kept.is_none() || failed && shown == 1 {
-            kept = Some(attempt);
-        }
-        // One green run says as much as two when nothing failed so far.
-        if !failed && shown == 0 {
-            break;
-        }
-    }
-    budget.runs = budget.runs.saturating_sub(runs);
-    match kept {
-        Some(attempt) => Ok(Reproduced {
-            attempt,
-            shown,
-            runs,
-        }),
-        None => Err(AttemptError::Machine("no run was made".to_owned())),
+        self.budget.runs = self.budget.runs.saturating_sub(1);
+        self.timing.install += millis(attempt.install);
+        self.timing.reproduce += millis(began.elapsed().saturating_sub(attempt.install));
+        Ok(attempt)
     }
 }
 
 /// Runs the repaired tree again, until it has passed as often as is asked for, or fails once. The last of the runs is
-/// traced: it costs no run of its own to know which lines the healed tests run. They run side by side, each on a copy of its own, unless the
-/// repair is a matter of time: then one would be the other's load.
+/// traced: it costs no run of its own to know which lines the healed tests run. The others have a process of their own. They run side by
+/// side, each on a copy of its own, and the teeth check behind the traced one beside the other, unless the repair is a matter of time: then one
+/// would be the other's load.
 async fn confirm<L: Laboratory>(
     laboratory: &L,
     order: &Order<'_>,
@@ -282,41 +345,75 @@ async fn confirm<L: Laboratory>(
         passed: 1,
         runs: 1,
         lines: BTreeMap::new(),
+        checked: None,
     };
     let subjects = teeth::subjects(&order.target, before, &found.state.attempt.report);
     let mut traceable = true;
     while confirmed.runs < CONFIRMATIONS && budget.runs > 0 && Instant::now() < budget.deadline {
         let wanted = (CONFIRMATIONS - confirmed.runs).min(budget.runs);
-        let at_once = if matters_of_time(found) { 1 } else { wanted };
-        budget.runs -= at_once;
-        // The last one wanted is traced.
-        let conditions: Vec<Conditions> = (1..=at_once)
-            .map(|number| Conditions {
-                trace: if number == wanted && traceable {
-                    subjects.clone()
-                } else {
-                    Vec::new()
-                },
-                ..Conditions::default()
-            })
-            .collect();
-        let runs = conditions.iter().map(|conditions| {
-            laboratory.attempt_under(&found.state.tree, &found.state.runtime, conditions)
-        });
-        for (attempt, conditions) in together(runs).await?.into_iter().zip(&conditions) {
-            let worse = regression(&found.state.attempt.report, &attempt.report);
-            let green = order.target.is_met(before, &attempt.report) && worse.is_none();
-            if !green && !conditions.trace.is_empty() && budget.runs > 0 {
+        let beside = wanted > 1 && !matters_of_time(found);
+        let is_last = wanted == 1 || beside;
+        budget.runs -= if beside { 2 } else { 1 };
+        let last = Conditions {
+            trace: if traceable {
+                subjects.clone()
+            } else {
+                Vec::new()
+            },
+            apart: !traceable,
+            ..Conditions::default()
+        };
+        let state = &found.state;
+        let green = |attempt: &Attempt| {
+            order.target.is_met(before, &attempt.report)
+                && regression(&state.attempt.report, &attempt.report).is_none()
+        };
+        let run = async |conditions: &Conditions| {
+            laboratory
+                .attempt_under(&state.tree, &state.runtime, conditions)
+                .await
+        };
+        let traced = async {
+            if !is_last {
+                return Ok(None);
+            }
+            let attempt = run(&last).await?;
+            let checked = if beside && green(&attempt) {
+                let lines = &attempt.report.lines;
+                Some(bite(laboratory, order, before, state, lines, budget).await?)
+            } else {
+                None
+            };
+            Ok(Some((attempt, checked)))
+        };
+        let alone = async {
+            if is_last && !beside {
+                return Ok(None);
+            }
+            run(&Conditions::apart()).await.map(Some)
+        };
+        let (alone, traced) = tokio::try_join!(alone, traced)?;
+        let (traced, checked) = traced.unzip();
+        confirmed.checked = checked.flatten();
+        let traced_lines = !last.trace.is_empty();
+        for (attempt, is_traced) in alone
+            .into_iter()
+            .map(|attempt| (attempt, false))
+            .chain(traced.into_iter().map(|attempt| (attempt, traced_lines)))
+        {
+            let is_green = green(&attempt);
+            if !is_green && is_traced && budget.runs > 0 {
                 // A test may have something against being watched; that is not the repair's fault.
                 traceable = false;
                 continue;
             }
             confirmed.runs += 1;
-            if green {
+            if is_green {
                 confirmed.passed += 1;
                 confirmed.lines.extend(attempt.report.lines);
                 continue;
             }
+            let worse = regression(&state.attempt.report, &attempt.report);
             found
                 .rejected
                 .push(worse.unwrap_or_else(|| {

@@ -95,6 +95,7 @@ impl Laboratory for Script {
             install: Duration::ZERO,
             run: Duration::from_millis(1),
             stopped: None,
+            forked: false,
         })
     }
 

@@ -275,7 +275,9 @@ impl Healer {
         let verdict = match plan {
             Runs::Python(plan) => {
                 let workbench = Workbench::new(bench, plan, &runtime);
-                Box::pin(engine::heal(&workbench, order)).await
+                let verdict = Box::pin(engine::heal(&workbench, order)).await;
+                workbench.close().await;
+                verdict
             }
             Runs::Rust(plan) => {
                 let settings = self.cargo.clone();

@@ -7,6 +7,7 @@ use maestro_protocol::heal::RuntimeChanges;
 
 use crate::case::Tree as _;
 use crate::conditions::{Chances, Conditions, Order};
+use crate::engine::together;
 use crate::failure::Report;
 use crate::judge::Target;
 use crate::laboratory::{Attempt, AttemptError, Laboratory};
@@ -47,36 +48,65 @@ impl<L: Laboratory> Inquiry<'_, L> {
     /// For a test that passes as the command runs it: looks for conditions under which it does not.
     pub(crate) async fn of_passing(&mut self, plain: &Report) -> Result<Found, AttemptError> {
         let began = Instant::now();
-        let chances = self.laboratory.chances();
+        let conditions: Vec<Conditions> = (0..=EXPLORATIONS + 1)
+            .map(|number| self.exploration(number))
+            .collect();
         let mut runs = 0;
-        for number in 0..=EXPLORATIONS + 1 {
+        for pair in conditions.chunks(2) {
             if began.elapsed() > LONGEST {
                 break;
             }
-            let conditions = match number {
-                0 => Conditions {
-                    only: self.target.id().map(str::to_owned).into_iter().collect(),
-                    ..Conditions::seeded(1, chances)
-                },
-                1 => Conditions {
-                    order: Order::Reversed,
-                    ..Conditions::seeded(2, chances)
-                },
-                2 if self.laboratory.at_once() => Conditions {
-                    order: Order::AtOnce,
-                    ..Conditions::default()
-                },
-                _ => Conditions::shuffled(number + 1, chances),
-            };
-            let Some(attempt) = self.run(&conditions).await? else {
-                break;
-            };
-            runs += 1;
-            if let Some(victim) = self.victim(&attempt.report) {
-                return self.explain(victim, conditions, attempt, plain).await;
+            for (attempt, conditions) in self.beside_each_other(pair).await?.into_iter().zip(pair) {
+                runs += 1;
+                if let Some(victim) = self.victim(&attempt.report)
+                    && attempt.stopped.is_none()
+                {
+                    return self
+                        .explain(victim, conditions.clone(), attempt, plain)
+                        .await;
+                }
             }
         }
         Ok(Found::Steady(runs))
+    }
+
+    /// The conditions of the run of this number, from 0, that looks for a failure.
+    fn exploration(&self, number: u32) -> Conditions {
+        let chances = self.laboratory.chances();
+        match number {
+            0 => Conditions {
+                only: self.target.id().map(str::to_owned).into_iter().collect(),
+                ..Conditions::seeded(1, chances)
+            },
+            1 => Conditions {
+                order: Order::Reversed,
+                ..Conditions::seeded(2, chances)
+            },
+            2 if self.laboratory.at_once() => Conditions {
+                order: Order::AtOnce,
+                ..Conditions::default()
+            },
+            _ => Conditions::shuffled(number + 1, chances),
+        }
+    }
+
+    /// Runs of one or two at a time, as many as the budget allows.
+    async fn beside_each_other(
+        &mut self,
+        pair: &[Conditions],
+    ) -> Result<Vec<Attempt>, AttemptError> {
+        let allowed = if Instant::now() >= self.budget.deadline {
+            0
+        } else {
+            self.budget.runs.min(2)
+        };
+        let pair = &pair[..pair.len().min(allowed as usize)];
+        self.budget.runs -= u32::try_from(pair.len()).unwrap_or(allowed);
+        together(pair.iter().map(|conditions| {
+            self.laboratory
+                .attempt_under(self.tree, self.runtime, conditions)
+        }))
+        .await
     }
 
     /// For a test that fails as the command runs it: whether other tests are to blame.

@@ -28,6 +28,8 @@ pub struct Attempt {
     pub run: Duration,
     /// Why the run was stopped, where it did not end by itself: a limit, named in one sentence.
     pub stopped: Option<String>,
+    /// Whether it was made by a process that makes others too.
+    pub forked: bool,
 }
 
 /// Why a run could not be made.
@@ -119,6 +121,9 @@ pub trait Laboratory: Send + Sync {
     fn unsteady(&self) -> Option<Arc<Unsteady>> {
         None
     }
+
+    /// A forked run came out otherwise than one in a process of its own does: from now on each run has one.
+    fn distrust(&self) {}
 
     /// The project's history; none without it.
     fn past(&self) -> Arc<dyn Past> {

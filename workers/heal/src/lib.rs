@@ -15,6 +15,7 @@ mod distribution;
 pub mod edge;
 pub mod engine;
 pub mod failure;
+mod fork_server;
 pub mod guard;
 pub mod healer;
 mod investigate;

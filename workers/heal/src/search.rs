@@ -9,6 +9,7 @@ use maestro_memory::Known;
 use maestro_protocol::heal::{RuntimeChanges, Step, Strategy, Touch};
 
 use crate::case::{Candidate, Case, Finding, Repair};
+use crate::conditions::Conditions;
 use crate::distribution::distribution;
 use crate::failure::{Report, TestOutcome};
 use crate::guard::Guard;
@@ -162,6 +163,7 @@ pub async fn search<L: Laboratory>(
     let original = start.attempt.report.clone();
     let mut found = Found::at(start.clone());
     let mut tried = HashSet::new();
+    let mut believes = false;
     let first = candidates(laboratory, menu, &start, target, &mut found).await;
     let mut open = vec![Open {
         state: start,
@@ -194,12 +196,12 @@ pub async fn search<L: Laboratory>(
         if !run(laboratory, &mut next, &candidate, &mut found).await? {
             continue;
         }
-        match assess(
-            &original,
-            &top.state.attempt.report,
-            &next.attempt.report,
-            target,
-        ) {
+        let judge = |attempt: &Attempt| {
+            let before = &top.state.attempt.report;
+            assess(&original, before, &attempt.report, target)
+        };
+        let judged = believed(laboratory, &mut next, judge, &mut believes).await?;
+        match judged {
             Assessment::Green => {
                 found.state = relocked(next, guard);
                 found.green = true;
@@ -232,6 +234,33 @@ pub async fn search<L: Laboratory>(
         .await?;
     }
     Ok(found)
+}
+
+/// What a state's run says. The first forked one that shows another failure is made once more in a process of its own: the failure may be one of
+/// forked runs alone.
+async fn believed<L: Laboratory>(
+    laboratory: &L,
+    next: &mut State,
+    judge: impl Fn(&Attempt) -> Assessment,
+    believes: &mut bool,
+) -> Result<Assessment, AttemptError> {
+    let judged = judge(&next.attempt);
+    let is_new = matches!(judged, Assessment::Progress | Assessment::Worse(_));
+    if *believes || !next.attempt.forked || !is_new {
+        return Ok(judged);
+    }
+    let conditions = Conditions::apart();
+    let apart = laboratory
+        .attempt_under(&next.tree, &next.runtime, &conditions)
+        .await?;
+    let by_itself = judge(&apart);
+    if std::mem::discriminant(&by_itself) == std::mem::discriminant(&judged) {
+        *believes = true;
+    } else {
+        laboratory.distrust();
+    }
+    next.attempt = apart;
+    Ok(by_itself)
 }
 
 /// The state with the lock file that its run was made with, where a manifest was changed and the project keeps one. Nothing is run for it

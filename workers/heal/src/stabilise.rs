@@ -20,7 +20,7 @@ use crate::overlay::Overlay;
 use crate::past::Past;
 use crate::search::{Budget, Found, State, search};
 use crate::teeth::{self, Bites, Defect};
-use crate::unsteady::Unsteady;
+use crate::unsteady::{Cause, Unsteady};
 
 /// Shuffled runs, each with seeds of its own, that a stabilised test has to pass.
 pub(crate) const SHUFFLES: u32 = 20;
@@ -45,14 +45,24 @@ impl<L: Laboratory> Laboratory for Under<'_, L> {
         changes: &RuntimeChanges,
         conditions: &Conditions,
     ) -> Result<Attempt, AttemptError> {
-        let conditions = if *conditions == Conditions::default() {
-            &self.conditions
-        } else {
-            conditions
+        let apart = conditions.apart;
+        let is_plain = *conditions
+            == Conditions {
+                apart,
+                ..Conditions::default()
+            };
+        let failing = Conditions {
+            apart,
+            ..self.conditions.clone()
         };
+        let conditions = if is_plain { &failing } else { conditions };
         self.laboratory
             .attempt_under(tree, changes, conditions)
             .await
+    }
+
+    fn distrust(&self) {
+        self.laboratory.distrust();
     }
 
     async fn bite(
@@ -199,7 +209,7 @@ impl<L: Laboratory> Case<'_, '_, L> {
             self.answer.completed.timing_ms.validate += millis(began.elapsed());
             let next = if self.order.target.is_green(&plain.report) {
                 self.state.attempt = plain;
-                match self.shuffles().await? {
+                match self.shuffles(&HashSeeds::for_what(&unsteady)).await? {
                     Shuffled::Green(passed, lines) => return self.healed(passed, &lines).await,
                     Shuffled::Failed(reason) => {
                         self.rejected.push(reason);
@@ -260,13 +270,14 @@ impl<L: Laboratory> Case<'_, '_, L> {
 
     async fn plain_run(&mut self) -> Result<Attempt, AttemptError> {
         self.budget.runs = self.budget.runs.saturating_sub(1);
+        let (tree, changes) = (&self.state.tree, &self.state.runtime);
         self.laboratory
-            .attempt(&self.state.tree, &self.state.runtime)
+            .attempt_under(tree, changes, &Conditions::apart())
             .await
     }
 
     /// The proof: the whole command in other orders, with other seeds, two runs side by side. The last one is traced.
-    async fn shuffles(&mut self) -> Result<Shuffled, AttemptError> {
+    async fn shuffles(&mut self, hash_seeds: &HashSeeds) -> Result<Shuffled, AttemptError> {
         let began = Instant::now();
         if let Some(reason) = regression(&self.plain.report, &self.state.attempt.report) {
             return Ok(Shuffled::Worse(reason));
@@ -279,7 +290,7 @@ impl<L: Laboratory> Case<'_, '_, L> {
             let at_once = 2.min(SHUFFLES - passed).min(self.budget.runs);
             self.budget.runs -= at_once;
             let runs: Vec<Conditions> = (passed..passed + at_once)
-                .map(|number| self.shuffled(number))
+                .map(|number| self.shuffled(number, hash_seeds))
                 .collect();
             let attempts = together(runs.iter().map(|conditions| {
                 self.laboratory
@@ -331,9 +342,12 @@ impl<L: Laboratory> Case<'_, '_, L> {
     }
 
     /// The conditions of the shuffled run of this number, from 0; the last one is traced.
-    fn shuffled(&self, number: u32) -> Conditions {
+    fn shuffled(&self, number: u32, hash_seeds: &HashSeeds) -> Conditions {
         let chances = self.laboratory.chances();
         let mut conditions = Conditions::shuffled(FIRST_SHUFFLE + number, chances);
+        if chances.hashes {
+            conditions.hash_seed = hash_seeds.of(number);
+        }
         // Where tests run at the same time, an order of them is only half of it.
         if self.laboratory.at_once() && number % 4 == 1 {
             conditions.order = Sequence::AtOnce;
@@ -433,7 +447,10 @@ impl<L: Laboratory> Case<'_, '_, L> {
         );
         self.state = found.state;
         self.state.attempt = self.plain_run().await?;
-        match self.shuffles().await? {
+        match self
+            .shuffles(&HashSeeds::with(FIRST_SHUFFLE + 6, 6))
+            .await?
+        {
             Shuffled::Green(passed, lines) => self.healed(passed, &lines).await,
             Shuffled::Failed(reason) | Shuffled::Worse(reason) => self.rejected(reason),
         }
@@ -467,6 +484,35 @@ impl<L: Laboratory> Case<'_, '_, L> {
     }
 }
 
+/// The seeds of hashes that shuffled runs are made with: each is a process to start, so that runs share one.
+struct HashSeeds(Vec<Option<u32>>);
+
+impl HashSeeds {
+    /// Where they decide nothing as far as is known, a few are enough to notice that they do: that with which the test failed, that of
+    /// the plain runs, and two others.
+    fn for_what(unsteady: &Unsteady) -> Self {
+        let others = match unsteady.cause {
+            Cause::HashSeed => 6,
+            _ => 2,
+        };
+        let failed = unsteady.failing.hash_seed;
+        Self::with(failed.unwrap_or(FIRST_SHUFFLE + others), others)
+    }
+
+    fn with(one: u32, others: u32) -> Self {
+        let others = (FIRST_SHUFFLE..FIRST_SHUFFLE + others).map(Some);
+        Self([None, Some(one)].into_iter().chain(others).collect())
+    }
+
+    /// That of the run of this number: two runs at a time, each time the same two for some runs.
+    fn of(&self, number: u32) -> Option<u32> {
+        let (pair, lane) = (number as usize / 2, number as usize % 2);
+        let pairs = SHUFFLES as usize / 2;
+        let at = lane + 2 * (pair * self.0.len() / 2 / pairs);
+        self.0.get(at).copied().flatten()
+    }
+}
+
 /// What the shuffled runs said.
 enum Shuffled {
     /// So many passed; and the lines that the healed tests ran.
@@ -483,6 +529,27 @@ fn failing(report: &Report) -> impl Iterator<Item = &str> {
         .iter()
         .filter(|(_, outcome): &(&String, &TestOutcome)| outcome.is_bad())
         .map(|(test, _)| test.as_str())
+}
+
+#[cfg(test)]
+mod hash_seeds_tests {
+    use std::collections::BTreeMap;
+
+    use super::{HashSeeds, SHUFFLES};
+
+    #[test]
+    fn every_seed_has_its_runs_and_two_runs_at_a_time_never_share_one() {
+        for others in [2, 6] {
+            let seeds = HashSeeds::with(7, others);
+            let mut runs: BTreeMap<Option<u32>, u32> = BTreeMap::new();
+            for number in 0..SHUFFLES {
+                *runs.entry(seeds.of(number)).or_default() += 1;
+                assert_ne!(seeds.of(number), seeds.of(number ^ 1));
+            }
+            assert_eq!(runs.len(), others as usize + 2);
+            assert!(runs.values().all(|count| *count >= 2), "{runs:?}");
+        }
+    }
 }
 
 #[cfg(test)]

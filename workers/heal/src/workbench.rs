@@ -1,31 +1,38 @@
 //! The laboratory of Python: each attempt is a fresh copy of the checkout, in an environment from the
 //! cache, in the sandbox.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use maestro_protocol::heal::RuntimeChanges;
-use maestro_protocol::project::Runtime;
+use maestro_protocol::project::{Framework, Runtime};
 
 use crate::bench::{
-    Bench, RECORDS, changed, environment_error, lay_plan, read_records, stopped, write_beside,
+    Bench, RECORDS, changed, environment_error, lay_plan, read_records, stopped, write_plan,
 };
-use crate::case::PackageIndex;
+use crate::case::{Edit, Installed, PackageIndex};
 use crate::conditions::Conditions;
+use crate::edge::footprint::footprint;
 use crate::edge::{
-    Command, Ended, Environment, EnvironmentSpec, Index, Limits, Network, PipIndex, WorkCopy,
+    Command, Confinement, Ended as Finish, Environment, EnvironmentSpec, Index, Limits, Network,
+    PipIndex,
 };
+use crate::failure::Report;
+use crate::fork_server::{Ended, ForkServer, ForkServers, Job, Kind, SOCKET};
 use crate::laboratory::{Attempt, AttemptError, Laboratory};
 use crate::overlay::Overlay;
 use crate::past::Past;
 use crate::runner::Plan;
-use crate::teeth::{Bites, Defect};
+use crate::teeth::{Bites, Defect, NOTICED};
 
 /// What is installed where nothing is said.
 const DEFAULT_INSTALL: &str = "pytest";
-/// The defects to plant, for the probe.
-const DEFECTS: &str = "defects.json";
+/// What the sandbox keeps in memory for a run: it is empty when the next begins.
+const IN_MEMORY: [&str; 3] = ["/tmp", "/dev/shm", "/home/heal"];
+/// The least that a run with a defect may take.
+const LEAST_OF_A_DEFECT: Duration = Duration::from_secs(1);
 /// The laboratory of one heal.
 #[derive(Debug)]
 pub(crate) struct Workbench {
@@ -34,6 +41,7 @@ pub(crate) struct Workbench {
     python: Option<String>,
     install: Vec<String>,
     index: PipIndex,
+    fork_servers: ForkServers,
 }
 
 impl Workbench {
@@ -49,6 +57,7 @@ impl Workbench {
                 .clone()
                 .unwrap_or_else(|| vec![DEFAULT_INSTALL.to_owned()]),
             index,
+            fork_servers: ForkServers::default(),
         }
     }
 
@@ -72,28 +81,248 @@ impl Workbench {
         Ok((environment, install))
     }
 
+    /// A command that sees the environment, the probes and what it may write.
     fn command(
         &self,
         environment: &Environment,
-        changes: &RuntimeChanges,
+        variables: &BTreeMap<String, String>,
         arguments: Vec<String>,
-        copy: &WorkCopy,
+        directory: &Path,
         records: &Path,
     ) -> Command {
         let python = environment.python.display().to_string();
-        let mut command = Command::new(std::iter::once(python).chain(arguments), copy.project());
-        command.writable = vec![copy.root(), records.to_owned()];
+        let mut command = Command::new(std::iter::once(python).chain(arguments), directory);
         command.readable = environment.readable();
         command.readable.push(self.bench.facilities.probes.clone());
-        command.variables = self.plan.variables(
-            &changes.variables,
-            &self.bench.facilities.probes,
-            &records.join(RECORDS),
-        );
+        command.variables = self
+            .plan
+            .variables(variables, &self.bench.facilities.probes, records);
         command.network = Network::None;
         command.limits = self.bench.facilities.limits.clone();
         command.limits.wall = command.limits.wall.min(self.bench.time_left());
         command
+    }
+
+    /// A run in a process that is started for it.
+    async fn alone(
+        &self,
+        subject: &Subject<'_>,
+        conditions: &Conditions,
+    ) -> Result<Attempt, AttemptError> {
+        let (copy, records) = self.bench.copy(subject.tree).await?;
+        let mut command = self.command(
+            &subject.environment,
+            subject.variables,
+            self.plan.arguments(),
+            &copy.project(),
+            &records.path().join(RECORDS),
+        );
+        command.writable = vec![copy.root(), records.path().to_owned()];
+        command.variables.extend(conditions.variables());
+        lay_plan(&mut command, conditions, records.path())?;
+        let finished = self.bench.run(&command).await?;
+        let written = read_records(&records.path().join(RECORDS));
+        let status = match finished.ended {
+            Finish::Exited(code) => Some(code),
+            _ => None,
+        };
+        let report = self.plan.read(
+            &copy.project(),
+            &written,
+            &finished.stdout,
+            &finished.stderr,
+            status,
+        );
+        Ok(subject.attempt(
+            report,
+            finished.elapsed,
+            stopped(&finished, &self.bench.facilities.limits),
+        ))
+    }
+
+    /// A run in a process that is forked for it; `None` where that cannot be, or says too little.
+    async fn forked(
+        &self,
+        subject: &Subject<'_>,
+        conditions: &Conditions,
+        limit: Duration,
+    ) -> Result<Option<Forked>, AttemptError> {
+        let Some(server) = self.fork_server(subject, conditions).await else {
+            return Ok(None);
+        };
+        let (copy, records) = self.bench.copy_in(subject.tree, server.directory()).await?;
+        let plan = write_plan(conditions, records.path())?;
+        let written = records.path().join(RECORDS);
+        let began = Instant::now();
+        let job = Job {
+            directory: &copy.project(),
+            records: &written,
+            plan: plan.as_deref(),
+            limit: limit.min(self.bench.time_left()),
+        };
+        let ended = server.run(&job).await;
+        let run = began.elapsed();
+        let status = match ended {
+            None => return Ok(None),
+            Some(Ended::Stopped) => return Ok(Some(Forked::Stopped)),
+            Some(Ended::Exited(status)) => status,
+        };
+        let written = read_records(&written);
+        // What the runner printed is not here: a run that it does not explain is made again.
+        let report = self.plan.read(&copy.project(), &written, &[], &[], Some(0));
+        let explained = match status {
+            0 => true,
+            1 | 2 => !report.failures.is_empty(),
+            5 => self.plan.framework == Framework::Pytest,
+            _ => false,
+        };
+        Ok(explained.then(|| Forked::Ended {
+            passed: status == 0,
+            attempt: Box::new(Attempt {
+                forked: true,
+                ..subject.attempt(report, run, None)
+            }),
+        }))
+    }
+
+    /// The process that is forked for runs of a subject.
+    async fn fork_server(
+        &self,
+        subject: &Subject<'_>,
+        conditions: &Conditions,
+    ) -> Option<Arc<ForkServer>> {
+        let arguments = self.plan.fork_server_arguments(SOCKET)?;
+        let facilities = &self.bench.facilities;
+        // Nothing else ends what a run leaves running.
+        if facilities.sandbox.confinement() != Confinement::Bubblewrap {
+            return None;
+        }
+        let mut variables = subject.variables.clone();
+        variables.extend(conditions.variables());
+        let kind = Kind {
+            python: subject.environment.python.clone(),
+            variables,
+        };
+        // The first run of a kind may be the only one.
+        let is_plain = conditions.hash_seed.is_none();
+        if !self.fork_servers.is_known(&kind) && is_plain && !conditions.apart {
+            return None;
+        }
+        let command = |directory: &Path| {
+            let mut command = self.command(
+                &subject.environment,
+                &kind.variables,
+                arguments,
+                directory,
+                // Each run is told its own.
+                Path::new(""),
+            );
+            command
+                .variables
+                .insert("MAESTRO_FORK_CLEARS".to_owned(), IN_MEMORY.join(":"));
+            // Each run has its own bounds of time; copies of the checkout are no run's doing.
+            command.limits.wall = self.bench.time_left();
+            command.limits.cpu = self.bench.time_left() * 2;
+            let checkout = footprint(&self.bench.checkout.root(), u64::MAX).bytes;
+            command.limits.disk_bytes += 3 * checkout;
+            command
+        };
+        let (sandbox, cancel) = (&facilities.sandbox, &self.bench.cancel);
+        self.fork_servers
+            .of(&kind, sandbox, cancel, &facilities.work, command)
+            .await
+    }
+
+    /// Ends what was started for the runs of this heal.
+    pub(crate) async fn close(&self) {
+        self.fork_servers.close(true).await;
+    }
+}
+
+/// What is run: a tree in an environment.
+struct Subject<'a> {
+    tree: &'a Overlay,
+    variables: &'a BTreeMap<String, String>,
+    environment: Environment,
+    installed: Arc<Installed>,
+    install: Duration,
+}
+
+impl Subject<'_> {
+    /// Another tree in the same environment.
+    fn of<'t>(&'t self, tree: &'t Overlay) -> Subject<'t> {
+        Subject {
+            tree,
+            variables: self.variables,
+            environment: self.environment.clone(),
+            installed: Arc::clone(&self.installed),
+            install: self.install,
+        }
+    }
+
+    fn attempt(&self, report: Report, run: Duration, stopped: Option<String>) -> Attempt {
+        Attempt {
+            report,
+            installed: Arc::clone(&self.installed),
+            install: self.install,
+            run,
+            stopped,
+            forked: false,
+        }
+    }
+}
+
+/// A run that was forked.
+enum Forked {
+    /// It came to its end.
+    Ended {
+        /// Whether the runner says that all is well.
+        passed: bool,
+        attempt: Box<Attempt>,
+    },
+    /// It took too long, or was killed.
+    Stopped,
+}
+
+impl Workbench {
+    /// Whether the runner says that all is well; `None` where that could not be found out.
+    async fn passes(
+        &self,
+        subject: &Subject<'_>,
+        conditions: &Conditions,
+        limit: Duration,
+    ) -> Result<Option<bool>, AttemptError> {
+        match self.forked(subject, conditions, limit).await? {
+            Some(Forked::Ended { passed, .. }) => return Ok(Some(passed)),
+            // One that takes too long would be noticed by a person.
+            Some(Forked::Stopped) => return Ok(Some(false)),
+            None => {}
+        }
+        let attempt = self.alone(subject, conditions).await?;
+        let report = &attempt.report;
+        Ok(Some(
+            attempt.stopped.is_none()
+                && report.failures.is_empty()
+                && conditions.only.iter().any(|test| report.passed(test)),
+        ))
+    }
+
+    async fn subject<'a>(
+        &self,
+        tree: &'a Overlay,
+        changes: &'a RuntimeChanges,
+    ) -> Result<Subject<'a>, AttemptError> {
+        let began = Instant::now();
+        let (environment, requested) = self.environment(changes).await?;
+        let install = began.elapsed();
+        let installed = self.bench.facilities.installed(&environment, requested);
+        Ok(Subject {
+            tree,
+            variables: &changes.variables,
+            environment,
+            installed: Arc::new(installed),
+            install,
+        })
     }
 }
 
@@ -104,36 +333,23 @@ impl Laboratory for Workbench {
         changes: &RuntimeChanges,
         conditions: &Conditions,
     ) -> Result<Attempt, AttemptError> {
-        let began = Instant::now();
-        let (environment, requested) = self.environment(changes).await?;
-        let install = began.elapsed();
-        let (copy, records) = self.bench.copy(tree).await?;
-        let arguments = self.plan.arguments();
-        let mut command = self.command(&environment, changes, arguments, &copy, records.path());
-        command.variables.extend(conditions.variables());
-        lay_plan(&mut command, conditions, records.path())?;
-        let finished = self.bench.run(&command).await?;
-        let written = read_records(&records.path().join(RECORDS));
-        let status = match finished.ended {
-            Ended::Exited(code) => Some(code),
-            _ => None,
-        };
-        let report = self.plan.read(
-            &copy.project(),
-            &written,
-            &finished.stdout,
-            &finished.stderr,
-            status,
-        );
-        Ok(Attempt {
-            report,
-            installed: Arc::new(self.bench.facilities.installed(&environment, requested)),
-            install,
-            run: finished.elapsed,
-            stopped: stopped(&finished, &self.bench.facilities.limits),
-        })
+        let subject = self.subject(tree, changes).await?;
+        if conditions.apart {
+            // The next runs are likely to be of the same kind.
+            let (attempt, _) = tokio::join!(
+                self.alone(&subject, conditions),
+                self.fork_server(&subject, conditions)
+            );
+            return attempt;
+        }
+        let limit = self.bench.facilities.limits.wall;
+        match self.forked(&subject, conditions, limit).await? {
+            Some(Forked::Ended { attempt, .. }) => Ok(*attempt),
+            _ => self.alone(&subject, conditions).await,
+        }
     }
 
+    /// Each defect is written into a copy of its own, so that no run finds what another left.
     async fn bite(
         &self,
         tree: &Overlay,
@@ -142,40 +358,47 @@ impl Laboratory for Workbench {
         defects: &[Defect],
         within: Duration,
     ) -> Result<Bites, AttemptError> {
-        let Some(arguments) = self.plan.teeth_arguments() else {
-            return Ok(Bites::default());
-        };
-        let (environment, _) = self.environment(changes).await?;
-        let (copy, records) = self.bench.copy(tree).await?;
-        let mut command = self.command(&environment, changes, arguments, &copy, records.path());
+        let began = Instant::now();
         let conditions = Conditions {
             only: tests.to_vec(),
-            // The same chance for each defect: what is caught is caught by what the test says.
-            hash_seed: Some(0),
             ..Conditions::default()
         };
-        command.variables.extend(conditions.variables());
-        lay_plan(&mut command, &conditions, records.path())?;
-        let planted: Vec<Defect> = defects
-            .iter()
-            .map(|defect| Defect {
-                path: copy.project().join(&defect.path).display().to_string(),
-                ..defect.clone()
-            })
-            .collect();
-        let list = serde_json::to_vec(&planted).unwrap_or_default();
-        write_beside(
-            &mut command,
-            "MAESTRO_TEETH",
-            DEFECTS,
-            &list,
-            records.path(),
-        )?;
-        command.limits.wall = command.limits.wall.min(within);
-        let finished = self.bench.run(&command).await?;
-        let mut bites = Bites::read(&read_records(&records.path().join(RECORDS)), defects.len());
-        bites.run = finished.elapsed;
+        let mut bites = Bites {
+            caught: vec![None; defects.len()],
+            ..Bites::default()
+        };
+        let left = || within.saturating_sub(began.elapsed());
+        let subject = self.subject(tree, changes).await?;
+        let passed = self.passes(&subject, &conditions, left()).await?;
+        bites.sound = passed == Some(true);
+        bites.run = began.elapsed();
+        if !bites.sound {
+            return Ok(bites);
+        }
+        // A defect that makes a run endless is noticed by a person.
+        let limit = LEAST_OF_A_DEFECT.max(bites.run * 5);
+        let mut noticed = 0;
+        for (defect, caught) in defects.iter().zip(&mut bites.caught) {
+            if left().is_zero() || noticed == NOTICED {
+                break;
+            }
+            let with = tree.with(&[Edit {
+                path: defect.path.clone(),
+                text: defect.text.clone(),
+            }]);
+            let defective = subject.of(&with);
+            let passed = self
+                .passes(&defective, &conditions, limit.min(left()))
+                .await?;
+            *caught = passed.map(|passed| !passed);
+            noticed += usize::from(*caught == Some(true));
+        }
+        bites.run = began.elapsed();
         Ok(bites)
+    }
+
+    fn distrust(&self) {
+        self.fork_servers.distrust();
     }
 
     fn past(&self) -> Arc<dyn Past> {

@@ -89,17 +89,14 @@ async fn a_defect_that_never_ends_counts_as_caught_and_holds_up_nobody() {
 }
 
 #[tokio::test]
-async fn a_test_that_cannot_run_twice_in_one_place_has_no_teeth_check_and_stays_healed() {
-    let body = "        import os\n        os.mkdir('once')\n        self.assertEqual(price.price(20, True), 17)\n";
+async fn a_test_that_cannot_run_twice_in_one_place_runs_in_a_place_of_its_own_against_each_defect()
+{
+    let body = "        import os\n        os.mkdir('once')\n        os.mkdir('/tmp/once')\n        self.assertLess(price.price(5, True), 5)\n";
     let healed = heal(PRODUCT, body).await;
     assert_eq!(healed.verdict, Verdict::Healed, "{healed:#?}");
-    assert_eq!(healed.evidence.teeth, None);
+    let teeth = healed.evidence.teeth.expect("teeth");
     assert!(
-        healed
-            .evidence
-            .caveats
-            .iter()
-            .any(|caveat| caveat.contains("teeth check was not made")),
-        "{healed:#?}"
+        (1..teeth.planted).contains(&teeth.caught_after),
+        "{teeth:?}"
     );
 }

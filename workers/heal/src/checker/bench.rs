@@ -244,6 +244,7 @@ impl Laboratory for CheckBench {
             install,
             run,
             stopped,
+            forked: false,
         })
     }
 

@@ -267,6 +267,7 @@ impl Laboratory for NodeBench {
                     install,
                     run: Duration::ZERO,
                     stopped: None,
+                    forked: false,
                 });
             }
         };
@@ -335,6 +336,7 @@ impl Laboratory for NodeBench {
             install,
             run: finished.elapsed,
             stopped: stopped(&finished, &self.bench.facilities.limits),
+            forked: false,
         })
     }
 

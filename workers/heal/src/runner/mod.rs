@@ -20,10 +20,10 @@ use crate::failure::{Failure, Report, TestOutcome};
 
 /// The file names of the probes below the directory that is put on the run's `PYTHONPATH`.
 pub const PROBES: [(&str, &str); 5] = [
+    ("maestro_fork_server.py", include_str!("fork_server.py")),
     ("maestro_plan.py", include_str!("plan.py")),
     ("maestro_pytest_probe.py", include_str!("pytest_probe.py")),
     ("maestro_state.py", include_str!("state.py")),
-    ("maestro_teeth.py", include_str!("teeth.py")),
     (
         "maestro_unittest_probe.py",
         include_str!("unittest_probe.py"),
@@ -109,16 +109,16 @@ impl Plan {
         }
     }
 
-    /// The arguments of a run that plants defects: the same runner, loaded once. `None` where the command does not
-    /// start the runner as a module.
-    pub fn teeth_arguments(&self) -> Option<Vec<String>> {
+    /// The arguments of a process that makes runs of the plan by forking itself; `None` where the command does not start
+    /// the runner as a module.
+    pub fn fork_server_arguments(&self, socket: &str) -> Option<Vec<String>> {
         let at = self.arguments.iter().position(|word| word == "-m")?;
         let runner = match self.framework {
             Framework::Unittest => "unittest",
             _ => "pytest",
         };
         let mut arguments = self.arguments[..=at].to_vec();
-        arguments.extend(strings(&["maestro_teeth", runner]));
+        arguments.extend(strings(&["maestro_fork_server", socket, runner]));
         arguments.extend_from_slice(self.arguments.get(at + 2..)?);
         Some(arguments)
     }

@@ -12,6 +12,7 @@ use maestro_protocol::heal::RuntimeChanges;
 use tempfile::TempDir;
 
 use super::Rust;
+use super::bite::Biting;
 use super::compiler::Places;
 use super::freshness::Freshness;
 use super::plan::Plan;
@@ -19,7 +20,7 @@ use super::report::{self, Known, Left, Read, unresolved};
 use super::{arrange, reach};
 use crate::adapter::Adapter;
 use crate::bench::{Bench, environment_error, stopped};
-use crate::case::{Edit, Installed, Lock, PackageIndex, Tree as _};
+use crate::case::{Edit, Installed, Lock, PackageIndex};
 use crate::conditions::{Chances, Conditions};
 use crate::edge::{
     CargoIndex, CargoSettings, Command, EnvironmentError, Finished, Index, Limits, Network,
@@ -62,11 +63,11 @@ struct Place {
 
 /// How one run differs from the plan.
 #[derive(Default)]
-struct Change {
-    options: Option<Vec<String>>,
-    arguments: Option<Vec<String>>,
-    variables: Vec<(&'static str, String)>,
-    within: Option<Duration>,
+pub(super) struct Change {
+    pub(super) options: Option<Vec<String>>,
+    pub(super) arguments: Option<Vec<String>>,
+    pub(super) variables: Vec<(&'static str, String)>,
+    pub(super) within: Option<Duration>,
 }
 
 impl RustBench {
@@ -154,7 +155,7 @@ impl RustBench {
     }
 
     /// Runs cargo in a copy, and reads what it left.
-    async fn cargo(
+    pub(super) async fn cargo(
         &self,
         environment: &RustEnvironment,
         copy: &WorkCopy,
@@ -344,6 +345,7 @@ impl RustBench {
             install,
             run: finished.elapsed,
             stopped: stopped(&finished, &self.limits()),
+            forked: false,
         })
     }
 
@@ -418,6 +420,7 @@ fn nothing(install: Duration) -> Attempt {
         install,
         run: Duration::ZERO,
         stopped: Some("the test's module cannot be run in another order".to_owned()),
+        forked: false,
     }
 }
 
@@ -544,6 +547,7 @@ impl Laboratory for RustBench {
                     install: began.elapsed(),
                     run: Duration::ZERO,
                     stopped: None,
+                    forked: false,
                 });
             }
         };
@@ -568,6 +572,7 @@ impl Laboratory for RustBench {
             install,
             run: finished.elapsed,
             stopped: stopped(&finished, &self.limits()),
+            forked: false,
         })
     }
 
@@ -590,36 +595,27 @@ impl Laboratory for RustBench {
             return Ok(Bites::default());
         };
         lock(&copy, &environment, &mut place.lock)?;
+        // A defect that makes a run endless must leave time for the others.
+        change.within = Some(within / 2);
+        let run = Biting {
+            bench: self,
+            tree,
+            copy: &copy,
+            environment: &environment,
+            changes,
+            until,
+            within,
+        };
         let mut bites = Bites {
             caught: vec![None; defects.len()],
             ..Bites::default()
         };
-        let whole = |path: &str| tree.read(path).unwrap_or_default();
-        let write = |path: &str, text: &str| {
-            copy.write(path, text.as_bytes()).map_err(|error| {
-                AttemptError::Machine(format!("unable to write {path} of the copy: {error}"))
-            })
-        };
-        // A defect that makes a run endless must leave time for the others.
-        change.within = Some(within / 2);
-        let (read, finished) = self.cargo(&environment, &copy, changes, &change).await?;
-        bites.sound = read.built && finished.ended.succeeded();
-        if !bites.sound {
-            bites.run = began.elapsed();
-            return Ok(bites);
-        }
-        for (defect, caught) in defects.iter().zip(&mut bites.caught) {
-            let left = until.saturating_duration_since(Instant::now());
-            if left < finished.elapsed {
-                break;
-            }
-            change.within = Some((within / 2).min(left));
-            place.files.forget(&defect.path);
-            write(&defect.path, &defect.text)?;
-            let (read, ended) = self.cargo(&environment, &copy, changes, &change).await?;
-            write(&defect.path, &whole(&defect.path))?;
-            // What is not built says nothing about the tests; what takes too long is noticed by a person.
-            *caught = read.built.then(|| !ended.ended.succeeded());
+        if !run
+            .at_once(&mut place.files, &mut change, defects, &mut bites)
+            .await?
+        {
+            run.one_by_one(&mut place.files, &mut change, defects, &mut bites)
+                .await?;
         }
         bites.run = began.elapsed();
         Ok(bites)

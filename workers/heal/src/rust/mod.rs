@@ -7,6 +7,7 @@
 mod arrange;
 mod assertions;
 pub(crate) mod bench;
+mod bite;
 mod classify;
 mod compiler;
 mod freshness;
@@ -20,6 +21,7 @@ mod rules;
 pub mod source;
 mod strategies;
 mod subject;
+mod switch;
 
 use std::collections::BTreeSet;
 

@@ -31,6 +31,8 @@ pub(super) struct Read {
     pub(super) known: BTreeMap<String, Known>,
     /// Whether everything was built.
     pub(super) built: bool,
+    /// By the number of a defect that was switched on: whether a test failed for it.
+    pub(super) noticed: BTreeMap<usize, bool>,
 }
 
 /// What a run left: cargo's own words, and the driver's directory.
@@ -57,10 +59,27 @@ pub(super) fn read(plan: &Plan, places: &Places, left: &Left<'_>) -> Read {
         let Some(file) = Path::new(&program.path).file_name() else {
             continue;
         };
-        one(&mut read, &program.of, &left.records.join(file), places);
+        let place = left.records.join(file);
+        one(&mut read, &program.of, &place, places);
+        for (number, status) in defects(&place) {
+            *read.noticed.entry(number).or_default() |= status != 0;
+        }
     }
     name_target(plan, &mut read);
     read
+}
+
+/// The numbers of the defects that were switched on, and the status with which a program ended.
+fn defects(place: &Path) -> Vec<(usize, i32)> {
+    let text = read_records(&place.join("defects"));
+    let pair = |line: &str| {
+        let (number, status) = line.split_once(' ')?;
+        Some((number.parse().ok()?, status.parse().ok()?))
+    };
+    String::from_utf8_lossy(&text)
+        .lines()
+        .filter_map(pair)
+        .collect()
 }
 
 /// The report of a run in which nothing could be built: it stands in the way of every test.

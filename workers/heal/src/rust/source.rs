@@ -51,6 +51,13 @@ impl Source {
         descendants(self.tree.root_node())
     }
 
+    /// The smallest node that holds a range of bytes.
+    pub fn at(&self, range: &Range<usize>) -> Option<Node<'_>> {
+        self.tree
+            .root_node()
+            .descendant_for_byte_range(range.start, range.end)
+    }
+
     /// The line, counted from 1, on which a node begins.
     pub fn line(node: Node<'_>) -> u32 {
         u32::try_from(node.start_position().row).map_or(u32::MAX, |row| row + 1)

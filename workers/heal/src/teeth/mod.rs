@@ -27,6 +27,8 @@ use crate::search::State;
 const MOST: usize = 6;
 /// So many defects of which none is caught say that the test has no teeth.
 const ENOUGH: u32 = 4;
+/// A test that has caught so many need not prove more.
+pub(crate) const NOTICED: usize = 4;
 /// The most tests that are run against each defect.
 const MOST_TESTS: usize = 12;
 /// All runs with defects together may take as long as so many plain runs, and [`AT_LEAST`].

@@ -171,7 +171,16 @@ impl Checkout {
     /// # Errors
     /// When the disk does not take it.
     pub fn fresh(&self) -> Result<WorkCopy, CheckoutError> {
-        self.copy(tempfile::Builder::new().prefix("copy-"), Age::Copys)
+        self.fresh_in(self.place.path())
+    }
+
+    /// The same in a directory that is there.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub fn fresh_in(&self, place: &Path) -> Result<WorkCopy, CheckoutError> {
+        let builder = &mut tempfile::Builder::new();
+        self.copy(builder.prefix("copy-"), place, Age::Copys)
     }
 
     /// The same at a path that is the same each time, with files as old as the checkout: the last one must be gone.
@@ -180,18 +189,20 @@ impl Checkout {
     /// When the disk does not take it, or the last one is there.
     pub fn fresh_in_place(&self) -> Result<WorkCopy, CheckoutError> {
         let builder = &mut tempfile::Builder::new();
-        self.copy(builder.prefix("copy").rand_bytes(0), Age::Originals)
+        let builder = builder.prefix("copy").rand_bytes(0);
+        self.copy(builder, self.place.path(), Age::Originals)
     }
 
     fn copy(
         &self,
         builder: &tempfile::Builder<'_, '_>,
+        place: &Path,
         age: Age,
     ) -> Result<WorkCopy, CheckoutError> {
         let place = builder
-            .tempdir_in(self.place.path())
+            .tempdir_in(place)
             .map_err(|source| CheckoutError::Io {
-                path: self.place.path().to_owned(),
+                path: place.to_owned(),
                 source,
             })?;
         let root = place.path().join("tree");
@@ -285,6 +296,11 @@ pub struct WorkCopy {
 }
 
 impl WorkCopy {
+    /// The directory that the tree lies in.
+    pub(crate) fn place(&self) -> &Path {
+        self.place.path()
+    }
+
     /// The repository's root: what a run may write.
     pub fn root(&self) -> PathBuf {
         self.place.path().join("tree")

@@ -218,6 +218,17 @@ impl Sandbox {
         Ok(finished)
     }
 
+    /// Makes a tree writable for a command that runs already and may write the directory that it lies in.
+    ///
+    /// # Errors
+    /// When the tree cannot be read, or is somebody else's.
+    pub fn hand_over(&self, tree: &Path, writable: &Path) -> std::io::Result<()> {
+        match self.inner.scope {
+            Scope::OtherUser => Identity::owner_of(&[writable.to_owned()]).take_over(tree),
+            Scope::UserNamespace | Scope::Off => Ok(()),
+        }
+    }
+
     fn prepare(&self, command: &Command) -> Result<Prepared, SandboxError> {
         arguments::check(command)?;
         let identity = match self.inner.scope {

@@ -9,7 +9,8 @@
 #   N.out N.err what the test of line N of `alone` printed; `all.out`, `all.err` likewise
 # MAESTRO_CARGO_LIMIT=N: how many seconds all tests together may take, and four tests one by one; status 124 is for those
 # that do not end. MAESTRO_CARGO_TOGETHER=1: no test is run by itself. MAESTRO_CARGO_APART=1: each is, and all of them together are not, as
-# nextest does it. MAESTRO_CARGO_AGAIN=N: what passes is run N times more, within seconds.
+# nextest does it. MAESTRO_CARGO_AGAIN=N: what passes is run N times more, within seconds. MAESTRO_CARGO_DEFECTS="N N": what passes is run
+# once with each of these defects switched on, until four were noticed; `defects` has a line for each: its number, the exit status.
 program=$1
 shift
 place=$MAESTRO_CARGO_RECORDS/${program##*/}
@@ -68,6 +69,19 @@ if [ -z "$apart" ]; then
         [ "$status" -eq 0 ] && [ "$again" -gt 0 ] && [ $(($(date +%s) - began)) -lt 3 ] || break
         again=$((again - 1))
     done
+    if [ "$status" -eq 0 ]; then
+        limit=$((5 * ($(date +%s) - began) + 2))
+        noticed=0
+        for defect in $MAESTRO_CARGO_DEFECTS; do
+            [ "$noticed" -lt 4 ] || break
+            MAESTRO_DEFECT=$defect
+            export MAESTRO_DEFECT
+            with_filters "$@" >/dev/null 2>&1 </dev/null
+            caught=$?
+            echo "$defect $caught" >>"$place/defects"
+            [ "$caught" -eq 0 ] || noticed=$((noticed + 1))
+        done
+    fi
     if [ "$status" -eq 0 ] || [ -n "$MAESTRO_CARGO_TOGETHER" ]; then
         exit "$status"
     fi
