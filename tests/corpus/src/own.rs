@@ -28,7 +28,10 @@ const SETS: &[(&str, &str)] = &[
         include_str!("../own/rust_flaky.yaml"),
     ),
     ("timing_adjustment", include_str!("../own/timing.yaml")),
-    ("api_contract_adaptation", include_str!("../own/api.yaml")),
+    (
+        "api_contract_adaptation",
+        include_str!("../own/standard_library.yaml"),
+    ),
     ("assertion_update", include_str!("../own/assertion.yaml")),
     (
         "dependency_fix",

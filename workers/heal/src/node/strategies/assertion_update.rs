@@ -165,7 +165,7 @@ fn snapshot(case: &Case<'_>, failure: &Failure) -> Vec<Finding> {
             )
         })
     } else if is_at_least(case, "vitest", 1) {
-        with_arrows(&kept, &case.failures).map(|text| {
+        with_arrows(&kept, case.failures).map(|text| {
             (
                 text,
                 "snapshots have the names that vitest 1 gives them; what they hold is not changed",
