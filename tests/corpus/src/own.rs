@@ -19,6 +19,7 @@ const SETS: &[(&str, &str)] = &[
         "environment_healing",
         include_str!("../own/environment.yaml"),
     ),
+    ("api_contract_adaptation", include_str!("../own/api.yaml")),
     (
         "flaky_test_stabilization",
         include_str!("../own/node_flaky.yaml"),

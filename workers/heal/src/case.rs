@@ -1,6 +1,7 @@
 //! What a strategy sees of a failing test, and what it may answer. Nothing here touches the world: the
 //! tree, the environment and the package index come in through narrow traits.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use maestro_protocol::heal::{RuntimeChanges, Strategy};
@@ -36,6 +37,8 @@ pub struct Installed {
     pub distributions: Vec<(String, String)>,
     /// The requirements that were asked for.
     pub requested: Vec<String>,
+    /// The environment variables that the run of tests was given, over those of every run.
+    pub variables: BTreeMap<String, String>,
     /// Other interpreters that could be used, `major.minor`.
     pub interpreters: Vec<(u8, u8)>,
     /// Major and minor version of Node, where the tests are its.

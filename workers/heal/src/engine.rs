@@ -469,7 +469,10 @@ async fn under_load<L: Laboratory>(
         return Ok(());
     }
     budget.runs -= 3;
-    let run = || laboratory.attempt(&found.state.tree, &found.state.runtime);
+    // Of one fork server's runs one waits for the other.
+    let apart = Conditions::apart();
+    let state = &found.state;
+    let run = || laboratory.attempt_under(&state.tree, &state.runtime, &apart);
     let (one, two, three) = tokio::try_join!(run(), run(), run())?;
     let holds = |attempt: &&Attempt| {
         order.target.is_met(before, &attempt.report)

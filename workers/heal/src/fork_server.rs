@@ -168,6 +168,8 @@ async fn answer(connection: &mut BufReader<UnixStream>) -> Option<Answer> {
 pub(crate) struct Kind {
     pub(crate) python: PathBuf,
     pub(crate) variables: BTreeMap<String, String>,
+    /// One process makes one run at a time; of another lane there is another.
+    pub(crate) lane: u8,
 }
 
 /// The fork servers of one heal.

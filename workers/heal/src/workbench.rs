@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use maestro_protocol::heal::RuntimeChanges;
@@ -33,6 +34,8 @@ const DEFAULT_INSTALL: &str = "pytest";
 const IN_MEMORY: [&str; 3] = ["/tmp", "/dev/shm", "/home/heal"];
 /// The least that a run with a defect may take.
 const LEAST_OF_A_DEFECT: Duration = Duration::from_secs(1);
+/// Runs that take so long are made in two processes.
+const WORTH_A_LANE: Duration = Duration::from_millis(250);
 /// The laboratory of one heal.
 #[derive(Debug)]
 pub(crate) struct Workbench {
@@ -202,10 +205,12 @@ impl Workbench {
         let kind = Kind {
             python: subject.environment.python.clone(),
             variables,
+            lane: subject.lane,
         };
         // The first run of a kind may be the only one.
-        let is_plain = conditions.hash_seed.is_none();
-        if !self.fork_servers.is_known(&kind) && is_plain && !conditions.apart {
+        let may_be_the_only_one =
+            conditions.hash_seed.is_none() && subject.lane == 0 && !conditions.apart;
+        if !self.fork_servers.is_known(&kind) && may_be_the_only_one {
             return None;
         }
         let command = |directory: &Path| {
@@ -246,13 +251,16 @@ struct Subject<'a> {
     environment: Environment,
     installed: Arc<Installed>,
     install: Duration,
+    /// Runs of different lanes can be made at the same time.
+    lane: u8,
 }
 
 impl Subject<'_> {
-    /// Another tree in the same environment.
-    fn of<'t>(&'t self, tree: &'t Overlay) -> Subject<'t> {
+    /// Another tree in the same environment, in a lane.
+    fn of<'t>(&'t self, tree: &'t Overlay, lane: u8) -> Subject<'t> {
         Subject {
             tree,
+            lane,
             variables: self.variables,
             environment: self.environment.clone(),
             installed: Arc::clone(&self.installed),
@@ -315,13 +323,16 @@ impl Workbench {
         let began = Instant::now();
         let (environment, requested) = self.environment(changes).await?;
         let install = began.elapsed();
-        let installed = self.bench.facilities.installed(&environment, requested);
+        let mut installed = self.bench.facilities.installed(&environment, requested);
+        installed.variables.clone_from(&self.plan.variables);
+        installed.variables.extend(changes.variables.clone());
         Ok(Subject {
             tree,
             variables: &changes.variables,
             environment,
             installed: Arc::new(installed),
             install,
+            lane: 0,
         })
     }
 }
@@ -377,21 +388,35 @@ impl Laboratory for Workbench {
         }
         // A defect that makes a run endless is noticed by a person.
         let limit = LEAST_OF_A_DEFECT.max(bites.run * 5);
-        let mut noticed = 0;
-        for (defect, caught) in defects.iter().zip(&mut bites.caught) {
-            if left().is_zero() || noticed == NOTICED {
-                break;
+        let noticed = AtomicUsize::new(0);
+        let subject = &subject;
+        let conditions = &conditions;
+        let bite = async |lane: u8, defects: Vec<(usize, &Defect)>| {
+            let mut caught = Vec::new();
+            for (number, defect) in defects {
+                if left().is_zero() || noticed.load(Ordering::Relaxed) >= NOTICED {
+                    break;
+                }
+                let with = tree.with(&[Edit {
+                    path: defect.path.clone(),
+                    text: defect.text.clone(),
+                }]);
+                let defective = subject.of(&with, lane);
+                let limit = limit.min(left());
+                let passed = self.passes(&defective, conditions, limit).await?;
+                noticed.fetch_add(usize::from(passed == Some(false)), Ordering::Relaxed);
+                caught.push((number, passed.map(|passed| !passed)));
             }
-            let with = tree.with(&[Edit {
-                path: defect.path.clone(),
-                text: defect.text.clone(),
-            }]);
-            let defective = subject.of(&with);
-            let passed = self
-                .passes(&defective, &conditions, limit.min(left()))
-                .await?;
-            *caught = passed.map(|passed| !passed);
-            noticed += usize::from(*caught == Some(true));
+            Ok::<_, AttemptError>(caught)
+        };
+        // Another process is started where that is less than what it saves.
+        let lanes = if bites.run > WORTH_A_LANE { 2 } else { 1 };
+        let numbered = || defects.iter().enumerate();
+        let (one, other): (Vec<_>, Vec<_>) =
+            numbered().partition(|(number, _)| number % lanes == 0);
+        let (one, other) = tokio::try_join!(bite(0, one), bite(1, other))?;
+        for (number, caught) in one.into_iter().chain(other) {
+            bites.caught[number] = caught;
         }
         bites.run = began.elapsed();
         Ok(bites)

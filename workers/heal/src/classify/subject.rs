@@ -4,6 +4,9 @@
 use super::variable;
 use crate::failure::{Failure, Phase};
 
+/// Fewer bytes of a message are in another by chance.
+const SHORTEST_QUOTE: usize = 16;
+
 /// What a failure is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {
@@ -96,11 +99,11 @@ pub fn subject(failure: &Failure) -> (Subject, Said) {
     if direct != Subject::Other {
         return (direct, own);
     }
-    // An exception that reached the test speaks for itself; what was handled on its way does not.
+    // An exception that reached the test speaks for itself; what was handled on its way does not, unless it is quoted.
     if !own.exception.is_empty()
         && matches!(failure.phase, Phase::Setup | Phase::Call | Phase::Teardown)
     {
-        return (Subject::Other, own);
+        return quoted(&own, failure).unwrap_or((Subject::Other, own));
     }
     // What the runner wraps (a conftest that fails to import, a module that cannot be collected) stands in the text,
     // the innermost cause last.
@@ -119,6 +122,23 @@ pub fn subject(failure: &Failure) -> (Subject, Said) {
         }
     }
     (Subject::Other, own)
+}
+
+/// The exception that another was raised for, where that one repeats its words: `cannot read it, got: load() missing 1 required …`.
+fn quoted(own: &Said, failure: &Failure) -> Option<(Subject, Said)> {
+    let quotes = |said: &Said| {
+        !said.exception.is_empty()
+            && said.message.len() >= SHORTEST_QUOTE
+            && said.message != own.message
+            && own.message.contains(&said.message)
+    };
+    let said = failure
+        .text
+        .lines()
+        .filter_map(exception_line)
+        .find(quotes)?;
+    let about = read(&said, failure);
+    (about != Subject::Assertion).then_some((about, said))
 }
 
 /// `ImportError: …`, as a traceback's last line has it, with or without pytest's `E   ` in front.
@@ -153,6 +173,11 @@ fn read(said: &Said, failure: &Failure) -> Subject {
         }
         "AssertionError" => return Subject::Assertion,
         _ if message.starts_with("invalid escape sequence") => return syntax(failure),
+        // pytest cannot read a filter of warnings whose category it cannot import.
+        "PytestConfigWarning" if message.starts_with("Failed to import filter module ") => {
+            let module = after(message, "filter module ").unwrap_or_default();
+            return Subject::ModuleMissing(first_word(module));
+        }
         _ if exception.ends_with("Warning") => return Subject::Warning(message.to_owned()),
         _ => {}
     }
@@ -177,7 +202,9 @@ fn read(said: &Said, failure: &Failure) -> Subject {
 fn is_assertion(exception: &str, message: &str) -> bool {
     exception.is_empty()
         && (message.starts_with("assert ") || message.starts_with("AssertionError"))
-        || exception == "Failed" && !message.starts_with("Fixture ")
+        || exception == "Failed"
+            && !message.starts_with("Fixture ")
+            && !message.starts_with("async def functions are not natively supported")
 }
 
 fn imports(exception: &str, message: &str) -> Option<Subject> {
@@ -461,6 +488,13 @@ mod tests {
         assert_eq!(of("ValueError", "x"), Subject::Other);
         assert_eq!(
             of(
+                "pytest.PytestConfigWarning",
+                "Failed to import filter module 'a.b': ignore::a.b.OldWarning"
+            ),
+            module("a.b")
+        );
+        assert_eq!(
+            of(
                 "importlib.metadata.PackageNotFoundError",
                 "No package metadata was found for x"
             ),
@@ -487,5 +521,35 @@ mod tests {
             ..Failure::default()
         };
         assert_eq!(subject(&failure).0, Subject::ModuleMissing("a".into()));
+    }
+
+    #[test]
+    fn an_exception_that_quotes_another_is_about_what_it_quotes() {
+        let wrapped = |message: &str| {
+            Failure {
+            test: Some("t.py::test".into()),
+            phase: Phase::Call,
+            exception: Some("app.errors.LoadError".into()),
+            message: message.into(),
+            text: "app.py:2: in load\n    f(old=1)\nE   TypeError: f() got an unexpected keyword argument 'old'\n\nDuring handling of the above exception, another exception occurred:\nE   app.errors.LoadError: \n".into(),
+            ..Failure::default()
+        }
+        };
+        let (about, said) = subject(&wrapped(
+            "cannot load it, got: f() got an unexpected keyword argument 'old'",
+        ));
+        assert_eq!(
+            about,
+            Subject::KeywordUnknown {
+                function: "f".into(),
+                keyword: "old".into()
+            }
+        );
+        assert_eq!(said.exception, "TypeError");
+        let (about, said) = subject(&wrapped("cannot load it"));
+        assert_eq!(
+            (about, said.exception.as_str()),
+            (Subject::Other, "LoadError")
+        );
     }
 }

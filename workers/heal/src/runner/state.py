@@ -6,6 +6,7 @@ Works on every Python that a run may use (2.7 to 3.14). Nothing here may fail a 
 import collections
 import os
 import sys
+import threading
 import types
 
 _MOST_ITEMS = 2000
@@ -146,9 +147,14 @@ class State(object):
         ):  # fmt: skip
             if isinstance(value, kinds):
                 return shape
-        if type(value).__module__ in self._own and hasattr(value, "__dict__"):
+        if self._holds_state(value):
             return "object"
         return type(value).__name__
+
+    def _holds_state(self, value):
+        """Whether what an object is can be told from its attributes: one of the project's, or those of this thread."""
+        own = type(value).__module__ in self._own or issubclass(type(value), threading.local)
+        return own and hasattr(value, "__dict__") and not isinstance(value, type)
 
     def _contents(self, value, depth=0):
         """Something that differs when what is in a container differs."""
@@ -166,7 +172,7 @@ class State(object):
             return frozenset(self._contents(item, depth + 1) for item in list(value)[:_MOST_ITEMS])
         if isinstance(value, bytearray):
             return bytes(value)
-        if type(value).__module__ in self._own and hasattr(value, "__dict__") and not isinstance(value, type):
+        if self._holds_state(value):
             return (id(value), self._contents(vars(value), depth + 1))
         return id(value) if depth else None
 

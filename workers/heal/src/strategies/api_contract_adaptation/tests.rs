@@ -319,3 +319,19 @@ fn a_fixture_that_is_itself_under_test_is_called_as_the_function_that_it_was() {
         None
     );
 }
+
+#[test]
+fn a_fixture_that_another_calls_under_a_condition_is_set_up_only_there() {
+    let text = "import pytest\n\n\n@pytest.fixture\ndef fast():\n    return switch('fast')\n\n\n@pytest.fixture\ndef slow():\n    return switch('slow')\n\n\n@pytest.fixture(params=['fast', 'slow'])\ndef either(request):\n    try:\n        if request.param == 'fast':\n            return fast()\n        return slow()\n    except ImportError:\n        pytest.skip()\n";
+    let failed = fake::failure(
+        Some("tests/test_a.py::test[fast]"),
+        Phase::Setup,
+        "Failed: Fixture \"fast\" called directly. Fixtures are not meant to be called directly,",
+        &[("tests/conftest.py", 17)],
+    );
+    let found = candidates(&[("tests/conftest.py", text)], failed);
+    let expected = text
+        .replace("return fast()", "return request.getfixturevalue(\"fast\")")
+        .replace("return slow()", "return request.getfixturevalue(\"slow\")");
+    assert_eq!(found[0].edits[0].text, expected);
+}

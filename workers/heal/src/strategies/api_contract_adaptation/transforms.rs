@@ -343,10 +343,11 @@ fn marks_on_fixtures(source: &Source, names: &Names<'_>, _: &Order<'_>) -> Optio
     Some(splices)
 }
 
-/// A fixture of the file that a test or another fixture calls once, without arguments, is asked for by its name. What
-/// calls it twice wants two, which a fixture does not give. One of another module that is called with what it takes is the
-/// thing under test: what is called is the function that was made a fixture
-/// (<https://docs.python.org/3/library/functools.html#functools.update_wrapper>).
+/// A fixture of the file that a test or another fixture calls once, without arguments, is asked for by its name; while it
+/// runs, where it is called under a condition
+/// (<https://docs.pytest.org/en/stable/reference/reference.html#pytest.FixtureRequest.getfixturevalue>). What calls it twice wants two,
+/// which a fixture does not give. One of another module that is called with what it takes is the thing under test: what is
+/// called is the function that was made a fixture (<https://docs.python.org/3/library/functools.html#functools.update_wrapper>).
 fn called_fixtures(source: &Source, names: &Names<'_>, order: &Order<'_>) -> Option<Vec<Splice>> {
     let is_fixture = |function: Node<'_>| {
         function
@@ -376,7 +377,7 @@ fn called_fixtures(source: &Source, names: &Names<'_>, order: &Order<'_>) -> Opt
     let asks = |function: Node<'_>| is_fixture(function) || place::takes_fixtures(source, function);
     for function in functions(&asks) {
         let body = function.child_by_field_name("body")?;
-        let mut called: Vec<&str> = Vec::new();
+        let (mut called, mut asked): (Vec<&str>, Vec<&str>) = Default::default();
         for call in descendants(body).filter(|node| node.kind() == "call") {
             let name = source.slice(call.child_by_field_name("function")?);
             if !fixtures.contains(name) {
@@ -386,9 +387,17 @@ fn called_fixtures(source: &Source, names: &Names<'_>, order: &Order<'_>) -> Opt
                 return None;
             }
             called.push(name);
-            splices.push(Splice::replace(call.byte_range(), name));
+            if is_conditional(call, body) {
+                asked.push("request");
+                let text = format!("request.getfixturevalue(\"{name}\")");
+                splices.push(Splice::replace(call.byte_range(), text));
+            } else {
+                asked.push(name);
+                splices.push(Splice::replace(call.byte_range(), name));
+            }
         }
-        splices.extend(place::with_fixtures(source, function, &called)?);
+        asked.dedup();
+        splices.extend(place::with_fixtures(source, function, &asked)?);
     }
     for call in source.nodes().filter(|node| node.kind() == "call") {
         let function = call.child_by_field_name("function")?;
@@ -400,6 +409,27 @@ fn called_fixtures(source: &Source, names: &Names<'_>, order: &Order<'_>) -> Opt
         }
     }
     Some(splices)
+}
+
+/// Whether an expression may not be evaluated when the body of its function runs, or fails where the body expects it to: a fixture that
+/// is asked for by its name is set up all the same, before the body.
+fn is_conditional(expression: Node<'_>, body: Node<'_>) -> bool {
+    std::iter::successors(expression.parent(), Node::parent)
+        .take_while(|node| node.id() != body.id())
+        .any(|node| {
+            matches!(
+                node.kind(),
+                "if_statement"
+                    | "conditional_expression"
+                    | "boolean_operator"
+                    | "while_statement"
+                    | "for_statement"
+                    | "try_statement"
+                    | "match_statement"
+                    | "lambda"
+                    | "function_definition"
+            )
+        })
 }
 
 /// `pytest.warns(None)` recorded every warning; the standard library's own way of doing that, as pytest's

@@ -14,8 +14,9 @@ use maestro_protocol::heal::{RuntimeChanges, Strategy};
 use crate::case::{Candidate, Case, Finding, Repair};
 use crate::classify::lacks_system_library;
 use crate::classify::subject::{Subject, subject};
-use crate::distribution::normalised;
+use crate::distribution::{distribution, normalised};
 use crate::failure::Failure;
+use crate::roles::{Role, Roles};
 use crate::rules::{self, Change, Plugin};
 use crate::source::Source;
 use crate::source::names::Names;
@@ -91,6 +92,14 @@ impl Search<'_> {
                     .is_some_and(|(top, _)| site::has_module(self.case.installed, top)) =>
             {
                 self.incompatible(class, &format!("`{name}` of `{class}`"))
+            }
+            // A stand-in of the tests has what the package asked for when it was written.
+            Subject::AttributeMissing { class, name } if self.is_of_the_tests(class) => {
+                match self.innermost_package() {
+                    Some(package) => self
+                        .incompatible(package, &format!("the use of an object without `{name}`")),
+                    None => self.told_by_the_runner(),
+                }
             }
             Subject::FixtureMissing(fixture) => self.fixture(fixture),
             Subject::OptionsUnknown(options) => self.options(options),
@@ -293,13 +302,28 @@ impl Search<'_> {
         found
     }
 
-    /// An installed package fails inside itself on something that is gone: a newer one of it may know.
-    fn inside_a_package(&self) -> Vec<Candidate> {
+    /// The installed module that the failure arose in.
+    fn innermost_package(&self) -> Option<&str> {
         let innermost =
             self.failure.frames.iter().rev().find(|frame| {
                 frame.function != "__getattr__" && !frame.path.contains("/importlib/")
-            });
-        let Some(module) = innermost.and_then(|frame| site::module_of_path(&frame.path)) else {
+            })?;
+        site::module_of_path(&innermost.path)
+    }
+
+    /// Whether a file of the tests defines a class.
+    fn is_of_the_tests(&self, class: &str) -> bool {
+        let roles = Roles::of_case(self.case);
+        let defines = [format!("class {class}("), format!("class {class}:")];
+        own_python(self.case)
+            .filter(|path| roles.of(path) == Role::Test)
+            .filter_map(|path| self.case.tree.read(path))
+            .any(|text| defines.iter().any(|define| text.contains(define)))
+    }
+
+    /// An installed package fails inside itself on something that is gone: a newer one of it may know.
+    fn inside_a_package(&self) -> Vec<Candidate> {
+        let Some(module) = self.innermost_package() else {
             return Vec::new();
         };
         let Some((name, version)) = site::distribution_of(self.case.installed, module) else {
@@ -311,14 +335,21 @@ impl Search<'_> {
             .versions(&name)
             .into_iter()
             .find(|text| versions::release(text).is_some());
-        newest
+        let mut found: Vec<Candidate> = newest
             .filter(|newest| versions::release(newest) > versions::release(&version))
             .map(|newest| {
                 let description = format!("installs {name} {newest}: {name} {version} fails inside itself on this interpreter or its other packages");
                 install(vec![format!("{name}=={newest}")], description, rank::OLDER_VERSION)
             })
             .into_iter()
-            .collect()
+            .collect();
+        // A plugin reaches into the runner; one that nobody keeps up wants the runner of its time.
+        if found.is_empty() && name.starts_with("pytest-") {
+            found = self.older_pytest(&format!(
+                "what {name} {version} reaches for, of which there is no newer version"
+            ));
+        }
+        found
     }
 
     /// The installed module whose function is called on the line that failed.
@@ -650,10 +681,44 @@ impl Search<'_> {
         let marked = ["asyncio", "anyio", "trio", "gen_test"]
             .into_iter()
             .find(|mark| text.contains(&format!("mark.{mark}")));
-        self.plugins(
+        let mut found = self.plugins(
             |plugin| marked.is_some_and(|mark| plugin.marks.iter().any(|known| known == mark)),
             "asynchronous tests need a plugin",
-        )
+        );
+        if marked.is_none() {
+            found.extend(self.taken_without_marks());
+        }
+        found
+    }
+
+    /// Tests that carry no mark are pytest-asyncio's in its mode `auto` alone, which was the only one before the others came
+    /// (<https://pytest-asyncio.readthedocs.io/en/stable/concepts.html#test-discovery-modes>).
+    fn taken_without_marks(&self) -> Option<Candidate> {
+        let brings = |name: &str| matches!(name, "pytest-asyncio" | "pytest-aiohttp");
+        let mut needed = Vec::new();
+        let installed = &self.case.installed.distributions;
+        if !installed.iter().any(|(name, _)| brings(name)) {
+            needed = self.declared_plugins();
+            needed.retain(|requirement| brings(&distribution(requirement)));
+            if needed.is_empty() {
+                return None;
+            }
+        }
+        let options = match self.case.installed.variables.get("PYTEST_ADDOPTS") {
+            Some(options) => format!("{options} --asyncio-mode=auto"),
+            None => "--asyncio-mode=auto".to_owned(),
+        };
+        let mut candidate = install(
+            needed,
+            "runs pytest-asyncio in its mode `auto`: the asynchronous tests carry no mark"
+                .to_owned(),
+            rank::KNOWN_DISTRIBUTION + 1,
+        );
+        candidate
+            .runtime
+            .variables
+            .insert("PYTEST_ADDOPTS".to_owned(), options);
+        Some(candidate)
     }
 
     /// Whether a file of the project imports a module: what nobody imports, nobody vouches for.

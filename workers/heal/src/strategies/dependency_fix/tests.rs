@@ -305,3 +305,109 @@ fn a_project_that_the_table_knows_is_found_in_its_own_sources_and_not_fetched() 
     assert_eq!(files("Syrupy"), [[""; 0]]);
     assert_eq!(files("another"), [["syrupy"]]);
 }
+
+#[test]
+fn a_plugin_that_fails_inside_itself_and_has_no_newer_version_gets_the_runner_of_its_time() {
+    let found = |index: &[(&str, &[&str])]| {
+        let files = Files::new(&[]);
+        let installed = Installed {
+            distributions: [("pytest-lazy", "0.6"), ("pytest", "9.0")]
+                .map(|(name, version)| (name.to_owned(), version.to_owned()))
+                .into(),
+            ..Installed::default()
+        };
+        let failures = [failure(
+            Some("tests/test_a.py"),
+            Phase::Collection,
+            "AttributeError: 'CallSpec' object has no attribute 'funcargs'",
+            &[("/v/lib/site-packages/pytest_lazy.py", 3)],
+        )];
+        let index = Index::new(index);
+        let found = DependencyFix.examine(&case(&failures, &files, &installed, &index));
+        found
+            .into_iter()
+            .map(|finding| match finding {
+                Finding::Try(candidate) => candidate.runtime.install,
+                _ => Vec::new(),
+            })
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        found(&[("pytest-lazy", &["0.6", "0.5"])]),
+        [["pytest<9"], ["pytest<8"]]
+    );
+    assert_eq!(
+        found(&[("pytest-lazy", &["0.7", "0.6"])]),
+        [["pytest-lazy==0.7"]]
+    );
+}
+
+#[test]
+fn asynchronous_tests_without_marks_are_run_in_the_mode_that_takes_them() {
+    let found = |text: &str, distributions: &[&str]| {
+        let files = Files::new(&[("tests/test_a.py", text)]);
+        let installed = Installed {
+            distributions: distributions
+                .iter()
+                .map(|name| ((*name).to_owned(), "1.0".to_owned()))
+                .collect(),
+            ..Installed::default()
+        };
+        let failures = [failure(
+            Some("tests/test_a.py::test"),
+            Phase::Call,
+            "Failed: async def functions are not natively supported.",
+            &[],
+        )];
+        let index = Index::default();
+        let found = DependencyFix.examine(&case(&failures, &files, &installed, &index));
+        found
+            .into_iter()
+            .filter_map(|finding| match finding {
+                Finding::Try(candidate) => {
+                    candidate.runtime.variables.get("PYTEST_ADDOPTS").cloned()
+                }
+                _ => None,
+            })
+            .collect::<Vec<_>>()
+    };
+    let plain = "async def test(): pass\n";
+    assert_eq!(
+        found(plain, &["pytest", "pytest-asyncio"]),
+        ["--asyncio-mode=auto"]
+    );
+    assert!(found(plain, &["pytest"]).is_empty());
+    let marked = "@pytest.mark.trio\nasync def test(): pass\n";
+    assert!(found(marked, &["pytest", "pytest-asyncio"]).is_empty());
+}
+
+#[test]
+fn a_stand_in_of_the_tests_gets_a_package_that_asks_no_more_of_it() {
+    let found = |path: &str| {
+        let files = Files::new(&[(path, "class FakeBuilder:\n    pass\n")]);
+        let installed = Installed {
+            distributions: vec![("docs".to_owned(), "7.2".to_owned())],
+            ..Installed::default()
+        };
+        let failures = [failure(
+            Some("tests/test_a.py::test"),
+            Phase::Call,
+            "AttributeError: 'FakeBuilder' object has no attribute '_translator'",
+            &[
+                ("tests/test_a.py", 3),
+                ("/v/lib/site-packages/docs/glue.py", 3),
+            ],
+        )];
+        let index = Index::new(&[("docs", &["7.2", "7.1", "6.2"])]);
+        let found = DependencyFix.examine(&case(&failures, &files, &installed, &index));
+        found
+            .into_iter()
+            .map(|finding| match finding {
+                Finding::Try(candidate) => candidate.runtime.install,
+                _ => Vec::new(),
+            })
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(found("tests/test_a.py"), [["docs==7.1"], ["docs==6.2"]]);
+    assert!(found("builder.py").is_empty());
+}

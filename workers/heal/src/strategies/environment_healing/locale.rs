@@ -240,6 +240,28 @@ pub(super) fn zones(said: &Said) -> Vec<Finding> {
     ))]
 }
 
+/// The locale of the run, where it is asked for without Unicode: `LC_ALL=C`. What the tests compare may have come through a product that
+/// swallows what it could not encode, so no message says so.
+pub(super) fn plain(case: &Case<'_>) -> Option<Finding> {
+    // The first one that is set decides (<https://pubs.opengroup.org/onlinepubs/9799919799/basedefs/V1_chap08.html>).
+    let (name, value) = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| {
+        let value = case.installed.variables.get(*name)?;
+        (!value.is_empty()).then_some((name, value))
+    })?;
+    matches!(value.as_str(), "C" | "POSIX").then(|| {
+        Finding::Propose(
+            candidate(
+                format!("set LC_ALL={BUILT_IN}: the run is asked for with {name}={value}, a locale of ASCII alone"),
+                Vec::new(),
+                of_runtime([("LC_ALL", BUILT_IN)]),
+                rank::DECLARED_VARIABLE + 1,
+            ),
+            "a product that leaves the encoding to the locale by mistake shows in the same way"
+                .to_owned(),
+        )
+    })
+}
+
 /// `TZ`, where what runs the project's tests sets it and the failing test deals with local time.
 pub(super) fn time_zone(case: &Case<'_>, failure: &Failure) -> Vec<Finding> {
     let about_time = failure.innermost_own().is_some_and(|frame| {

@@ -70,6 +70,7 @@ impl Repair for EnvironmentHealing {
             Subject::Assertion => {
                 let mut findings = variables::read_by_the_test(case, failure);
                 findings.extend(locale::time_zone(case, failure));
+                findings.extend(locale::plain(case));
                 findings
             }
             Subject::Other if said.message.contains("unsupported locale setting") => {
@@ -91,6 +92,7 @@ impl Repair for EnvironmentHealing {
                 if said.exception == "TypeError" || said.exception == "AttributeError" {
                     findings.extend(variables::read_by_the_test(case, failure));
                 }
+                findings.extend(locale::plain(case));
                 findings
             }
             _ => Vec::new(),

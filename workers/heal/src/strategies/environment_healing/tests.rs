@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::case::Installed;
 use crate::failure::{Failure, Phase};
@@ -556,4 +558,37 @@ fn before_python_had_a_mode_of_utf_8_the_locale_has_to_say_it() {
     };
     assert_eq!(set((3, 6))["LC_ALL"], "C.UTF-8");
     assert_eq!(set((3, 7))["PYTHONUTF8"], "1");
+}
+
+#[test]
+fn a_run_that_is_asked_for_in_a_locale_of_ascii_gets_a_person_one_of_unicode() {
+    let offered = |variables: &[(&str, &str)]| {
+        let files = Files::new(&[("tests/test_a.py", "assert out == b'x'\n")]);
+        let installed = Installed {
+            variables: variables
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+            ..Installed::default()
+        };
+        let index = Index::default();
+        let failures = [failed(
+            "AssertionError: assert b'' == b'x'",
+            &[("tests/test_a.py", 1, "test")],
+        )];
+        EnvironmentHealing
+            .examine(&case(&failures, &files, &installed, &index))
+            .into_iter()
+            .filter_map(|finding| match finding {
+                Finding::Propose(candidate, _) => Some(candidate.runtime.variables),
+                _ => None,
+            })
+            .collect::<Vec<_>>()
+    };
+    let unicode =
+        |found: Vec<BTreeMap<String, String>>| found.len() == 1 && found[0]["LC_ALL"] == "C.UTF-8";
+    assert!(unicode(offered(&[("LC_ALL", "C")])));
+    assert!(unicode(offered(&[("LC_ALL", ""), ("LANG", "POSIX")])));
+    assert!(offered(&[("LC_ALL", "C.UTF-8"), ("LANG", "C")]).is_empty());
+    assert!(offered(&[]).is_empty());
 }
