@@ -31,6 +31,10 @@ const SETS: &[(&str, &str)] = &[
     ("timing_adjustment", include_str!("../own/timing.yaml")),
     ("timing_adjustment", include_str!("../own/node_timing.yaml")),
     ("timing_adjustment", include_str!("../own/rust_timing.yaml")),
+    (
+        "api_contract_adaptation",
+        include_str!("../own/standard_library.yaml"),
+    ),
     ("assertion_update", include_str!("../own/assertion.yaml")),
     (
         "dependency_fix",

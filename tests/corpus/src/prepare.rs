@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use tokio::process::Command;
 
 use crate::case::{Case, Registry};
@@ -131,46 +131,26 @@ async fn pack(case: &Case, archives: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `pip download` builds a source distribution's metadata, which for an old package wants an old setuptools.
+/// `pip download` runs a `setup.py` for the metadata, which for an old package wants an old interpreter: what pip knows of
+/// the index is asked for the file alone.
 async fn download(case: &Case, archives: &Path) -> anyhow::Result<()> {
     let pip = python_with_pip(archives).await?;
-    let mut said = String::new();
-    for constraint in ["", "setuptools<58"] {
-        let constraints = archives.join("constraints.txt");
-        std::fs::write(&constraints, constraint)?;
-        let output = Command::new(&pip)
-            .args([
-                "-m",
-                "pip",
-                "download",
-                "--quiet",
-                "--no-deps",
-                "--no-binary",
-                ":all:",
-                "--dest",
-            ])
-            .arg(archives)
-            .arg(format!("{}=={}", case.package, case.version))
-            // Since pip 25.3 what a build installs has constraints of its own.
-            .env("PIP_CONSTRAINT", &constraints)
-            .env("PIP_BUILD_CONSTRAINT", &constraints)
-            .output()
-            .await?;
-        if output.status.success() {
-            return Ok(());
-        }
-        let printed = String::from_utf8_lossy(&output.stderr);
-        printed
+    let output = Command::new(&pip)
+        .args(["-c", include_str!("sdist.py"), &case.package, &case.version])
+        .arg(archives)
+        .output()
+        .await?;
+    ensure!(
+        output.status.success(),
+        "unable to download {} {}: {}",
+        case.package,
+        case.version,
+        String::from_utf8_lossy(&output.stderr)
             .lines()
             .last()
             .unwrap_or_default()
-            .clone_into(&mut said);
-    }
-    bail!(
-        "unable to download {} {}: {said}",
-        case.package,
-        case.version
-    )
+    );
+    Ok(())
 }
 
 /// A Python that has pip: Debian's own has none, its virtual environments do.

@@ -221,6 +221,17 @@ fn set(command: &mut Command, changes: &RuntimeChanges) {
     }
 }
 
+/// What keeps vitest, since 1.0, from writing the times of a run beside the packages, which are not the run's to write to: it
+/// takes a green run for a failed one where it cannot.
+fn uncached(runner: Runner, installed: &Installed) -> Option<String> {
+    let major: u32 = installed
+        .distributions
+        .iter()
+        .find(|(name, _)| name == "vitest")
+        .and_then(|(_, version)| version.split('.').next()?.parse().ok())?;
+    (runner == Runner::Vitest && major >= 1).then(|| "--no-cache".to_owned())
+}
+
 /// The report of a run that could not begin, because what runs the tests is not installed.
 fn without_runner(package: &str) -> Report {
     Report {
@@ -282,6 +293,7 @@ impl Laboratory for NodeBench {
         } else {
             words.extend(self.plan.uncovered().map(str::to_owned));
         }
+        words.extend(uncached(self.plan.runner, &installed));
         let mut command = self.command(&environment, words, &copy, records.path())?;
         if let Some(runner) = arranged {
             arrange::lay(&copy, runner)?;
@@ -336,7 +348,7 @@ impl Laboratory for NodeBench {
         defects: &[Defect],
         within: Duration,
     ) -> Result<Bites, AttemptError> {
-        let (environment, _) = self.environment(changes).await?;
+        let (environment, requested) = self.environment(changes).await?;
         let Ok(program) = self.program(&environment) else {
             return Ok(Bites::default());
         };
@@ -345,6 +357,10 @@ impl Laboratory for NodeBench {
         let probes = &self.bench.facilities.probes;
         let mut run = plan.words(program.as_deref(), probes);
         run.extend(plan.uncovered().map(str::to_owned));
+        run.extend(uncached(
+            plan.runner,
+            &self.installed(&environment, requested),
+        ));
         let driver = probes.join("maestro_node_teeth.cjs").display().to_string();
         let mut command = self.command(&environment, vec![driver], &copy, records.path())?;
         set(&mut command, changes);

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::plan::{Plan, Runner};
 use super::tap;
 use crate::adapter::names_a_file;
-use crate::failure::{Failure, Phase, Report, TestOutcome};
+use crate::failure::{Failure, Frame, Phase, Report, TestOutcome};
 use crate::runner::console::tail;
 use crate::runner::read_records;
 
@@ -80,7 +80,7 @@ pub(super) fn read(
     }
     died(plan, &mut report, &uncaught, root, status);
     if report.failures.is_empty() && status != Some(0) {
-        report.failures.push(said(stdout, stderr));
+        report.failures.push(said(stdout, stderr, root));
     }
     for failure in &mut report.failures {
         failure.message = failure.message.replace(&place, "");
@@ -244,7 +244,7 @@ fn died(plan: &Plan, report: &mut Report, uncaught: &[Uncaught], root: &Path, st
 }
 
 /// What was printed, where nothing was reported.
-fn said(stdout: &[u8], stderr: &[u8]) -> Failure {
+fn said(stdout: &[u8], stderr: &[u8], root: &Path) -> Failure {
     let clean = |bytes: &[u8]| {
         let text = String::from_utf8_lossy(bytes);
         let mut plain = String::new();
@@ -277,9 +277,36 @@ fn said(stdout: &[u8], stderr: &[u8]) -> Failure {
     Failure {
         phase: Phase::Configuration,
         message,
+        frames: printed_frames(&text, root),
         text: tail(&text, EXCERPT).to_owned(),
         ..Failure::default()
     }
+}
+
+/// The frames of a stack that was printed (<https://v8.dev/docs/stack-trace-api>), the outermost first.
+fn printed_frames(text: &str, root: &Path) -> Vec<Frame> {
+    let mut frames: Vec<Frame> = text
+        .lines()
+        .filter_map(|line| {
+            let of = line.trim_start().strip_prefix("at ")?;
+            let (function, place) = match of.rsplit_once(" (") {
+                Some((function, place)) => (function, place.strip_suffix(')')?),
+                None => ("", of),
+            };
+            let mut parts = place.rsplitn(3, ':');
+            let (_, line, path) = (parts.next()?, parts.next()?, parts.next()?);
+            let path = path.strip_prefix("file://").unwrap_or(path);
+            let own = Path::new(path).strip_prefix(root).ok();
+            Some(Frame {
+                path: own.map_or_else(|| path.to_owned(), |own| own.display().to_string()),
+                line: line.parse().ok()?,
+                function: function.to_owned(),
+            })
+        })
+        .filter(|frame| frame.path.starts_with('/') || root.join(&frame.path).is_file())
+        .collect();
+    frames.reverse();
+    frames
 }
 
 /// What a runner printed, without the frames that are neither the project's nor those nearest to the failure.

@@ -107,7 +107,7 @@ pub struct Keyword {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rewrite {
-    /// The qualified function, or `.method` of anything.
+    /// The qualified function, `.method` of anything, or `module.Class().method` of what was just made.
     pub call: String,
     /// Templates; the first that fits the call's arguments exactly is taken. `{0}` is an argument by position,
     /// `{name}` by keyword, `{*}` all as they stand, `{self}` what the method is called on, and `@{module.name}` a

@@ -2,6 +2,7 @@
 //! a few changes of form that a table cannot say. A call is only turned into what means the same.
 
 mod forms;
+mod options;
 mod sites;
 
 pub(super) use sites::is_module;
@@ -34,6 +35,7 @@ impl Repair for ApiContractAdaptation {
         };
         let mut candidates = by_rules(case, failure);
         candidates.extend(forms::candidates(case, failure));
+        candidates.extend(options::candidate(case));
         candidates.into_iter().map(Finding::Try).collect()
     }
 }
@@ -41,7 +43,9 @@ impl Repair for ApiContractAdaptation {
 /// Whether a changed API explains the first failure of a case.
 pub(in crate::node) fn explains(case: &Case<'_>) -> bool {
     case.failures.first().is_some_and(|failure| {
-        !by_rules(case, failure).is_empty() || !forms::candidates(case, failure).is_empty()
+        !by_rules(case, failure).is_empty()
+            || !forms::candidates(case, failure).is_empty()
+            || options::candidate(case).is_some()
     })
 }
 

@@ -170,3 +170,17 @@ fn a_name_that_a_test_lost_is_imported_again_and_one_that_a_product_lost_is_not(
         None
     );
 }
+
+#[test]
+fn a_title_that_is_no_text_is_written_as_one() {
+    assert_eq!(
+        ported(
+            "TypeError",
+            "Test argument \"title\" should be a string. Received type \"number\"",
+            "test/a.js",
+            "[1, 2].forEach(function (n) {\n  it(n, check(n));\n  it('t' + n, check(n));\n});\n"
+        )
+        .unwrap(),
+        "[1, 2].forEach(function (n) {\n  it(String(n), check(n));\n  it('t' + n, check(n));\n});\n"
+    );
+}

@@ -5,6 +5,8 @@
 //! table of forks, or, last, by a package of exactly the name that a file of the project imports. The project's own name is
 //! never taken from the registry.
 
+use std::collections::BTreeSet;
+
 use maestro_protocol::heal::Strategy;
 use serde_json::Value;
 
@@ -62,6 +64,7 @@ impl Repair for DependencyFix {
         let mut findings: Vec<Finding> = candidates.into_iter().map(Finding::Try).collect();
         if findings.is_empty() {
             findings.extend(search.least_versions());
+            findings.extend(search.tools_of_the_manifest());
         }
         findings
     }
@@ -280,6 +283,48 @@ impl Search<'_> {
         ))
     }
 
+    /// What runs the tests and what they assert by, in the versions that the manifest asks for, where later ones are
+    /// installed than it allows: those look at more, or read the same words otherwise. Whether the tests should go along
+    /// with them a person decides.
+    fn tools_of_the_manifest(&self) -> Option<Finding> {
+        let imported: BTreeSet<String> = own_tests(self.case)
+            .take(400)
+            .filter_map(|path| Source::parse(path, self.case.tree.read(path)?))
+            .flat_map(|source| {
+                source
+                    .modules()
+                    .into_iter()
+                    .filter_map(|(_, module)| package_of(module).map(str::to_owned))
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+        let tools: Vec<String> = self
+            .package
+            .asked
+            .iter()
+            .filter(|(name, asked)| {
+                asked.by == "devDependencies"
+                    && imported.contains(*name)
+                    && most_major(&asked.range) < self.version_of(name).and_then(major_of)
+                    && most_major(&asked.range).is_some()
+            })
+            .map(|(name, _)| self.wanted(name))
+            .filter(|wanted| !self.case.installed.requested.contains(wanted))
+            .take(MOST_TOGETHER)
+            .collect();
+        if tools.is_empty() {
+            return None;
+        }
+        let description = format!(
+            "installs what the tests assert by in the version that the manifest asks for: {}",
+            tools.join(", ")
+        );
+        Some(Finding::Propose(
+            install(tools, description, rank::OLDER_VERSION + 1),
+            "a later version of what the tests assert by judges otherwise".to_owned(),
+        ))
+    }
+
     /// What the manifest asks for of a package, in npm's notation.
     fn wanted(&self, name: &str) -> String {
         asked(&self.package, name)
@@ -351,6 +396,25 @@ impl Search<'_> {
 
 fn major_of(version: &str) -> Option<u64> {
     version.split('.').next()?.parse().ok()
+}
+
+/// The last major version that a range allows, where it is `^1.2`, `~1.2`, `1.2.3`, `1.x` or ends by `<2`.
+fn most_major(range: &str) -> Option<u64> {
+    let last = range.split("||").last()?.trim();
+    if let Some((_, bound)) = last.split_once('<') {
+        let (bound, open) = match bound.strip_prefix('=') {
+            Some(bound) => (bound.trim(), false),
+            None => (bound.trim(), true),
+        };
+        let rest = bound.split('.').skip(1).all(|part| part == "0");
+        let major = major_of(bound)?;
+        return if open && rest {
+            major.checked_sub(1)
+        } else {
+            Some(major)
+        };
+    }
+    major_of(last.trim_start_matches(['^', '~', '=', 'v', ' ']))
 }
 
 /// The major versions there are, that of the version called the latest first, then downwards.

@@ -162,3 +162,64 @@ fn what_the_product_was_written_against_is_offered_where_nothing_else_explains_a
     };
     assert_eq!(candidate.runtime.install, ["a@2.6.0"]);
 }
+
+#[test]
+fn what_the_tests_assert_by_is_put_back_to_the_manifest_s_range_only_where_a_later_one_is_installed()
+ {
+    let asserted = || Failure {
+        phase: Phase::Call,
+        exception: Some("AssertionError".to_owned()),
+        ..failure("expected 1 to equal 2", "ERR_ASSERTION", "test/a.js")
+    };
+    let files = |range: &str| {
+        [
+            (
+                "package.json",
+                format!(
+                    r#"{{"name": "own", "devDependencies": {{"chai": "{range}", "mocha": "1"}}}}"#
+                ),
+            ),
+            (
+                "test/a.js",
+                "var expect = require('chai').expect;\n".to_owned(),
+            ),
+        ]
+    };
+    let of = |range: &str, version: &str| {
+        let files = files(range);
+        let files: Vec<(&str, &str)> = files
+            .iter()
+            .map(|(path, text)| (*path, text.as_str()))
+            .collect();
+        offered(
+            asserted(),
+            &files,
+            &[("chai", version), ("mocha", "10.0.0")],
+            &[],
+        )
+    };
+    let found = of("~1.9.1", "4.5.0");
+    assert_eq!(found.len(), 1);
+    assert!(
+        found[0][0].starts_with("Propose") && found[0][0].contains("chai@~1.9.1"),
+        "{found:?}"
+    );
+    assert!(of("^4.1.0", "4.5.0").is_empty());
+    assert!(of("*", "4.5.0").is_empty());
+}
+
+#[test]
+fn the_last_major_of_a_range_is_known_only_where_it_ends() {
+    for (range, most) in [
+        ("~1.9.1", Some(1)),
+        ("^2.0.0 || ^3.1", Some(3)),
+        (">= 2.1.0 < 3", Some(2)),
+        ("<=3.1.0", Some(3)),
+        ("4.x", Some(4)),
+        ("*", None),
+        (">=2", None),
+        ("latest", None),
+    ] {
+        assert_eq!(most_major(range), most, "{range}");
+    }
+}

@@ -49,6 +49,7 @@ pub(super) fn candidates(case: &Case<'_>, about: &Subject) -> Vec<Candidate> {
         missing: None,
         hot: &hot,
         defined: &defined,
+        fixture: None,
     };
     let edits: Vec<Edit> = own_python(case)
         .filter_map(|path| {

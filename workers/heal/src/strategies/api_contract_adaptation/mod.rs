@@ -5,8 +5,10 @@
 //! package defines it now. One candidate ports every use: first of the tests alone where only they
 //! failed, then of the whole project.
 
+mod argspec;
 mod derivation;
 mod port;
+mod streams;
 mod template;
 mod transforms;
 mod trigger;
@@ -205,6 +207,11 @@ impl Project<'_> {
                 missing,
                 hot: &hot,
                 defined: &defined,
+                fixture: self
+                    .case
+                    .failures
+                    .first()
+                    .and_then(|failure| called_fixture(&failure.message)),
             };
             if let Some(text) = port::port(&text, &order) {
                 edits.push(Edit {
@@ -411,6 +418,13 @@ fn plain(template: &str) -> String {
 }
 
 /// What tests of the tables need: one text ported by what one failure calls for.
+/// The fixture of which pytest says that it was called.
+fn called_fixture(message: &str) -> Option<&str> {
+    let (_, rest) = message.split_once("Fixture \"")?;
+    let (name, rest) = rest.split_once('"')?;
+    rest.starts_with(" called directly").then_some(name)
+}
+
 #[cfg(test)]
 fn port_for(text: &str, about: &Subject, said: &Said) -> Option<String> {
     let rules = trigger::called(about, said);
@@ -426,6 +440,7 @@ fn port_for(text: &str, about: &Subject, said: &Said) -> Option<String> {
             missing,
             hot: &hot,
             defined: &BTreeSet::new(),
+            fixture: called_fixture(&said.message),
         },
     )
 }

@@ -23,6 +23,8 @@ pub(super) struct Order<'r> {
     pub hot: &'r BTreeSet<u32>,
     /// Functions and methods that the project defines under names that rules would change.
     pub defined: &'r BTreeSet<String>,
+    /// The fixture that the failure names, where it names one.
+    pub fixture: Option<&'r str>,
 }
 
 /// The file's new text: `None` where nothing in it is concerned, or where not all that is concerned can be ported.
@@ -123,6 +125,9 @@ impl<'t> Port<'_, 't> {
         let Some(function) = call.child_by_field_name("function") else {
             return false;
         };
+        if let Some((class, method)) = wanted.split_once("().") {
+            return self.is_method_of_a_new(function, class, method);
+        }
         match wanted.strip_prefix('.') {
             Some(method) => {
                 function.kind() == "attribute"
@@ -139,6 +144,18 @@ impl<'t> Port<'_, 't> {
         }
     }
 
+    /// `Class(…).method`, whatever the class is called by.
+    fn is_method_of_a_new(&self, attribute: Node<'t>, class: &str, method: &str) -> bool {
+        let object = attribute.child_by_field_name("object");
+        let name = attribute.child_by_field_name("attribute");
+        name.is_some_and(|name| self.source.slice(name) == method)
+            && object
+                .filter(|object| object.kind() == "call")
+                .and_then(|call| call.child_by_field_name("function"))
+                .and_then(|function| self.names.resolve(function))
+                .is_some_and(|used| used.qualified == class)
+    }
+
     /// `module.name`, where the module was imported: not a method of some object.
     fn is_of_module(&self, attribute: Node<'t>) -> bool {
         let object = attribute.child_by_field_name("object");
@@ -148,6 +165,30 @@ impl<'t> Port<'_, 't> {
                 let import = &self.names.imports[used.import];
                 import.from.is_none() && used.qualified == import.stands_for()
             })
+    }
+
+    /// Whether an attribute is this `.method` of anything, or `Class().method`, and is passed on rather than called.
+    fn is_passed_on(&self, attribute: Node<'t>, wanted: &str) -> bool {
+        let is = |field: &str| {
+            attribute
+                .parent()
+                .and_then(|parent| parent.child_by_field_name(field))
+                .is_some_and(|child| child.id() == attribute.id())
+        };
+        if is("function") || is("left") || !crate::source::names::is_load(attribute) {
+            return false;
+        }
+        if let Some((class, method)) = wanted.split_once("().") {
+            return self.is_method_of_a_new(attribute, class, method);
+        }
+        let Some(method) = wanted.strip_prefix('.') else {
+            return false;
+        };
+        attribute
+            .child_by_field_name("attribute")
+            .is_some_and(|name| self.source.slice(name) == method)
+            && !self.order.defined.contains(method)
+            && !self.is_of_module(attribute)
     }
 
     fn rewrite(&mut self, node: Node<'t>, rewrite: &Rewrite) -> Option<()> {
@@ -223,6 +264,19 @@ impl<'t> Port<'_, 't> {
                     self.splices
                         .push(Splice::replace(name.byte_range(), new.clone()));
                 }
+            }
+            if let Change::Rewrite(rewrite) = &rule.change
+                && let Some((module, name)) = passed_on(rewrite)
+                && self.is_open(node, rule)
+                && !self.rewritten.contains(&node.id())
+                && self.is_passed_on(node, &rewrite.call)
+            {
+                let text = self.spelling.write(module, name, None)?;
+                self.splices.push(Splice::replace(node.byte_range(), text));
+                for inner in crate::source::descendants(node) {
+                    self.rewritten.insert(inner.id());
+                }
+                continue;
             }
             let Some(used) = &used else { continue };
             let (module, name) = match &rule.change {
@@ -459,6 +513,17 @@ impl<'t> Port<'_, 't> {
                 .retain(|(index, _)| !members.contains(index));
         }
     }
+}
+
+/// The function that a method's calls become, where they only take its argument along: it can be passed on in the
+/// method's place.
+fn passed_on(rewrite: &Rewrite) -> Option<(&str, &str)> {
+    let [only] = rewrite.to.as_slice() else {
+        return None;
+    };
+    only.strip_prefix("@{")?
+        .strip_suffix("}({0})")?
+        .split_once(':')
 }
 
 fn moved_to<'m>(moved: &'m Moved, qualified: &str) -> Option<(&'m str, &'m str)> {

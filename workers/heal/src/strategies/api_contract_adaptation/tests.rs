@@ -269,6 +269,58 @@ fn a_port_installs_what_its_new_form_needs_and_nothing_for_rules_that_it_did_not
 }
 
 #[test]
+fn a_method_that_is_passed_on_becomes_the_function_that_its_calls_become() {
+    let (about, said) = subject(&failure(
+        "AttributeError: 'HTMLParser' object has no attribute 'unescape'",
+    ));
+    let ported = |text: &str| port_for(text, &about, &said);
+    assert_eq!(
+        ported("import html.parser\nf = html.parser.HTMLParser().unescape\n").unwrap(),
+        "import html.parser\nf = html.unescape\n"
+    );
+    assert_eq!(ported("import html\np.unescape = f\n"), None);
+
+    // Not only the line that failed, where the class stands beside it.
+    let files = [
+        (
+            "a.py",
+            "import sys\nif sys.version_info >= (3, 4):\n    import html.parser\n    f = html.parser.HTMLParser().unescape\n",
+        ),
+        (
+            "b.py",
+            "import html.parser\nf = html.parser.HTMLParser().unescape\n",
+        ),
+    ];
+    let found = candidates(
+        &files,
+        fake::failure(
+            Some("tests/test_a.py"),
+            Phase::Collection,
+            "AttributeError: 'HTMLParser' object has no attribute 'unescape'",
+            &[("a.py", 4)],
+        ),
+    );
+    assert_eq!(paths(&found[0]), ["a.py", "b.py"]);
+}
+
+#[test]
+fn a_fixture_that_is_itself_under_test_is_called_as_the_function_that_it_was() {
+    let (about, said) = subject(&failure(
+        "Failed: Fixture \"recorder\" called directly. Fixtures are not meant to be called directly",
+    ));
+    let ported = |text: &str| port_for(text, &about, &said);
+    assert_eq!(
+        ported("from shop import fixtures\ndef test_a():\n    fixtures.recorder(request)\n")
+            .unwrap(),
+        "from shop import fixtures\ndef test_a():\n    fixtures.recorder.__wrapped__(request)\n"
+    );
+    assert_eq!(
+        ported("from shop import fixtures\nfixtures.other(1)\n"),
+        None
+    );
+}
+
+#[test]
 fn a_fixture_that_another_calls_under_a_condition_is_set_up_only_there() {
     let text = "import pytest\n\n\n@pytest.fixture\ndef fast():\n    return switch('fast')\n\n\n@pytest.fixture\ndef slow():\n    return switch('slow')\n\n\n@pytest.fixture(params=['fast', 'slow'])\ndef either(request):\n    try:\n        if request.param == 'fast':\n            return fast()\n        return slow()\n    except ImportError:\n        pytest.skip()\n";
     let failed = fake::failure(

@@ -23,6 +23,8 @@ const ALL: &[(&str, Transform)] = &[
     ("warns_none", warns_none),
     ("universal_newlines", universal_newlines),
     ("yield_tests", super::yield_tests::yield_tests),
+    ("stream_encoding", super::streams::stream_encoding),
+    ("argspec_fields", super::argspec::argspec_fields),
 ];
 
 /// Words of which a file has one where a transformation concerns it.
@@ -35,6 +37,8 @@ pub(super) fn words(name: &str) -> &'static [&'static str] {
         "warns_none" => &["warns"],
         "universal_newlines" => &["U"],
         "yield_tests" => &["yield"],
+        "stream_encoding" => &[".encoding"],
+        "argspec_fields" => &["getfullargspec"],
         _ => &[],
     }
 }
@@ -342,8 +346,9 @@ fn marks_on_fixtures(source: &Source, names: &Names<'_>, _: &Order<'_>) -> Optio
 /// A fixture of the file that a test or another fixture calls once, without arguments, is asked for by its name; while it
 /// runs, where it is called under a condition
 /// (<https://docs.pytest.org/en/stable/reference/reference.html#pytest.FixtureRequest.getfixturevalue>). What calls it twice wants two,
-/// which a fixture does not give.
-fn called_fixtures(source: &Source, names: &Names<'_>, _: &Order<'_>) -> Option<Vec<Splice>> {
+/// which a fixture does not give. One of another module that is called with what it takes is the thing under test: what is
+/// called is the function that was made a fixture (<https://docs.python.org/3/library/functools.html#functools.update_wrapper>).
+fn called_fixtures(source: &Source, names: &Names<'_>, order: &Order<'_>) -> Option<Vec<Splice>> {
     let is_fixture = |function: Node<'_>| {
         function
             .parent()
@@ -393,6 +398,15 @@ fn called_fixtures(source: &Source, names: &Names<'_>, _: &Order<'_>) -> Option<
         }
         asked.dedup();
         splices.extend(place::with_fixtures(source, function, &asked)?);
+    }
+    for call in source.nodes().filter(|node| node.kind() == "call") {
+        let function = call.child_by_field_name("function")?;
+        let is_named = names.resolve(function).is_some_and(|used| {
+            used.qualified.contains('.') && used.qualified.rsplit('.').next() == order.fixture
+        });
+        if is_named && !arguments(call).is_empty() {
+            splices.push(Splice::insert(function.end_byte(), ".__wrapped__"));
+        }
     }
     Some(splices)
 }

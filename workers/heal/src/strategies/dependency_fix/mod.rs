@@ -130,10 +130,12 @@ impl Search<'_> {
 
     fn module(&self, module: &str) -> Vec<Candidate> {
         let top = module.split('.').next().unwrap_or(module);
+        // A module of the project may have the name of one that is known; not where the project is what is known.
         if self.declared.modules.contains(top)
-            && !rules::distributions()
-                .iter()
-                .any(|entry| entry.module == module)
+            && (self.declared.own.contains(&normalised(top))
+                || !rules::distributions()
+                    .iter()
+                    .any(|entry| entry.module == module))
         {
             // The project's own module is never fetched from the index, where anybody may own its name.
             return self.below_its_sources(top);

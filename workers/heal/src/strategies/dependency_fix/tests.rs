@@ -291,6 +291,22 @@ fn the_projects_own_module_below_its_sources_is_found_by_the_path_and_never_fetc
 }
 
 #[test]
+fn a_project_that_the_table_knows_is_found_in_its_own_sources_and_not_fetched() {
+    let files = |name: &str| {
+        let setup = format!("setup(name='{name}')\n");
+        installs(
+            &[("setup.py", setup.as_str()), ("src/syrupy/__init__.py", "")],
+            (3, 12),
+            "ModuleNotFoundError: No module named 'syrupy'",
+            &[],
+            &[],
+        )
+    };
+    assert_eq!(files("Syrupy"), [[""; 0]]);
+    assert_eq!(files("another"), [["syrupy"]]);
+}
+
+#[test]
 fn a_plugin_that_fails_inside_itself_and_has_no_newer_version_gets_the_runner_of_its_time() {
     let found = |index: &[(&str, &[&str])]| {
         let files = Files::new(&[]);

@@ -159,10 +159,19 @@ pub(super) fn encoding(case: &Case<'_>, failure: &Failure, said: &Said) -> Vec<F
     if !by_product {
         findings.extend(said_aloud(case, &frame.path, frame.line).map(Finding::Try));
     }
+    // Python knows a mode of UTF-8 since 3.7 (<https://peps.python.org/pep-0540/>); before that the locale has to say it.
+    let (how, set) = if case.installed.python < (3, 7) {
+        ("LC_ALL=C.UTF-8", [("LC_ALL", BUILT_IN), ("LANG", BUILT_IN)])
+    } else {
+        (
+            "PYTHONUTF8=1 and PYTHONIOENCODING=utf-8",
+            [("PYTHONUTF8", "1"), ("PYTHONIOENCODING", "utf-8")],
+        )
+    };
     let in_utf8 = candidate(
-        "set PYTHONUTF8=1 and PYTHONIOENCODING=utf-8: text is read and written in UTF-8 whatever the locale".to_owned(),
+        format!("set {how}: text is read and written in UTF-8 whatever the locale"),
         Vec::new(),
-        of_runtime([("PYTHONUTF8", "1"), ("PYTHONIOENCODING", "utf-8")]),
+        of_runtime(set),
         rank::DECLARED_VARIABLE + 1,
     );
     // What names its codec itself is not the locale's to decide, and this changes nothing there.

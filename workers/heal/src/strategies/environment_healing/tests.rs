@@ -536,6 +536,31 @@ fn a_host_without_time_zones_gets_those_of_the_index() {
 }
 
 #[test]
+fn before_python_had_a_mode_of_utf_8_the_locale_has_to_say_it() {
+    let files = Files::new(&[("tests/test_a.py", "def test():\n    run('\u{e4}')\n")]);
+    let set = |python| {
+        let installed = Installed {
+            python,
+            ..Installed::default()
+        };
+        let failures = [failed(
+            "UnicodeEncodeError: 'ascii' codec can't encode character '\\xe4' in position 0: ordinal not in range(128)",
+            &[("tests/test_a.py", 2, "test")],
+        )];
+        EnvironmentHealing
+            .examine(&case(&failures, &files, &installed, &Index::default()))
+            .into_iter()
+            .find_map(|finding| match finding {
+                Finding::Try(candidate) => Some(candidate.runtime.variables),
+                _ => None,
+            })
+            .unwrap()
+    };
+    assert_eq!(set((3, 6))["LC_ALL"], "C.UTF-8");
+    assert_eq!(set((3, 7))["PYTHONUTF8"], "1");
+}
+
+#[test]
 fn a_run_that_is_asked_for_in_a_locale_of_ascii_gets_a_person_one_of_unicode() {
     let offered = |variables: &[(&str, &str)]| {
         let files = Files::new(&[("tests/test_a.py", "assert out == b'x'\n")]);

@@ -44,6 +44,12 @@ pub(super) fn candidates(case: &Case<'_>, failure: &Failure) -> Vec<Candidate> {
                 "the options of a test come before its function (vitest 4)".to_owned(),
                 rank::EXACT_RULE,
             ))
+        } else if message.contains("argument \"title\" should be a string") {
+            Some((
+                titles_as_strings(&source),
+                "the title of a test is a string (mocha 4)".to_owned(),
+                rank::EXACT_RULE,
+            ))
         } else if matches!(
             failure.code.as_deref(),
             Some("ERR_IMPORT_ATTRIBUTE_MISSING" | "ERR_IMPORT_ASSERTION_TYPE_MISSING")
@@ -179,6 +185,32 @@ fn options_second(source: &Source) -> Vec<Splice> {
         }
     }
     found
+}
+
+/// Titles that are no text: a number, or whatever a name holds, as the text that an earlier mocha made of it.
+fn titles_as_strings(source: &Source) -> Vec<Splice> {
+    source
+        .calls()
+        .filter(|(_, called)| {
+            matches!(
+                called.split('.').next(),
+                Some("it" | "test" | "specify" | "describe" | "context" | "suite")
+            )
+        })
+        .filter_map(|(call, _)| arguments(call).into_iter().next())
+        .filter(|title| {
+            matches!(
+                title.kind(),
+                "number" | "identifier" | "member_expression" | "subscript_expression"
+            )
+        })
+        .map(|title| {
+            Splice::replace(
+                title.byte_range(),
+                format!("String({})", source.slice(title)),
+            )
+        })
+        .collect()
 }
 
 /// `import x from './x.json'` with the attribute that it takes now.

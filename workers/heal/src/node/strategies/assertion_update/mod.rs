@@ -1,6 +1,6 @@
 //! Expectations that drifted: texts that Node words otherwise now, texts that the product changed on purpose by its changelog
-//! or its history, and snapshots in a form that jest no longer writes. Only with evidence from elsewhere, and never without a
-//! person.
+//! or its history, and snapshots in a form, or under a name, that their runner no longer writes. Only with evidence from elsewhere, and never
+//! without a person.
 
 mod drifted;
 
@@ -167,43 +167,85 @@ fn wording(case: &Case<'_>, failure: &Failure) -> Vec<Finding> {
     Vec::new()
 }
 
-/// Snapshots that name the classes of plain objects and escape quotes, as jest did before version 29
-/// (<https://jestjs.io/blog/2022/08/25/jest-29>).
+/// What of the snapshots beside a test is written otherwise by the runner of today.
 fn snapshot(case: &Case<'_>, failure: &Failure) -> Vec<Finding> {
-    let is_29 = case
-        .installed
-        .distributions
-        .iter()
-        .find(|(name, _)| name == "jest")
-        .and_then(|(_, version)| version.split('.').next()?.parse::<u32>().ok())
-        .is_some_and(|major| major >= 29);
     let test = failure.test.as_deref().unwrap_or_default();
     let file = test.split("::").next().unwrap_or(test);
     let path = snapshots_of(file);
-    let Some(kept) = case.tree.read(&path).filter(|_| is_29) else {
+    let Some(kept) = case.tree.read(&path) else {
         return Vec::new();
     };
+    let changed = if is_at_least(case, "jest", 29) {
+        without_prototypes(&kept).map(|text| {
+            (
+                text,
+                "plain objects and lists are written as jest 29 writes them; nothing else of the snapshots is changed",
+            )
+        })
+    } else if is_at_least(case, "vitest", 1) {
+        with_arrows(&kept, case.failures).map(|text| {
+            (
+                text,
+                "snapshots have the names that vitest 1 gives them; what they hold is not changed",
+            )
+        })
+    } else {
+        None
+    };
+    let Some((new, what)) = changed else {
+        return Vec::new();
+    };
+    vec![Finding::Propose(
+        rewrite(
+            Strategy::AssertionUpdate,
+            format!("{path}: {what}"),
+            vec![Edit { path, text: new }],
+            rank::EXPECTATION,
+        ),
+        "a file of snapshots is changed".to_owned(),
+    )]
+}
+
+fn is_at_least(case: &Case<'_>, package: &str, least: u32) -> bool {
+    case.installed
+        .distributions
+        .iter()
+        .find(|(name, _)| name == package)
+        .and_then(|(_, version)| version.split('.').next()?.parse::<u32>().ok())
+        .is_some_and(|major| major >= least)
+}
+
+/// Snapshots that name the classes of plain objects and escape quotes, in the form of jest 29
+/// (<https://jestjs.io/blog/2022/08/25/jest-29>).
+fn without_prototypes(kept: &str) -> Option<String> {
     let changed = kept
         .replace("Object {", "{")
         .replace("Array [", "[")
         .replace("\\\\\"", "\"");
-    if changed == kept {
-        return Vec::new();
+    (changed != kept).then_some(changed)
+}
+
+/// Snapshots under the names of vitest before 1.0, which put a space between suite and test where there is an arrow now
+/// (<https://vitest.dev/guide/migration.html>): only those that a test failed to find.
+fn with_arrows(kept: &str, failures: &[Failure]) -> Option<String> {
+    let mut changed = kept.to_owned();
+    for failure in failures {
+        let Some(name) = failure
+            .message
+            .strip_prefix("Snapshot `")
+            .and_then(|rest| Some(rest.split_once("` mismatched")?.0))
+        else {
+            continue;
+        };
+        let (old, new) = (
+            format!("exports[`{}`]", name.replace(" > ", " ")),
+            format!("exports[`{name}`]"),
+        );
+        if old != new && !changed.contains(&new) && changed.matches(&old).count() == 1 {
+            changed = changed.replace(&old, &new);
+        }
     }
-    vec![Finding::Propose(
-        rewrite(
-            Strategy::AssertionUpdate,
-            format!(
-                "{path}: plain objects and lists are written as jest 29 writes them; nothing else of the snapshots is changed"
-            ),
-            vec![Edit {
-                path,
-                text: changed,
-            }],
-            rank::EXPECTATION,
-        ),
-        "what a snapshot holds is changed".to_owned(),
-    )]
+    (changed != kept).then_some(changed)
 }
 
 #[cfg(test)]
@@ -434,5 +476,22 @@ mod tests {
             none,
             "the product does not say it"
         );
+    }
+
+    #[test]
+    fn a_snapshot_of_an_earlier_vitest_gets_its_name_of_today_and_keeps_what_it_holds() {
+        let missed = |name: &str| Failure {
+            message: format!("Snapshot `{name}` mismatched"),
+            ..Failure::default()
+        };
+        let kept = "exports[`a b 1`] = `1`;\n\nexports[`a c 1`] = `2`;\n";
+        assert_eq!(
+            with_arrows(kept, &[missed("a > b 1")]).unwrap(),
+            "exports[`a > b 1`] = `1`;\n\nexports[`a c 1`] = `2`;\n"
+        );
+        // One that is there under its name of today is another in what it holds.
+        let both = "exports[`a > b 1`] = `1`;\n\nexports[`a b 1`] = `2`;\n";
+        assert_eq!(with_arrows(both, &[missed("a > b 1")]), None);
+        assert_eq!(with_arrows(kept, &[missed("b 1")]), None);
     }
 }
