@@ -41,6 +41,7 @@ pub mod strategies;
 pub mod teeth;
 mod trace_back;
 pub mod unsteady;
+mod way_back;
 mod workbench;
 pub mod worker;
 

@@ -17,6 +17,7 @@ use crate::judge::{Assessment, Target, assess};
 use crate::laboratory::{Attempt, AttemptError, Laboratory};
 use crate::overlay::Overlay;
 use crate::patch::unified;
+use crate::way_back::goes_back;
 
 /// The most links of a chain.
 const DEEPEST: usize = 8;
@@ -174,6 +175,11 @@ pub async fn search<L: Laboratory>(
             open.pop();
             continue;
         };
+        if let Some(reason) = circles(&open, &offer.candidate) {
+            found.rejected.push(reason);
+            continue;
+        }
+        let Some(top) = open.last_mut() else { break };
         let Some(mut next) = advance(&top.state, &offer, guard, &mut found.rejected) else {
             continue;
         };
@@ -234,6 +240,17 @@ pub async fn search<L: Laboratory>(
         .await?;
     }
     Ok(found)
+}
+
+/// Why a candidate would lead a chain back to where it came from.
+fn circles(open: &[Open], candidate: &Candidate) -> Option<String> {
+    let history: Vec<&[(String, String)]> = open
+        .iter()
+        .map(|open| open.state.attempt.installed.distributions.as_slice())
+        .collect();
+    let back = |requirement: &String| goes_back(&history, requirement);
+    let reason = candidate.runtime.install.iter().find_map(back)?;
+    Some(format!("{}: {reason}", candidate.description))
 }
 
 /// What a state's run says. The first forked one that shows another failure is made once more in a process of its own: the failure may be one of

@@ -100,6 +100,12 @@ impl Workbench {
         command.variables = self
             .plan
             .variables(variables, &self.bench.facilities.probes, records);
+        // A test that starts `python`, or a program of a package, means those of the environment.
+        let programs = environment.root.join("bin");
+        command
+            .variables
+            .entry("PATH".to_owned())
+            .or_insert_with(|| format!("{}:/usr/local/bin:/usr/bin:/bin", programs.display()));
         command.network = Network::None;
         command.limits = self.bench.facilities.limits.clone();
         command.limits.wall = command.limits.wall.min(self.bench.time_left());

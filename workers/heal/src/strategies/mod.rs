@@ -4,6 +4,7 @@
 pub(crate) mod api_contract_adaptation;
 mod assertion_update;
 mod dependency_fix;
+pub(crate) use dependency_fix::release;
 pub(crate) mod environment_healing;
 #[cfg(test)]
 pub(crate) mod fake;

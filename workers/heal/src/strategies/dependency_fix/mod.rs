@@ -9,6 +9,8 @@ mod declared;
 mod site;
 mod versions;
 
+pub(crate) use versions::release;
+
 use maestro_protocol::heal::{RuntimeChanges, Strategy};
 
 use crate::case::{Candidate, Case, Finding, Repair};

@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 const MOST: usize = 8;
 
 /// The numbers of a final release; `None` for a pre-release, a development release or what is no version.
-pub(super) fn release(version: &str) -> Option<Vec<u64>> {
+pub(crate) fn release(version: &str) -> Option<Vec<u64>> {
     let version = version.trim_start_matches('v');
     let base = version.split(['+', '!']).next()?;
     let base = base.split(".post").next()?;
