@@ -7,11 +7,11 @@ use maestro_protocol::heal::RuntimeChanges;
 
 use crate::case::Tree as _;
 use crate::conditions::{Chances, Conditions, Order};
-use crate::engine::together;
 use crate::failure::Report;
 use crate::judge::Target;
 use crate::laboratory::{Attempt, AttemptError, Laboratory};
 use crate::overlay::Overlay;
+use crate::prove::together;
 use crate::runner::{belongs, file_of};
 use crate::search::Budget;
 use crate::unsteady::{Cause, Left, Unsteady};

@@ -29,6 +29,8 @@ pub mod overlay;
 pub mod past;
 pub mod patch;
 pub mod project_file;
+mod prove;
+mod reproduce;
 pub mod roles;
 pub mod rules;
 pub mod runner;
