@@ -118,17 +118,7 @@ async fn pack(case: &Case, archives: &Path) -> anyhow::Result<()> {
         .current_dir(archives)
         .output()
         .await?;
-    ensure!(
-        output.status.success(),
-        "unable to download {} {}: {}",
-        case.package,
-        case.version,
-        String::from_utf8_lossy(&output.stderr)
-            .lines()
-            .next()
-            .unwrap_or_default()
-    );
-    Ok(())
+    downloaded(case, &output, |said| said.lines().next())
 }
 
 /// `pip download` runs a `setup.py` for the metadata, which for an old package wants an old interpreter: what pip knows of
@@ -140,15 +130,22 @@ async fn download(case: &Case, archives: &Path) -> anyhow::Result<()> {
         .arg(archives)
         .output()
         .await?;
+    downloaded(case, &output, |said| said.lines().last())
+}
+
+/// Whether a download ended well; of what was said otherwise one line tells why.
+fn downloaded(
+    case: &Case,
+    output: &std::process::Output,
+    telling: fn(&str) -> Option<&str>,
+) -> anyhow::Result<()> {
+    let said = String::from_utf8_lossy(&output.stderr);
     ensure!(
         output.status.success(),
         "unable to download {} {}: {}",
         case.package,
         case.version,
-        String::from_utf8_lossy(&output.stderr)
-            .lines()
-            .last()
-            .unwrap_or_default()
+        telling(&said).unwrap_or_default()
     );
     Ok(())
 }

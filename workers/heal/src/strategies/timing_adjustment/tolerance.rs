@@ -6,46 +6,35 @@ use tree_sitter::Node;
 
 use super::Scene;
 use crate::case::Finding;
-use crate::durations::{WIDENED, kept};
+use crate::durations::{Tolerance, WIDENED, judged, kept};
 use crate::source::edit::Splice;
 use crate::source::{arguments, descendants};
 use crate::strategies::{place, rank};
 
-/// Seconds below which a tolerance is one that no machine keeps.
-const IMPOSSIBLE: f64 = 0.01;
-/// The most that a tolerance becomes, in seconds.
-const WIDEST: f64 = 0.2;
+/// What a comparison to one decimal place allows, in seconds.
+const ONE_PLACE: f64 = 0.05;
 
 /// `None` where the statement has no tolerance at all.
 pub(super) fn examine(scene: &Scene<'_>) -> Option<Vec<Finding>> {
     let (node, tolerance, is_places) = tolerance_in(scene)?;
-    if tolerance >= IMPOSSIBLE {
-        let place = format!("{}:{}", scene.path, scene.line);
-        return Some(vec![Finding::Refuse(kept(
-            &place,
-            &format!("{tolerance} s"),
-        ))]);
-    }
-    let shortest = descendants(scene.statement)
+    let durations = descendants(scene.statement)
         .filter(|other| other.kind() == "float" && other.id() != node.id())
-        .filter_map(|other| scene.number(other))
-        .filter(|number| *number > IMPOSSIBLE)
-        .fold(f64::INFINITY, f64::min);
-    let wide = if shortest.is_finite() {
-        (shortest / 4.0).min(WIDEST)
-    } else {
-        WIDEST / 4.0
+        .filter_map(|other| scene.number(other));
+    let wide = match judged(tolerance, durations) {
+        Tolerance::Impossible(wide) => wide,
+        Tolerance::Tight => return Some(Vec::new()),
+        Tolerance::Kept => {
+            let place = format!("{}:{}", scene.path, scene.line);
+            let reason = kept(&place, &format!("{tolerance} s"));
+            return Some(vec![Finding::Refuse(reason)]);
+        }
     };
-    if wide <= tolerance * 2.0 {
-        return Some(Vec::new());
-    }
     let text = if is_places {
-        // One place: to a twentieth of a second.
         "1".to_owned()
     } else {
         format!("{wide}")
     };
-    if is_places && shortest < 0.2 {
+    if is_places && wide < ONE_PLACE {
         return Some(Vec::new());
     }
     let candidate = scene.candidate(
