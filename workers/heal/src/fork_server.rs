@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -184,7 +184,7 @@ struct Kept {
     seen: Vec<Kind>,
     /// The one used last stands last.
     servers: Vec<(Kind, Arc<Slot>)>,
-    /// Those that gave way to others.
+    /// Those that gave way to others, and are to be ended.
     given_up: Vec<Arc<Slot>>,
     /// They were found to run tests otherwise than a process of their own.
     distrusted: bool,
@@ -196,7 +196,7 @@ type Slot = tokio::sync::Mutex<Option<Arc<ForkServer>>>;
 impl ForkServers {
     /// Whether a run of this kind was asked for before. The first of a kind may be the last, and a process for it alone is cheaper.
     pub(crate) fn is_known(&self, kind: &Kind) -> bool {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept();
         if kept.seen.contains(kind) {
             return true;
         }
@@ -206,10 +206,7 @@ impl ForkServers {
 
     /// None is used from now on.
     pub(crate) fn distrust(&self) {
-        self.kept
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .distrusted = true;
+        self.kept().distrusted = true;
     }
 
     /// The one for runs of this kind, started if it is not there. The command is that of [`ForkServer::start`].
@@ -222,6 +219,8 @@ impl ForkServers {
         command: impl FnOnce(&Path) -> Command,
     ) -> Option<Arc<ForkServer>> {
         let (slot, is_new) = self.slot(kind)?;
+        let given_up = std::mem::take(&mut self.kept().given_up);
+        end(given_up).await;
         let mut held = slot.lock().await;
         if is_new {
             let directory = tempfile::Builder::new()
@@ -243,7 +242,7 @@ impl ForkServers {
     }
 
     fn slot(&self, kind: &Kind) -> Option<(Arc<Slot>, bool)> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept();
         if kept.distrusted {
             return None;
         }
@@ -261,23 +260,23 @@ impl ForkServers {
         Some((slot, is_new))
     }
 
-    /// Ends those that gave way, and where all are meant the others too; waits until nothing of them is left.
-    pub(crate) async fn close(&self, all: bool) {
-        let slots: Vec<Arc<Slot>> = {
-            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut slots = std::mem::take(&mut kept.given_up);
-            if all {
-                let servers = std::mem::take(&mut kept.servers);
-                slots.extend(servers.into_iter().map(|(_, slot)| slot));
-            }
-            slots
-        };
-        for slot in slots {
-            // One that is being used is closed by whoever uses it last.
-            let server = slot.lock().await.take();
-            if let Some(server) = server.and_then(Arc::into_inner) {
-                server.close().await;
-            }
+    /// Ends all of them, and waits until nothing of them is left.
+    pub(crate) async fn close(&self) {
+        let servers = std::mem::take(&mut self.kept().servers);
+        end(servers.into_iter().map(|(_, slot)| slot).collect()).await;
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Ends what is in these slots. One that is being used ends when whoever uses it is done.
+async fn end(slots: Vec<Arc<Slot>>) {
+    for slot in slots {
+        let server = slot.lock().await.take();
+        if let Some(server) = server.and_then(Arc::into_inner) {
+            server.close().await;
         }
     }
 }
