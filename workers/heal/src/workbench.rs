@@ -15,6 +15,7 @@ use crate::bench::{
 };
 use crate::case::{Edit, Installed, PackageIndex};
 use crate::conditions::Conditions;
+use crate::edge::command::SYSTEM_PROGRAMS;
 use crate::edge::footprint::footprint;
 use crate::edge::{
     Command, Confinement, Ended as Finish, Environment, EnvironmentSpec, Index, Limits, Network,
@@ -105,7 +106,7 @@ impl Workbench {
         command
             .variables
             .entry("PATH".to_owned())
-            .or_insert_with(|| format!("{}:/usr/local/bin:/usr/bin:/bin", programs.display()));
+            .or_insert_with(|| format!("{}:{SYSTEM_PROGRAMS}", programs.display()));
         command.network = Network::None;
         command.limits = self.bench.facilities.limits.clone();
         command.limits.wall = command.limits.wall.min(self.bench.time_left());
@@ -246,7 +247,7 @@ impl Workbench {
 
     /// Ends what was started for the runs of this heal.
     pub(crate) async fn close(&self) {
-        self.fork_servers.close(true).await;
+        self.fork_servers.close().await;
     }
 }
 

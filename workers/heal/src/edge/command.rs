@@ -5,6 +5,9 @@ use std::path::PathBuf;
 
 use super::limits::Limits;
 
+/// Where a command finds the system's programs: the `PATH` that it has where nothing else is said.
+pub(crate) const SYSTEM_PROGRAMS: &str = "/usr/local/bin:/usr/bin:/bin";
+
 /// What of the network a command reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Network {

@@ -22,6 +22,7 @@ use crate::adapter::Adapter;
 use crate::bench::{Bench, environment_error, stopped};
 use crate::case::{Edit, Installed, Lock, PackageIndex};
 use crate::conditions::{Chances, Conditions};
+use crate::edge::command::SYSTEM_PROGRAMS;
 use crate::edge::{
     CargoIndex, CargoSettings, Command, EnvironmentError, Finished, Index, Limits, Network,
     RustEnvironment, RustProject, WorkCopy,
@@ -216,10 +217,7 @@ impl RustBench {
             ("CARGO_TARGET_DIR", target.display().to_string()),
             (
                 "PATH",
-                format!(
-                    "{}:/usr/local/bin:/usr/bin:/bin",
-                    toolchain.programs().display()
-                ),
+                format!("{}:{SYSTEM_PROGRAMS}", toolchain.programs().display()),
             ),
             ("CARGO_TERM_COLOR", "never".to_owned()),
             // Each copy lies elsewhere.

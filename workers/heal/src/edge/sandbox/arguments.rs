@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::super::command::{Command, Network};
+use super::super::command::{Command, Network, SYSTEM_PROGRAMS};
 use super::super::finished::{Ended, Finished};
 use super::super::limits::Limits;
 use super::SandboxError;
@@ -116,7 +116,7 @@ pub(super) fn variables(command: &Command, unconfined: Option<&Scratch>) -> Vec<
         scratch.home().display().to_string()
     });
     let mut variables: Vec<(String, String)> = [
-        ("PATH", "/usr/local/bin:/usr/bin:/bin"),
+        ("PATH", SYSTEM_PROGRAMS),
         ("HOME", home.as_str()),
         ("USER", "heal"),
         ("LOGNAME", "heal"),

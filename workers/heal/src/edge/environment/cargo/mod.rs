@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::cargo_settings::CargoSettings;
 use super::super::checkout::{copy_of, hexadecimal};
-use super::super::command::{Command, Network};
+use super::super::command::{Command, Network, SYSTEM_PROGRAMS};
 use super::super::finished::Finished;
 use super::super::limits::Limits;
 use super::shelf::{Held, Reserved};
@@ -414,10 +414,7 @@ impl Build<'_> {
         }
         argv.extend(words.iter().cloned());
         let home = self.home()?;
-        let path = format!(
-            "{}:/usr/local/bin:/usr/bin:/bin",
-            self.toolchain.programs().display()
-        );
+        let path = format!("{}:{SYSTEM_PROGRAMS}", self.toolchain.programs().display());
         let mut variables: BTreeMap<String, String> = self.settings.variables().clone();
         for (name, value) in [
             ("CARGO_HOME", home.display().to_string().as_str()),
