@@ -379,6 +379,7 @@ impl Laboratory for Workbench {
         let began = Instant::now();
         let conditions = Conditions {
             only: tests.to_vec(),
+            narrow: true,
             ..Conditions::default()
         };
         let mut bites = Bites {
