@@ -13,7 +13,7 @@ use maestro_protocol::project::{Framework, Runtime};
 use crate::bench::{
     Bench, RECORDS, changed, environment_error, lay_plan, read_records, stopped, write_plan,
 };
-use crate::case::{Edit, Installed, PackageIndex};
+use crate::case::{Edit, Installed, PackageIndex, Release};
 use crate::conditions::Conditions;
 use crate::edge::command::SYSTEM_PROGRAMS;
 use crate::edge::footprint::footprint;
@@ -379,6 +379,7 @@ impl Laboratory for Workbench {
         let began = Instant::now();
         let conditions = Conditions {
             only: tests.to_vec(),
+            narrow: true,
             ..Conditions::default()
         };
         let mut bites = Bites {
@@ -450,6 +451,13 @@ impl PackageIndex for KnownVersions {
         self.0.versions(distribution).unwrap_or_else(|error| {
             tracing::debug!(distribution, %error, "the package index gave no versions");
             Vec::new()
+        })
+    }
+
+    fn releases(&self, distributions: &[String]) -> BTreeMap<String, Vec<Release>> {
+        self.0.releases(distributions).unwrap_or_else(|error| {
+            tracing::debug!(%error, "the package index did not tell the times of releases");
+            BTreeMap::new()
         })
     }
 }
