@@ -36,5 +36,3 @@ pub const OTHER_INTERPRETER: u32 = 95;
 pub const GUESSED_DISTRIBUTION: u32 = 100;
 /// The versions that were current when the project's code was, all at once.
 pub const OF_ITS_TIME: u32 = 110;
-/// Another interpreter, where nothing in the failure asks for one.
-pub const UNEXPLAINED_INTERPRETER: u32 = 120;

@@ -56,8 +56,19 @@ impl Repair for DependencyFix {
     }
 
     fn last_resort(&self, case: &Case<'_>) -> Vec<Finding> {
-        let candidates = era::of_its_time(case, &Declared::read(case.tree));
-        candidates.into_iter().map(Finding::Try).collect()
+        let Some(failure) = case.failures.first() else {
+            return Vec::new();
+        };
+        let compares = subject(failure).0 == Subject::Assertion;
+        era::of_its_time(case, &Declared::read(case.tree))
+            .into_iter()
+            .map(|candidate| if compares {
+                let doubt = "other versions may hide what the product does wrong: nothing in the failure says that a version is what it fails by";
+                Finding::Propose(candidate, doubt.to_owned())
+            } else {
+                Finding::Try(candidate)
+            })
+            .collect()
     }
 }
 
