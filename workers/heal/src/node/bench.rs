@@ -1,6 +1,7 @@
 //! The laboratory of Node: each attempt is a fresh copy of the checkout, with the packages of an environment from the
 //! cache linked into it, in the sandbox.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,12 +11,11 @@ use maestro_protocol::project::Runtime;
 
 use super::manifest::{self, Package};
 use super::plan::{Plan, Runner};
+use super::warm::Warm;
 use super::{Node, subject};
 use super::{arrange, coverage};
 use crate::adapter::Adapter;
-use crate::bench::{
-    Bench, RECORDS, environment_error, lay_plan, read_records, stopped, write_beside,
-};
+use crate::bench::{Bench, RECORDS, environment_error, lay_plan, read_records, stopped};
 use crate::case::{Installed, PackageIndex, Tree};
 use crate::conditions::{Chances, Conditions};
 use crate::edge::{
@@ -23,10 +23,12 @@ use crate::edge::{
     NpmSettings, WorkCopy,
 };
 use crate::failure::{Failure, Phase, Report};
+use crate::fork_server::Forked;
 use crate::laboratory::{Attempt, AttemptError, Laboratory};
 use crate::node::requirement_name;
 use crate::overlay::Overlay;
 use crate::past::Past;
+use crate::teeth::lanes::{self, Passes};
 use crate::teeth::{Bites, Defect};
 
 /// The project's own packages, in a list of what is installed.
@@ -34,18 +36,118 @@ const PROJECT: &str = ".";
 /// Processes and threads of one run: each process of Node has eleven threads.
 pub(crate) const PROCESSES: u32 = 1024;
 /// Where a run leaves what its processes covered, below the directory of its records.
-const COVERAGE: &str = "coverage";
+pub(super) const COVERAGE: &str = "coverage";
 
 /// The laboratory of one heal.
 #[derive(Debug)]
 pub(crate) struct NodeBench {
-    bench: Bench,
-    plan: Plan,
+    pub(super) bench: Bench,
+    pub(super) plan: Plan,
     node: Option<String>,
     install: Vec<String>,
     manifest: Option<Manifest>,
     settings: NpmSettings,
     index: NpmIndex,
+    pub(super) warm: Warm,
+}
+
+/// What is run: a tree in an environment.
+pub(super) struct Subject<'a> {
+    pub(super) tree: &'a Overlay,
+    pub(super) changes: &'a RuntimeChanges,
+    pub(super) plan: Plan,
+    pub(super) environment: NodeEnvironment,
+    /// The runner's own file, none where Node is the runner.
+    pub(super) program: Option<PathBuf>,
+    installed: Arc<Installed>,
+    install: Duration,
+}
+
+impl Subject<'_> {
+    /// Another tree in the same environment.
+    fn of<'t>(&'t self, tree: &'t Overlay) -> Subject<'t> {
+        Subject {
+            tree,
+            changes: self.changes,
+            plan: self.plan.clone(),
+            environment: self.environment.clone(),
+            program: self.program.clone(),
+            installed: Arc::clone(&self.installed),
+            install: self.install,
+        }
+    }
+
+    pub(super) fn attempt(
+        &self,
+        report: Report,
+        run: Duration,
+        stopped: Option<String>,
+    ) -> Attempt {
+        Attempt {
+            report,
+            installed: Arc::clone(&self.installed),
+            install: self.install,
+            run,
+            stopped,
+            forked: false,
+        }
+    }
+
+    /// The words behind the program `node`.
+    pub(super) fn words(
+        &self,
+        conditions: &Conditions,
+        probes: &Path,
+        covered: &Path,
+    ) -> Vec<String> {
+        let plan = &self.plan;
+        let mut words = plan.words(self.program.as_deref(), probes);
+        if !conditions.trace.is_empty() && plan.runner == Runner::Jest {
+            words.extend(coverage::of_jest(covered));
+        } else {
+            words.extend(plan.uncovered().map(str::to_owned));
+        }
+        words.extend(uncached(plan.runner, &self.installed));
+        if let Some(runner) = self.arranged(conditions) {
+            words.extend(arrange::options(runner, probes));
+        }
+        words
+    }
+
+    /// The runner, where it has to be told of the conditions.
+    fn arranged(&self, conditions: &Conditions) -> Option<Runner> {
+        let runner = self.plan.runner;
+        // vitest's processes have to be asked for what they ran.
+        let asked = !conditions.trace.is_empty() && runner == Runner::Vitest;
+        (conditions.arranges() || asked).then_some(runner)
+    }
+
+    /// The tree as it is laid out for a run under these conditions.
+    pub(super) fn laid_out(&self, conditions: &Conditions, probes: &Path) -> Overlay {
+        match self.arranged(conditions) {
+            Some(runner) => arrange::prepared(self.tree, runner, probes),
+            None => self.tree.clone(),
+        }
+    }
+
+    /// Adds to a copy what is no file of the project's. The variables of its run, and the conditions as its probe reads them.
+    pub(super) fn lay(
+        &self,
+        copy: &WorkCopy,
+        conditions: &Conditions,
+        probes: &Path,
+    ) -> Result<(BTreeMap<String, String>, Conditions), AttemptError> {
+        let project = copy.project();
+        link_packages(&self.environment.modules, &project)?;
+        let Some(runner) = self.arranged(conditions) else {
+            return Ok((BTreeMap::new(), Conditions::default()));
+        };
+        arrange::lay(copy, runner)?;
+        Ok((
+            arrange::variables(runner, probes, &project),
+            arrange::within(conditions, &project),
+        ))
+    }
 }
 
 impl NodeBench {
@@ -93,7 +195,40 @@ impl NodeBench {
             manifest,
             settings,
             index,
+            warm: Warm::default(),
         }
+    }
+
+    /// The subject of a plan; a report where what runs the tests is not installed.
+    async fn subject<'a>(
+        &self,
+        tree: &'a Overlay,
+        changes: &'a RuntimeChanges,
+        plan: Plan,
+    ) -> Result<Result<Subject<'a>, Attempt>, AttemptError> {
+        let began = Instant::now();
+        let (environment, requested) = self.environment(changes).await?;
+        let install = began.elapsed();
+        let installed = Arc::new(self.installed(&environment, requested));
+        Ok(match self.program(&environment) {
+            Ok(program) => Ok(Subject {
+                tree,
+                changes,
+                plan,
+                environment,
+                program,
+                installed,
+                install,
+            }),
+            Err(package) => Err(Attempt {
+                report: without_runner(package),
+                installed,
+                install,
+                run: Duration::ZERO,
+                stopped: None,
+                forked: false,
+            }),
+        })
     }
 
     /// The request's environment with the changes made to it.
@@ -150,27 +285,71 @@ impl NodeBench {
         }
     }
 
-    fn command(
+    /// A command that sees the packages and the probes, and writes nothing yet.
+    pub(super) fn command(
         &self,
-        environment: &NodeEnvironment,
+        subject: &Subject<'_>,
         words: Vec<String>,
-        copy: &WorkCopy,
+        directory: &Path,
         records: &Path,
-    ) -> Result<Command, AttemptError> {
-        link_packages(&environment.modules, &copy.project())?;
+    ) -> Command {
+        let environment = &subject.environment;
         let node = environment.node.display().to_string();
-        let mut command = Command::new(std::iter::once(node).chain(words), copy.project());
-        command.writable = vec![copy.root(), records.to_owned()];
+        let mut command = Command::new(std::iter::once(node).chain(words), directory);
         command.readable = environment.readable();
         command.readable.push(self.bench.facilities.probes.clone());
-        command.variables = self
-            .plan
-            .variables(&self.bench.facilities.probes, &records.join(RECORDS));
+        command.variables = self.plan.variables(&self.bench.facilities.probes, records);
+        set(&mut command, subject.changes);
         command.network = Network::None;
         command.limits = self.bench.facilities.limits.clone();
         command.limits.processes = command.limits.processes.max(PROCESSES);
         command.limits.wall = command.limits.wall.min(self.bench.time_left());
-        Ok(command)
+        command
+    }
+
+    /// A run in a process that is started for it.
+    async fn alone(
+        &self,
+        subject: &Subject<'_>,
+        conditions: &Conditions,
+        limit: Duration,
+    ) -> Result<Attempt, AttemptError> {
+        let probes = &self.bench.facilities.probes;
+        let laid_out = subject.laid_out(conditions, probes);
+        let (copy, records) = self.bench.copy(&laid_out).await?;
+        let covered = records.path().join(COVERAGE);
+        let words = subject.words(conditions, probes, &covered);
+        let written = records.path().join(RECORDS);
+        let mut command = self.command(subject, words, &copy.project(), &written);
+        command.writable = vec![copy.root(), records.path().to_owned()];
+        command.limits.wall = command.limits.wall.min(limit);
+        let (variables, told) = subject.lay(&copy, conditions, probes)?;
+        command.variables.extend(variables);
+        lay_plan(&mut command, &told, records.path())?;
+        let traced = !conditions.trace.is_empty();
+        let runner = subject.plan.runner;
+        if traced && runner != Runner::Jest {
+            command
+                .variables
+                .insert("NODE_V8_COVERAGE".to_owned(), covered.display().to_string());
+        }
+        let finished = self.bench.run(&command).await?;
+        let status = match finished.ended {
+            Ended::Exited(code) => Some(code),
+            _ => None,
+        };
+        let mut report = subject.plan.read(
+            &copy.project(),
+            &read_records(&written),
+            &finished.stdout,
+            &finished.stderr,
+            status,
+        );
+        if traced {
+            report.lines = coverage::lines(&covered, &copy.project(), subject.tree, runner);
+        }
+        let stopped = stopped(&finished, &command.limits);
+        Ok(subject.attempt(report, finished.elapsed, stopped))
     }
 
     fn installed(&self, environment: &NodeEnvironment, requested: Vec<String>) -> Installed {
@@ -247,6 +426,39 @@ fn without_runner(package: &str) -> Report {
     }
 }
 
+/// The tests whose teeth are looked at.
+struct Biting<'a> {
+    bench: &'a NodeBench,
+    subject: Subject<'a>,
+    tests: &'a [String],
+}
+
+impl Passes for Biting<'_> {
+    async fn passes(
+        &self,
+        tree: &Overlay,
+        _lane: u8,
+        limit: Duration,
+    ) -> Result<Option<bool>, AttemptError> {
+        let subject = &self.subject.of(tree);
+        let plain = Conditions::default();
+        match self.bench.forked(subject, &plain, limit).await? {
+            Some(Forked::Ended { passed, .. }) => return Ok(Some(passed)),
+            // One that takes too long would be noticed by a person.
+            Some(Forked::Stopped) => return Ok(Some(false)),
+            None => {}
+        }
+        let attempt = self.bench.alone(subject, &plain, limit).await?;
+        let report = &attempt.report;
+        let passed = |test: &String| report.passed(test);
+        Ok(Some(
+            attempt.stopped.is_none()
+                && report.failures.is_empty()
+                && self.tests.iter().any(passed),
+        ))
+    }
+}
+
 impl Laboratory for NodeBench {
     async fn attempt_under(
         &self,
@@ -254,90 +466,26 @@ impl Laboratory for NodeBench {
         changes: &RuntimeChanges,
         conditions: &Conditions,
     ) -> Result<Attempt, AttemptError> {
-        let began = Instant::now();
-        let (environment, requested) = self.environment(changes).await?;
-        let install = began.elapsed();
-        let installed = Arc::new(self.installed(&environment, requested));
-        let program = match self.program(&environment) {
-            Ok(program) => program,
-            Err(package) => {
-                return Ok(Attempt {
-                    report: without_runner(package),
-                    installed,
-                    install,
-                    run: Duration::ZERO,
-                    stopped: None,
-                    forked: false,
-                });
-            }
+        let plan = self.plan.for_files_of(&conditions.only);
+        let subject = match self.subject(tree, changes, plan).await? {
+            Ok(subject) => subject,
+            Err(attempt) => return Ok(attempt),
         };
-        let probes = &self.bench.facilities.probes;
-        let traced = !conditions.trace.is_empty();
-        // vitest's processes have to be asked for what they ran.
-        let asked = traced && self.plan.runner == Runner::Vitest;
-        let arranged = (conditions.arranges() || asked).then_some(self.plan.runner);
-        let (copy, records) = match arranged {
-            Some(runner) => {
-                let arranged = arrange::prepared(tree, runner, probes);
-                self.bench.copy(&arranged).await?
-            }
-            None => self.bench.copy(tree).await?,
-        };
-        let mut words = self
-            .plan
-            .for_files_of(&conditions.only)
-            .words(program.as_deref(), probes);
-        let covered = records.path().join(COVERAGE);
-        if traced && self.plan.runner == Runner::Jest {
-            words.extend(coverage::of_jest(&covered));
-        } else {
-            words.extend(self.plan.uncovered().map(str::to_owned));
+        let limit = self.bench.facilities.limits.wall;
+        if conditions.apart {
+            // The next runs are likely to be of the same kind.
+            let (attempt, _) = tokio::join!(
+                self.alone(&subject, conditions, limit),
+                self.warm_up(&subject)
+            );
+            let attempt = attempt?;
+            self.warm.saw(&attempt.report);
+            return Ok(attempt);
         }
-        words.extend(uncached(self.plan.runner, &installed));
-        let mut command = self.command(&environment, words, &copy, records.path())?;
-        if let Some(runner) = arranged {
-            arrange::lay(&copy, runner)?;
-            let project = copy.project();
-            command.argv.extend(arrange::options(runner, probes));
-            command
-                .variables
-                .extend(arrange::variables(runner, probes, &project));
-            lay_plan(
-                &mut command,
-                &arrange::within(conditions, &project),
-                records.path(),
-            )?;
+        match self.forked(&subject, conditions, limit).await? {
+            Some(Forked::Ended { attempt, .. }) => Ok(*attempt),
+            _ => self.alone(&subject, conditions, limit).await,
         }
-        set(&mut command, changes);
-        if traced && self.plan.runner != Runner::Jest {
-            command
-                .variables
-                .insert("NODE_V8_COVERAGE".to_owned(), covered.display().to_string());
-        }
-        let finished = self.bench.run(&command).await?;
-        let written = read_records(&records.path().join(RECORDS));
-        let status = match finished.ended {
-            Ended::Exited(code) => Some(code),
-            _ => None,
-        };
-        let mut report = self.plan.read(
-            &copy.project(),
-            &written,
-            &finished.stdout,
-            &finished.stderr,
-            status,
-        );
-        if traced {
-            report.lines = coverage::lines(&covered, &copy.project(), tree, self.plan.runner);
-        }
-        Ok(Attempt {
-            report,
-            installed,
-            install,
-            run: finished.elapsed,
-            stopped: stopped(&finished, &self.bench.facilities.limits),
-            forked: false,
-        })
     }
 
     async fn bite(
@@ -348,48 +496,20 @@ impl Laboratory for NodeBench {
         defects: &[Defect],
         within: Duration,
     ) -> Result<Bites, AttemptError> {
-        let (environment, requested) = self.environment(changes).await?;
-        let Ok(program) = self.program(&environment) else {
+        let plan = self.plan.for_tests(tests);
+        let Ok(subject) = self.subject(tree, changes, plan).await? else {
             return Ok(Bites::default());
         };
-        let (copy, records) = self.bench.copy(tree).await?;
-        let plan = self.plan.for_tests(tests);
-        let probes = &self.bench.facilities.probes;
-        let mut run = plan.words(program.as_deref(), probes);
-        run.extend(plan.uncovered().map(str::to_owned));
-        run.extend(uncached(
-            plan.runner,
-            &self.installed(&environment, requested),
-        ));
-        let driver = probes.join("maestro_node_teeth.cjs").display().to_string();
-        let mut command = self.command(&environment, vec![driver], &copy, records.path())?;
-        set(&mut command, changes);
-        let planted: Vec<Defect> = defects
-            .iter()
-            .map(|defect| Defect {
-                path: copy.project().join(&defect.path).display().to_string(),
-                ..defect.clone()
-            })
-            .collect();
-        let list = serde_json::to_vec(&serde_json::json!({
-            "defects": planted,
-            "words": run,
-            // A defect that makes a run endless must leave time for the others.
-            "limit": u64::try_from((within / 3).as_millis()).unwrap_or(u64::MAX),
-        }))
-        .unwrap_or_default();
-        write_beside(
-            &mut command,
-            "MAESTRO_TEETH",
-            "defects.json",
-            &list,
-            records.path(),
-        )?;
-        command.limits.wall = command.limits.wall.min(within);
-        let finished = self.bench.run(&command).await?;
-        let mut bites = Bites::read(&read_records(&records.path().join(RECORDS)), defects.len());
-        bites.run = finished.elapsed;
-        Ok(bites)
+        let biting = Biting {
+            bench: self,
+            subject,
+            tests,
+        };
+        lanes::bite(&biting, tree, defects, within).await
+    }
+
+    fn distrust(&self) {
+        self.warm.distrust();
     }
 
     fn adapter(&self) -> &'static dyn Adapter {

@@ -4,6 +4,7 @@
 //! [`check`] plants, runs and compares; [`Defect`]s come from [`plant`], which knows nothing of tests.
 //! The idea is mutation analysis ("Hints on Test Data Selection", 1978), kept to a handful.
 
+pub(crate) mod lanes;
 pub(crate) mod plant;
 pub(crate) mod slip;
 
