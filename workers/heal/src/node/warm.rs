@@ -81,8 +81,9 @@ impl NodeBench {
         limit: Duration,
     ) -> Result<Option<Forked>, AttemptError> {
         let traced = !conditions.trace.is_empty();
-        // What V8 counts it writes as a process ends.
-        if conditions.apart || traced && subject.plan.runner != Runner::Jest {
+        let runner = subject.plan.runner;
+        // What V8 counts in vitest's processes it writes as they end.
+        if conditions.apart || traced && runner == Runner::Vitest {
             return Ok(None);
         }
         let (lane, _held) = self.warm.lane().await;
@@ -96,7 +97,11 @@ impl NodeBench {
         let Some(words) = self.told(subject, conditions, &covered) else {
             return Ok(None);
         };
-        let (variables, told) = subject.lay(&copy, conditions, probes)?;
+        let (mut variables, told) = subject.lay(&copy, conditions, probes)?;
+        if traced && runner != Runner::Jest {
+            let covered = covered.display().to_string();
+            variables.insert("MAESTRO_NODE_COVERAGE".to_owned(), covered);
+        }
         let plan = write_plan(&told, records.path())?;
         let written = records.path().join(RECORDS);
         let began = Instant::now();
@@ -125,7 +130,6 @@ impl NodeBench {
             return Ok(None);
         }
         if traced {
-            let runner = subject.plan.runner;
             report.lines = coverage::lines(&covered, &copy.project(), subject.tree, runner);
         }
         Ok(Some(Forked::Ended {

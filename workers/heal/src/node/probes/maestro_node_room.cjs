@@ -2,7 +2,7 @@
 // its own modules, globals and variables; jest gives each file a world of its own, and vitest a process. What could get
 // past that is looked at after each run: one that leaves this process otherwise than it found it is the last one made in it.
 'use strict';
-const { mkdtempSync, readFileSync, rmSync, writeFileSync } = require('fs');
+const { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } = require('fs');
 const { createRequire, builtinModules } = require('module');
 const { tmpdir } = require('os');
 const { dirname, join } = require('path');
@@ -44,6 +44,50 @@ function whole(file, status, records) {
   probe.emit({ kind: 'outcome', test: file, when: status === 0 ? 'call' : 'collect', outcome, text: '' });
 }
 
+// What mocha makes of its command line and its configuration: the same for as long as these are. Null where it is for the thread to find
+// out, since modules are to be loaded before the tests.
+let said = null;
+async function mochas({ words, directory }) {
+  const files = readdirSync(directory).filter((name) => name === 'package.json' || name.startsWith('.mocharc'));
+  const key = JSON.stringify([words, files.map((name) => [name, readFileSync(join(directory, name), 'utf8')])]);
+  if (!said || said.key !== key) said = { key, options: await optionsOfMocha(words) };
+  const { options } = said;
+  if (!options || options.parallel || options.watch || !options.spec) return null;
+  const collected = fromMocha('./collect-files')({ extension: [], file: [], ignore: [], ...options });
+  if ((collected.unmatchedFiles || []).length > 0) return null;
+  return { options, files: collected.files || collected };
+}
+
+const fromMocha = (name) => createRequire(join(dirname(dirname(program)), 'lib', 'cli', 'cli.js'))(name);
+
+// Its command line is read by its own program, which then runs nothing and loads nothing.
+let given = () => {};
+let loadsModules = false;
+function loadMocha() {
+  const helpers = fromMocha('./run-helpers');
+  helpers.handleRequires = async (required) => {
+    loadsModules = (required || []).length > 0;
+    return {};
+  };
+  helpers.runMocha = async (_, options) => given(options);
+  fromMocha('./collect-files');
+  return fromMocha('./cli');
+}
+
+async function optionsOfMocha(words) {
+  try {
+    const { main } = loadMocha();
+    const options = await new Promise((resolve) => {
+      given = resolve;
+      setTimeout(resolve, 1000, null);
+      main(words);
+    });
+    return loadsModules ? null : JSON.parse(JSON.stringify(options));
+  } catch {
+    return null;
+  }
+}
+
 const runners = {
   async 'node-test'(job, env) {
     const reporter = join(__dirname, 'maestro_node_test.mjs');
@@ -58,7 +102,10 @@ const runners = {
     return failed;
   },
 
-  mocha: (job, env) => thread(join(__dirname, 'maestro_node_mocha.cjs'), [program, ...job.words], env),
+  async mocha(job, env) {
+    const told = await mochas(job);
+    return thread(join(__dirname, 'maestro_node_mocha.cjs'), job.words, env, { workerData: { program, told } });
+  },
 
   async jest(job) {
     const known = process.listeners('exit');
@@ -96,6 +143,7 @@ const loads = {
     await runners.jest({ directory, words: [...words, `--reporters=${join(__dirname, 'maestro_jest.cjs')}`] });
     rmSync(directory, { recursive: true });
   },
+  mocha: loadMocha,
   vitest: () => import(pathToFileURL(join(dirname(program), 'dist', 'node.js'))),
 };
 
@@ -160,8 +208,8 @@ take = async (job) => {
     // Whoever asked makes the run otherwise.
   }
   await new Promise(setImmediate);
-  const inThreads = runner === 'node-test' || runner === 'mocha';
-  const spent = !inThreads && (status === 70 || process.umask() !== umask || handles() > open || isChanged());
+  const isLeft = runner === 'jest' && (process.umask() !== umask || handles() > open || isChanged());
+  const spent = status === 70 || isLeft;
   say({ ended: status, spent });
 };
 
