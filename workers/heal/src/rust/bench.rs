@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -15,9 +16,10 @@ use super::Rust;
 use super::bite::Biting;
 use super::compiler::Places;
 use super::freshness::Freshness;
+use super::orders::MOST_ORDERS;
 use super::plan::Plan;
+use super::reach;
 use super::report::{self, Known, Left, Read, unresolved};
-use super::{arrange, reach};
 use crate::adapter::Adapter;
 use crate::bench::{Bench, environment_error, stopped};
 use crate::case::{Edit, Installed, Lock, PackageIndex};
@@ -42,24 +44,26 @@ const MOST_NAMED: usize = 12;
 /// The laboratory of one heal.
 #[derive(Debug)]
 pub(crate) struct RustBench {
-    bench: Bench,
-    plan: Plan,
+    pub(super) bench: Bench,
+    pub(super) plan: Plan,
     settings: CargoSettings,
     index: CargoIndex,
     /// What is built. Only runs of this heal write there, one after the other.
     target: OnceLock<TempDir>,
     /// The tests of the last report, by id.
-    known: Mutex<BTreeMap<String, Known>>,
+    pub(super) known: Mutex<BTreeMap<String, Known>>,
     /// Held for as long as a copy is there.
-    place: tokio::sync::Mutex<Place>,
+    pub(super) place: tokio::sync::Mutex<Place>,
+    /// Whether each order has to have a call of cargo of its own.
+    pub(super) by_itself: AtomicBool,
 }
 
 /// The one place of copies: what cargo is to take for new there.
 #[derive(Debug, Default)]
-struct Place {
-    files: Freshness,
+pub(super) struct Place {
+    pub(super) files: Freshness,
     /// The lock file is written anew into each copy.
-    lock: Freshness,
+    pub(super) lock: Freshness,
 }
 
 /// How one run differs from the plan.
@@ -82,11 +86,12 @@ impl RustBench {
             target: OnceLock::new(),
             known: Mutex::default(),
             place: tokio::sync::Mutex::default(),
+            by_itself: AtomicBool::new(false),
         }
     }
 
     /// A copy in which cargo builds what the last one's build did not see, and nothing else.
-    async fn copy(
+    pub(super) async fn copy(
         &self,
         tree: &Overlay,
         freshness: &mut Freshness,
@@ -125,7 +130,7 @@ impl RustBench {
     }
 
     /// The environment; for a project whose crates cannot be brought together its report.
-    async fn prepared(
+    pub(super) async fn prepared(
         &self,
         copy: &WorkCopy,
     ) -> Result<Result<RustEnvironment, String>, AttemptError> {
@@ -175,7 +180,7 @@ impl RustBench {
         Ok((read, finished))
     }
 
-    fn command(
+    pub(super) fn command(
         &self,
         environment: &RustEnvironment,
         copy: &WorkCopy,
@@ -273,7 +278,7 @@ impl RustBench {
     }
 
     /// A compiler wants more than a test.
-    fn limits(&self) -> Limits {
+    pub(super) fn limits(&self) -> Limits {
         let (of_tests, of_builds) = (&self.bench.facilities.limits, Limits::for_installation());
         Limits {
             wall: of_tests
@@ -289,66 +294,8 @@ impl RustBench {
         }
     }
 
-    /// A run of one module's tests in an order of our own.
-    async fn arranged(
-        &self,
-        tree: &Overlay,
-        changes: &RuntimeChanges,
-        conditions: &Conditions,
-    ) -> Result<Attempt, AttemptError> {
-        let began = Instant::now();
-        let known = self
-            .known
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        // The victim stands last among those that are listed.
-        let test = conditions.only.last().or(self.plan.target.as_ref());
-        let module = test.and_then(|test| arrange::module_of(tree, &known, test));
-        let change = test.and_then(|test| self.only(std::slice::from_ref(test)));
-        let (Some(module), Some(mut change)) = (module, change) else {
-            return Ok(nothing(began.elapsed()));
-        };
-        let with = tree.with(std::slice::from_ref(&module.edit));
-        let mut place = self.place.lock().await;
-        let copy = self.copy(&with, &mut place.files).await?;
-        let Ok(environment) = self.prepared(&copy).await? else {
-            return Ok(nothing(began.elapsed()));
-        };
-        let install = began.elapsed();
-        lock(&copy, &environment, &mut place.lock)?;
-        let records = self.bench.records()?;
-        let order = records.path().join("order");
-        let told = arrange::told(&module, conditions);
-        change.arguments = Some(vec![
-            "--exact".to_owned(),
-            "--nocapture".to_owned(),
-            module.conductor.clone(),
-        ]);
-        change.variables.extend([
-            ("MAESTRO_ORDER", told.order),
-            ("MAESTRO_ROUNDS", told.rounds.to_owned()),
-            ("MAESTRO_ORDER_RECORDS", order.display().to_string()),
-        ]);
-        let command = self.command(&environment, &copy, changes, &change, records.path())?;
-        let finished = self.bench.run(&command).await?;
-        let places = places(&environment, &copy);
-        let mut report = report::of_order(&module.tests, records.path(), &order, &places);
-        if !conditions.trace.is_empty() {
-            report.lines = reach::lines(tree, &conditions.trace, &known);
-        }
-        Ok(Attempt {
-            report,
-            installed: Arc::new(installed(&copy, &environment)),
-            install,
-            run: finished.elapsed,
-            stopped: stopped(&finished, &self.limits()),
-            forked: false,
-        })
-    }
-
     /// Options and arguments by which these tests alone are run; `None` where one of them is not known.
-    fn only(&self, tests: &[String]) -> Option<Change> {
+    pub(super) fn only(&self, tests: &[String]) -> Option<Change> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let chosen: Vec<&Known> = known
             .iter()
@@ -410,18 +357,6 @@ impl RustBench {
     }
 }
 
-/// A run that could not be arranged: nothing is known of it.
-fn nothing(install: Duration) -> Attempt {
-    Attempt {
-        report: crate::failure::Report::default(),
-        installed: Arc::new(Installed::default()),
-        install,
-        run: Duration::ZERO,
-        stopped: Some("the test's module cannot be run in another order".to_owned()),
-        forked: false,
-    }
-}
-
 /// What the project's own file says (<https://rust-lang.github.io/rustup/overrides.html#the-toolchain-file>).
 fn channel(copy: &WorkCopy) -> Option<String> {
     let read = |name: &str| {
@@ -463,14 +398,14 @@ fn members(copy: &WorkCopy, environment: &RustEnvironment) -> Vec<(String, Strin
 }
 
 /// Where the project and its workspace lie in a copy.
-fn places(environment: &RustEnvironment, copy: &WorkCopy) -> Places {
+pub(super) fn places(environment: &RustEnvironment, copy: &WorkCopy) -> Places {
     Places {
         project: copy.project(),
         workspace: copy.root().join(&environment.workspace),
     }
 }
 
-fn installed(copy: &WorkCopy, environment: &RustEnvironment) -> Installed {
+pub(super) fn installed(copy: &WorkCopy, environment: &RustEnvironment) -> Installed {
     Installed {
         site_packages: environment.root.join("vendor"),
         distributions: environment.installed.clone(),
@@ -503,7 +438,7 @@ fn date(copy: &WorkCopy, path: &str, at: SystemTime) -> Result<(), AttemptError>
 }
 
 /// Writes the lock file by which the crates were brought together.
-fn lock(
+pub(super) fn lock(
     copy: &WorkCopy,
     environment: &RustEnvironment,
     freshness: &mut Freshness,
@@ -531,7 +466,7 @@ impl Laboratory for RustBench {
         conditions: &Conditions,
     ) -> Result<Attempt, AttemptError> {
         if conditions.arranges() {
-            return self.arranged(tree, changes, conditions).await;
+            return self.in_order(tree, changes, conditions).await;
         }
         let mut place = self.place.lock().await;
         let began = Instant::now();
@@ -572,6 +507,23 @@ impl Laboratory for RustBench {
             stopped: stopped(&finished, &self.limits()),
             forked: false,
         })
+    }
+
+    async fn attempts_under(
+        &self,
+        tree: &Overlay,
+        changes: &RuntimeChanges,
+        conditions: &[Conditions],
+    ) -> Result<Vec<Attempt>, AttemptError> {
+        self.in_orders(tree, changes, conditions).await
+    }
+
+    fn at_a_time(&self) -> u32 {
+        if self.takes_several() { MOST_ORDERS } else { 2 }
+    }
+
+    fn distrust(&self) {
+        self.by_itself.store(true, Ordering::Relaxed);
     }
 
     async fn bite(

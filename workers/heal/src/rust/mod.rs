@@ -12,6 +12,7 @@ mod classify;
 mod compiler;
 mod freshness;
 mod manifest;
+mod orders;
 mod panics;
 mod plan;
 mod plant;
@@ -37,7 +38,13 @@ pub(crate) use plan::is_rust;
 pub use plan::{Plan, PlanError};
 
 /// What runs in the processes of a run, by file name.
-pub const PROBES: [(&str, &str); 1] = [(bench::DRIVER, include_str!("probes/maestro_cargo.sh"))];
+pub const PROBES: [(&str, &str); 2] = [
+    (bench::DRIVER, include_str!("probes/maestro_cargo.sh")),
+    (
+        "maestro_orders.sh",
+        include_str!("probes/maestro_orders.sh"),
+    ),
+];
 
 /// See the module.
 #[derive(Debug, Clone, Copy)]
