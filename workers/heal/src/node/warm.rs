@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,8 +19,6 @@ use crate::laboratory::{Attempt, AttemptError};
 
 /// The program that makes the runs.
 const SERVER: &str = "maestro_node_server.cjs";
-/// So often two runs have to be wanted at one time until there is a second process for them.
-const WORTH_A_LANE: u32 = 3;
 
 /// The processes of one heal, and what they have to know.
 #[derive(Debug, Default)]
@@ -28,7 +26,8 @@ pub(super) struct Warm {
     servers: ForkServers,
     /// Held while a lane is used.
     lanes: [tokio::sync::Mutex<()>; 2],
-    collisions: AtomicU32,
+    /// Whether there is a second process.
+    has_two: AtomicBool,
     /// The files of tests of the command as it stands.
     files: Mutex<BTreeSet<String>>,
 }
@@ -49,28 +48,38 @@ impl Warm {
     pub(super) fn distrust(&self) {
         self.servers.distrust();
     }
-
-    /// A lane that is free, or the first that will be.
-    async fn lane(&self) -> (u8, tokio::sync::MutexGuard<'_, ()>) {
-        let [one, other] = &self.lanes;
-        if let Ok(held) = one.try_lock() {
-            return (0, held);
-        }
-        if self.collisions.fetch_add(1, Ordering::Relaxed) < WORTH_A_LANE {
-            return (0, one.lock().await);
-        }
-        tokio::select! {
-            biased;
-            held = one.lock() => (0, held),
-            held = other.lock() => (1, held),
-        }
-    }
 }
 
 impl NodeBench {
     /// Starts the process for the runs to come.
     pub(super) async fn warm_up(&self, subject: &Subject<'_>) {
         self.server(subject, 0).await;
+    }
+
+    /// A lane that is free, or the first that will be. The second is made when two runs are wanted at one time, in orders of their own: then there
+    /// are more of them to come.
+    async fn lane(
+        &self,
+        subject: &Subject<'_>,
+        conditions: &Conditions,
+    ) -> (u8, tokio::sync::MutexGuard<'_, ()>) {
+        let [one, other] = &self.warm.lanes;
+        if let Ok(held) = one.try_lock() {
+            return (0, held);
+        }
+        if self.warm.has_two.load(Ordering::Relaxed) {
+            return tokio::select! {
+                biased;
+                held = one.lock() => (0, held),
+                held = other.lock() => (1, held),
+            };
+        }
+        if conditions.arranges() {
+            let (held, _) = tokio::join!(one.lock(), self.server(subject, 1));
+            self.warm.has_two.store(true, Ordering::Relaxed);
+            return (0, held);
+        }
+        (0, one.lock().await)
     }
 
     /// A run in a process that makes several; `None` where that cannot be, or says too little.
@@ -86,7 +95,7 @@ impl NodeBench {
         if conditions.apart || traced && runner == Runner::Vitest {
             return Ok(None);
         }
-        let (lane, _held) = self.warm.lane().await;
+        let (lane, _held) = self.lane(subject, conditions).await;
         let Some(server) = self.server(subject, lane).await else {
             return Ok(None);
         };
