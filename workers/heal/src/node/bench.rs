@@ -1,7 +1,6 @@
 //! The laboratory of Node: each attempt is a fresh copy of the checkout, with the packages of an environment from the
 //! cache linked into it, in the sandbox.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,18 +8,19 @@ use std::time::{Duration, Instant};
 use maestro_protocol::heal::{HealRequested, RuntimeChanges};
 use maestro_protocol::project::Runtime;
 
+use super::coverage;
 use super::manifest::{self, Package};
 use super::plan::{Plan, Runner};
+use super::run::Subject;
 use super::warm::Warm;
 use super::{Node, subject};
-use super::{arrange, coverage};
 use crate::adapter::Adapter;
 use crate::bench::{Bench, RECORDS, environment_error, lay_plan, read_records, stopped};
 use crate::case::{Installed, PackageIndex, Tree};
 use crate::conditions::{Chances, Conditions};
 use crate::edge::{
     Command, Ended, Index, Limits, Manifest, Network, NodeEnvironment, NodeSpec, NpmIndex,
-    NpmSettings, WorkCopy,
+    NpmSettings,
 };
 use crate::failure::{Failure, Phase, Report};
 use crate::fork_server::Forked;
@@ -49,105 +49,6 @@ pub(crate) struct NodeBench {
     settings: NpmSettings,
     index: NpmIndex,
     pub(super) warm: Warm,
-}
-
-/// What is run: a tree in an environment.
-pub(super) struct Subject<'a> {
-    pub(super) tree: &'a Overlay,
-    pub(super) changes: &'a RuntimeChanges,
-    pub(super) plan: Plan,
-    pub(super) environment: NodeEnvironment,
-    /// The runner's own file, none where Node is the runner.
-    pub(super) program: Option<PathBuf>,
-    installed: Arc<Installed>,
-    install: Duration,
-}
-
-impl Subject<'_> {
-    /// Another tree in the same environment.
-    fn of<'t>(&'t self, tree: &'t Overlay) -> Subject<'t> {
-        Subject {
-            tree,
-            changes: self.changes,
-            plan: self.plan.clone(),
-            environment: self.environment.clone(),
-            program: self.program.clone(),
-            installed: Arc::clone(&self.installed),
-            install: self.install,
-        }
-    }
-
-    pub(super) fn attempt(
-        &self,
-        report: Report,
-        run: Duration,
-        stopped: Option<String>,
-    ) -> Attempt {
-        Attempt {
-            report,
-            installed: Arc::clone(&self.installed),
-            install: self.install,
-            run,
-            stopped,
-            forked: false,
-        }
-    }
-
-    /// The words behind the program `node`.
-    pub(super) fn words(
-        &self,
-        conditions: &Conditions,
-        probes: &Path,
-        covered: &Path,
-    ) -> Vec<String> {
-        let plan = &self.plan;
-        let mut words = plan.words(self.program.as_deref(), probes);
-        if !conditions.trace.is_empty() && plan.runner == Runner::Jest {
-            words.extend(coverage::of_jest(covered));
-        } else {
-            words.extend(plan.uncovered().map(str::to_owned));
-        }
-        words.extend(uncached(plan.runner, &self.installed));
-        if let Some(runner) = self.arranged(conditions) {
-            words.extend(arrange::options(runner, probes));
-        }
-        words
-    }
-
-    /// The runner, where it has to be told of the conditions.
-    fn arranged(&self, conditions: &Conditions) -> Option<Runner> {
-        let runner = self.plan.runner;
-        // vitest's processes have to be asked for what they ran.
-        let asked = !conditions.trace.is_empty() && runner == Runner::Vitest;
-        (conditions.arranges() || asked).then_some(runner)
-    }
-
-    /// The tree as it is laid out for a run under these conditions.
-    pub(super) fn laid_out(&self, conditions: &Conditions, probes: &Path) -> Overlay {
-        match self.arranged(conditions) {
-            Some(runner) => arrange::prepared(self.tree, runner, probes),
-            None => self.tree.clone(),
-        }
-    }
-
-    /// Adds to a copy what is no file of the project's. The variables of its run, and the conditions as its probe reads them.
-    pub(super) fn lay(
-        &self,
-        copy: &WorkCopy,
-        conditions: &Conditions,
-        probes: &Path,
-    ) -> Result<(BTreeMap<String, String>, Conditions), AttemptError> {
-        let project = copy.project();
-        link_packages(&self.environment.modules, &project)?;
-        let Some(runner) = self.arranged(conditions) else {
-            return Ok((BTreeMap::new(), Conditions::default()));
-        };
-        arrange::lay(copy, runner)?;
-        Ok((
-            arrange::variables(runner, probes, &project),
-            arrange::within(conditions, &project),
-        ))
-    }
 }
 
 impl NodeBench {
@@ -377,14 +278,6 @@ pub(super) fn asked(package: &Package, name: &str) -> String {
         .unwrap_or_else(|| name.to_owned())
 }
 
-/// Links the packages into the project's directory, where Node looks for them first. Nothing of that name is in a copy.
-pub(crate) fn link_packages(modules: &Path, project: &Path) -> Result<(), AttemptError> {
-    let place = project.join("node_modules");
-    std::os::unix::fs::symlink(modules, &place).map_err(|error| {
-        AttemptError::Machine(format!("unable to make {}: {error}", place.display()))
-    })
-}
-
 /// Sets the variables of a change; options of Node are added to those that are there.
 fn set(command: &mut Command, changes: &RuntimeChanges) {
     for (name, value) in &changes.variables {
@@ -398,17 +291,6 @@ fn set(command: &mut Command, changes: &RuntimeChanges) {
         };
         command.variables.insert(name.clone(), value);
     }
-}
-
-/// What keeps vitest, since 1.0, from writing the times of a run beside the packages, which are not the run's to write to: it
-/// takes a green run for a failed one where it cannot.
-fn uncached(runner: Runner, installed: &Installed) -> Option<String> {
-    let major: u32 = installed
-        .distributions
-        .iter()
-        .find(|(name, _)| name == "vitest")
-        .and_then(|(_, version)| version.split('.').next()?.parse().ok())?;
-    (runner == Runner::Vitest && major >= 1).then(|| "--no-cache".to_owned())
 }
 
 /// The report of a run that could not begin, because what runs the tests is not installed.

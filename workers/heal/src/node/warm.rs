@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::bench::{COVERAGE, NodeBench, Subject};
+use super::bench::{COVERAGE, NodeBench};
 use super::coverage;
 use super::plan::Runner;
+use super::run::Subject;
 use crate::adapter::has_extension;
 use crate::bench::{RECORDS, read_records, write_plan};
 use crate::conditions::Conditions;

@@ -8,12 +8,14 @@ mod arrange;
 mod assertions;
 pub(crate) mod bench;
 mod bite;
+mod call;
 mod classify;
 mod compiler;
 mod freshness;
 mod manifest;
 mod orders;
 mod panics;
+mod place;
 mod plan;
 mod plant;
 mod reach;
@@ -39,7 +41,7 @@ pub use plan::{Plan, PlanError};
 
 /// What runs in the processes of a run, by file name.
 pub const PROBES: [(&str, &str); 2] = [
-    (bench::DRIVER, include_str!("probes/maestro_cargo.sh")),
+    (call::DRIVER, include_str!("probes/maestro_cargo.sh")),
     (
         "maestro_orders.sh",
         include_str!("probes/maestro_orders.sh"),

@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 use maestro_protocol::heal::RuntimeChanges;
 
 use super::arrange::{self, Module};
-use super::bench::{Change, RustBench, installed, lock, places};
+use super::bench::RustBench;
+use super::call::Change;
 use super::compiler::Places;
+use super::place::{installed, lock, places};
 use super::{reach, report};
 use crate::bench::{read_records, stopped};
 use crate::case::Installed;
