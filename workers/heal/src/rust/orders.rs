@@ -105,7 +105,7 @@ impl RustBench {
         let install = began.elapsed();
         lock(&copy, &environment, &mut place.lock)?;
         let records = self.bench.records()?;
-        self.tell(
+        tell(
             &mut change,
             &module,
             conditions,
@@ -146,36 +146,35 @@ impl RustBench {
             })
             .collect())
     }
+}
 
-    /// Tells the driver of test programs the orders.
-    fn tell(
-        &self,
-        change: &mut Change,
-        module: &Module,
-        conditions: &[Conditions],
-        tree: &Path,
-        records: &Path,
-    ) -> Result<(), AttemptError> {
-        change.arguments = Some(vec![
-            "--exact".to_owned(),
-            "--nocapture".to_owned(),
-            module.conductor.clone(),
-        ]);
-        let mut orders = String::new();
-        for of in conditions {
-            let told = arrange::told(module, of);
-            let _ = writeln!(orders, "{} {}", told.rounds, told.order);
-        }
-        let file = records.join("told");
-        std::fs::write(&file, orders).map_err(|error| {
-            AttemptError::Machine(format!("unable to write {}: {error}", file.display()))
-        })?;
-        change.variables.extend([
-            ("MAESTRO_CARGO_ORDERS", file.display().to_string()),
-            ("MAESTRO_CARGO_TREE", tree.display().to_string()),
-        ]);
-        Ok(())
+/// Tells the driver of test programs the orders.
+fn tell(
+    change: &mut Change,
+    module: &Module,
+    conditions: &[Conditions],
+    tree: &Path,
+    records: &Path,
+) -> Result<(), AttemptError> {
+    change.arguments = Some(vec![
+        "--exact".to_owned(),
+        "--nocapture".to_owned(),
+        module.conductor.clone(),
+    ]);
+    let mut orders = String::new();
+    for of in conditions {
+        let told = arrange::told(module, of);
+        let _ = writeln!(orders, "{} {}", told.rounds, told.order);
     }
+    let file = records.join("told");
+    std::fs::write(&file, orders).map_err(|error| {
+        AttemptError::Machine(format!("unable to write {}: {error}", file.display()))
+    })?;
+    change.variables.extend([
+        ("MAESTRO_CARGO_ORDERS", file.display().to_string()),
+        ("MAESTRO_CARGO_TREE", tree.display().to_string()),
+    ]);
+    Ok(())
 }
 
 /// What the orders left.
