@@ -256,14 +256,14 @@ impl<L: Laboratory> Case<'_, '_, L> {
                 .failed_with(&start.attempt.report, &unsteady.victim);
         }
         self.answer.completed.timing_ms.reproduce += millis(began.elapsed());
-        let found = search(
+        let found = Box::pin(search(
             &under,
             start,
             &Target::Test(unsteady.victim.clone()),
             &self.order.guard,
             self.budget,
             &self.order.menu("flaky"),
-        )
+        ))
         .await?;
         self.answer.spent(&found);
         Ok(found)
@@ -430,14 +430,14 @@ impl<L: Laboratory> Case<'_, '_, L> {
             ..self.state.clone()
         };
         let diagnosis = explain(&under, &start, &self.order.target);
-        let mut found = search(
+        let mut found = Box::pin(search(
             &under,
             start,
             &self.order.target,
             &self.order.guard,
             self.budget,
             &self.order.menu("flaky"),
-        )
+        ))
         .await?;
         self.answer.spent(&found);
         if !found.green {

@@ -12,7 +12,7 @@ use maestro_protocol::project::{Framework, Runtime};
 use crate::bench::{
     Bench, RECORDS, changed, environment_error, lay_plan, read_records, stopped, write_plan,
 };
-use crate::case::{Installed, PackageIndex};
+use crate::case::{Installed, PackageIndex, Release};
 use crate::conditions::Conditions;
 use crate::edge::command::SYSTEM_PROGRAMS;
 use crate::edge::{
@@ -393,6 +393,13 @@ impl PackageIndex for KnownVersions {
         self.0.versions(distribution).unwrap_or_else(|error| {
             tracing::debug!(distribution, %error, "the package index gave no versions");
             Vec::new()
+        })
+    }
+
+    fn releases(&self, distributions: &[String]) -> BTreeMap<String, Vec<Release>> {
+        self.0.releases(distributions).unwrap_or_else(|error| {
+            tracing::debug!(%error, "the package index did not tell the times of releases");
+            BTreeMap::new()
         })
     }
 }

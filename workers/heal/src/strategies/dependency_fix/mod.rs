@@ -6,6 +6,7 @@
 //! taken from the index: the requirement `.` stands for the project itself, installed from its directory.
 
 mod declared;
+mod era;
 mod site;
 mod versions;
 
@@ -51,6 +52,11 @@ impl Repair for DependencyFix {
         };
         let mut candidates = search.candidates(&about);
         candidates.dedup_by(|a, b| a.runtime == b.runtime);
+        candidates.into_iter().map(Finding::Try).collect()
+    }
+
+    fn last_resort(&self, case: &Case<'_>) -> Vec<Finding> {
+        let candidates = era::of_its_time(case, &Declared::read(case.tree));
         candidates.into_iter().map(Finding::Try).collect()
     }
 }

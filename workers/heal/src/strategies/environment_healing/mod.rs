@@ -16,6 +16,7 @@ use maestro_protocol::heal::{RuntimeChanges, Strategy};
 use crate::case::Tree;
 use crate::case::{Candidate, Case, Edit, Finding, Repair};
 use crate::classify::subject::{Subject, subject};
+use crate::strategies::rank;
 
 pub(crate) use declared::is_secret;
 
@@ -110,6 +111,18 @@ impl Repair for EnvironmentHealing {
             )
         }));
         findings
+    }
+
+    fn last_resort(&self, case: &Case<'_>) -> Vec<Finding> {
+        let doubt = "nothing in the failure says that the interpreter is what it fails by";
+        interpreter::others(case, true)
+            .into_iter()
+            .map(|candidate| Candidate {
+                rank: rank::UNEXPLAINED_INTERPRETER,
+                ..candidate
+            })
+            .map(|candidate| Finding::Propose(candidate, doubt.to_owned()))
+            .collect()
     }
 }
 

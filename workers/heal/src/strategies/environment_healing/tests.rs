@@ -42,6 +42,26 @@ fn answers(files: &[(&str, &str)], failed: Failure) -> Vec<Answer> {
         .collect()
 }
 
+#[test]
+fn an_interpreter_that_nothing_asks_for_is_a_last_resort_that_a_person_judges() {
+    let classifier = "'Programming Language :: Python :: 3.9'";
+    let files = Files::new(&[("setup.py", classifier)]);
+    let installed = Installed {
+        python: (3, 11),
+        interpreters: vec![(3, 9), (3, 10), (3, 11)],
+        ..Installed::default()
+    };
+    let index = Index::default();
+    let failures = [failed("AssertionError: 1 != 2", &[])];
+    let case = case(&failures, &files, &installed, &index);
+    assert_eq!(EnvironmentHealing.examine(&case), []);
+    let last = EnvironmentHealing.last_resort(&case);
+    let [Finding::Propose(candidate, _)] = last.as_slice() else {
+        panic!("{last:?}");
+    };
+    assert_eq!(candidate.runtime.python.as_deref(), Some("3.9"));
+}
+
 /// A failure in a test whose frames are these, each with its function.
 fn failed(line: &str, frames: &[(&str, u32, &str)]) -> Failure {
     let places: Vec<(&str, u32)> = frames
