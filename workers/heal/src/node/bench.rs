@@ -35,6 +35,8 @@ use crate::teeth::{Bites, Defect};
 const PROJECT: &str = ".";
 /// Processes and threads of one run: each process of Node has eleven threads.
 pub(crate) const PROCESSES: u32 = 1024;
+/// The least that a run with a defect may take where it starts its runner itself.
+const LEAST_BY_ITSELF: Duration = Duration::from_secs(10);
 /// Where a run leaves what its processes covered, below the directory of its records.
 pub(super) const COVERAGE: &str = "coverage";
 
@@ -330,6 +332,7 @@ impl Passes for Biting<'_> {
             Some(Forked::Stopped) => return Ok(Some(false)),
             None => {}
         }
+        let limit = limit.max(LEAST_BY_ITSELF);
         let attempt = self.bench.alone(subject, &plain, limit).await?;
         let report = &attempt.report;
         let passed = |test: &String| report.passed(test);

@@ -219,4 +219,5 @@ const ready = Promise.resolve(loads[runner] && loads[runner]())
   .catch(() => {})
   .then(() => {
     before = watched.map(own);
+    say({ ready: true });
   });

@@ -29,12 +29,18 @@ function open() {
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   });
   const opened = { child, done: null };
+  let begin;
+  opened.ready = new Promise((resolve) => {
+    begin = resolve;
+  });
   const end = (status) => {
     const { done } = opened;
     opened.done = null;
+    begin();
     if (done) done(status);
   };
   child.on('message', (said) => {
+    if (said && said.ready) begin();
     if (!said || said.ended === undefined) return;
     opened.spent = said.spent;
     end({ status: said.ended });
@@ -72,13 +78,15 @@ function memory(pid) {
 
 async function run(job) {
   const used = room;
+  // What a run may take is its own: a process that loads its runner has not begun.
+  await used.ready;
   const ended = await new Promise((resolve) => {
     const timer = setTimeout(() => resolve({ status: null, gone: true }), job.limit * 1000);
     used.done = (end) => {
       clearTimeout(timer);
       resolve(end);
     };
-    used.child.send(job, () => {});
+    used.child.send(job, (error) => error && resolve({ status: 70, gone: true }));
   });
   used.done = null;
   if (ended.status === 70) lost += 1;
