@@ -366,6 +366,7 @@ impl Laboratory for Workbench {
             subject: self.subject(tree, changes).await?,
             conditions: Conditions {
                 only: tests.to_vec(),
+                narrow: true,
                 ..Conditions::default()
             },
         };

@@ -95,6 +95,26 @@ def _own(test):
     return os.path.relpath(os.path.join(_base, path), _here) + mark + rest
 
 
+def _leaves_out(path):
+    path = str(path)
+    name = os.path.basename(path)
+    if _plan is None or not name.endswith(".py") or name in ("__init__.py", "conftest.py"):
+        return None
+    return _plan.leaves_out(os.path.relpath(path, _here)) or None
+
+
+# pytest 7 has other arguments, and 9 no longer the old ones.
+if int(pytest.__version__.partition(".")[0]) >= 7:
+
+    def pytest_ignore_collect(collection_path):
+        return _leaves_out(collection_path)
+
+else:
+
+    def pytest_ignore_collect(path):
+        return _leaves_out(path)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
     if _plan is None:
