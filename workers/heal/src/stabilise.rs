@@ -18,7 +18,7 @@ use crate::judge::{Target, regression};
 use crate::laboratory::{Attempt, AttemptError, Laboratory};
 use crate::overlay::Overlay;
 use crate::past::Past;
-use crate::prove::{Proof, together};
+use crate::prove::Proof;
 use crate::search::{Budget, Found, State, search};
 use crate::teeth::{self, Bites, Defect};
 use crate::unsteady::{Cause, Unsteady};
@@ -277,7 +277,7 @@ impl<L: Laboratory> Case<'_, '_, L> {
             .await
     }
 
-    /// The proof: the whole command in other orders, with other seeds, two runs side by side. The last one is traced.
+    /// The proof: the whole command in other orders, with other seeds, several runs at a time. The last one is traced.
     async fn shuffles(&mut self, hash_seeds: &HashSeeds) -> Result<Shuffled, AttemptError> {
         let began = Instant::now();
         if let Some(reason) = regression(&self.plain.report, &self.state.attempt.report) {
@@ -288,16 +288,20 @@ impl<L: Laboratory> Case<'_, '_, L> {
         let mut compared = 0;
         let mut others = BTreeSet::new();
         while passed < SHUFFLES && self.budget.runs > 0 && Instant::now() < self.budget.deadline {
-            let at_once = 2.min(SHUFFLES - passed).min(self.budget.runs);
-            self.budget.runs -= at_once;
+            let at_once = self
+                .laboratory
+                .at_a_time()
+                .min(SHUFFLES - passed)
+                .min(self.budget.runs);
             let runs: Vec<Conditions> = (passed..passed + at_once)
                 .map(|number| self.shuffled(number, hash_seeds))
                 .collect();
-            let attempts = together(runs.iter().map(|conditions| {
-                self.laboratory
-                    .attempt_under(&self.state.tree, &self.state.runtime, conditions)
-            }))
-            .await?;
+            let (tree, changes) = (&self.state.tree, &self.state.runtime);
+            let attempts = self.laboratory.attempts_under(tree, changes, &runs).await?;
+            self.budget.runs -= u32::try_from(attempts.len()).unwrap_or(at_once);
+            if attempts.is_empty() {
+                break;
+            }
             for (attempt, conditions) in attempts.into_iter().zip(&runs) {
                 if !self.order.target.is_green(&attempt.report) && self.fails_here(&attempt.report)
                 {
