@@ -12,7 +12,10 @@ mod versions;
 
 pub(crate) use versions::release;
 
+use std::sync::LazyLock;
+
 use maestro_protocol::heal::{RuntimeChanges, Strategy};
+use regex::Regex;
 
 use crate::case::{Candidate, Case, Finding, Repair};
 use crate::classify::lacks_system_library;
@@ -72,17 +75,15 @@ impl Repair for DependencyFix {
     }
 }
 
-/// Distributions that a message says are to be installed: `run: pip install PyYAML`.
+/// Distributions that a message says are to be installed: `run: pip install PyYAML`, `please install PyYAML`.
 fn asked_for(message: &str) -> impl Iterator<Item = &str> {
-    message
-        .split("pip install ")
-        .skip(1)
-        .filter_map(|rest| {
-            rest.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')))
-                .next()
-        })
-        .map(|name| name.trim_end_matches('.'))
-        .filter(|name| name.starts_with(|c: char| c.is_ascii_alphanumeric()))
+    static WORDING: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"(?i)\b(?:pip|please) install ([a-z0-9][a-z0-9._-]*)").ok());
+    WORDING
+        .iter()
+        .flat_map(move |wording| wording.captures_iter(message))
+        .filter_map(|found| found.get(1))
+        .map(|name| name.as_str().trim_end_matches('.'))
 }
 
 struct Search<'c> {

@@ -247,6 +247,8 @@ fn what_a_message_says_to_install_is_installed_where_the_project_or_a_table_know
         ),
         [["somebodys-own>=2"]]
     );
+    let line = "ValueError: data.yaml is a YAML file, please install PyYAML";
+    assert_eq!(installs(&[], (3, 13), line, &[], &[]), [["PyYAML"]]);
 }
 
 #[test]
