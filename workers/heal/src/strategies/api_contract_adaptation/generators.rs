@@ -45,7 +45,7 @@ pub(super) fn generator_end(
             _ => {}
         }
     }
-    Some(splices)
+    (!splices.is_empty()).then_some(splices)
 }
 
 /// The value that `raise StopIteration(value)` ends a generator with, as it is written; empty without one.
@@ -133,7 +133,7 @@ mod tests {
             defined: &BTreeSet::new(),
             fixture: None,
         };
-        let splices = generator_end(&source, &names, &order).unwrap();
+        let splices = generator_end(&source, &names, &order).unwrap_or_default();
         apply(text, &splices).unwrap()
     }
 
