@@ -17,11 +17,10 @@ pub(super) fn from_parent(
     let calls = source
         .nodes()
         .filter(|node| node.kind() == "call" && order.hot.contains(&Source::line(*node)));
-    Some(
-        calls
-            .filter_map(|call| by_its_parent(source, call))
-            .collect(),
-    )
+    let splices: Vec<Splice> = calls
+        .filter_map(|call| by_its_parent(source, call))
+        .collect();
+    (!splices.is_empty()).then_some(splices)
 }
 
 fn by_its_parent(source: &Source, call: Node<'_>) -> Option<Splice> {
