@@ -58,16 +58,29 @@ impl<L: Laboratory> Inquiry<'_, L> {
             }
             for (attempt, conditions) in self.beside_each_other(pair).await?.into_iter().zip(pair) {
                 runs += 1;
-                if let Some(victim) = self.victim(&attempt.report)
-                    && attempt.stopped.is_none()
-                {
-                    return self
-                        .explain(victim, conditions.clone(), attempt, plain)
-                        .await;
+                if self.shows(&attempt) {
+                    return self.of_shown(conditions.clone(), attempt, plain).await;
                 }
             }
         }
         Ok(Found::Steady(runs))
+    }
+
+    /// For a run under these conditions in which it failed.
+    pub(crate) async fn of_shown(
+        &mut self,
+        conditions: Conditions,
+        attempt: Attempt,
+        plain: &Report,
+    ) -> Result<Found, AttemptError> {
+        match self.victim(&attempt.report) {
+            Some(victim) => self.explain(victim, conditions, attempt, plain).await,
+            None => Ok(Found::Chance(conditions, attempt)),
+        }
+    }
+
+    fn shows(&self, attempt: &Attempt) -> bool {
+        attempt.stopped.is_none() && self.victim(&attempt.report).is_some()
     }
 
     /// The conditions of the run of this number, from 0, that looks for a failure.
@@ -101,7 +114,8 @@ impl<L: Laboratory> Inquiry<'_, L> {
             self.budget.runs.min(2)
         };
         let pair = &pair[..pair.len().min(allowed as usize)];
-        self.budget.runs -= u32::try_from(pair.len()).unwrap_or(allowed);
+        self.budget
+            .take(u32::try_from(pair.len()).unwrap_or(allowed));
         together(pair.iter().map(|conditions| {
             self.laboratory
                 .attempt_under(self.tree, self.runtime, conditions)
@@ -414,7 +428,7 @@ impl<L: Laboratory> Inquiry<'_, L> {
         if self.budget.runs == 0 || Instant::now() >= self.budget.deadline {
             return Ok(None);
         }
-        self.budget.runs -= 1;
+        self.budget.take(1);
         let attempt = self
             .laboratory
             .attempt_under(self.tree, self.runtime, conditions)

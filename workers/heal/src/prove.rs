@@ -32,18 +32,18 @@ pub(crate) struct Proof {
 pub(crate) async fn prove<L: Laboratory>(
     laboratory: &L,
     order: &Order<'_>,
-    before: &Report,
+    start: &State,
     reproduced: u32,
     found: &mut Found,
     budget: &mut Budget,
 ) -> Result<Proof, AttemptError> {
-    let confirmed = confirm(laboratory, order, before, found, budget).await?;
+    let confirmed = confirm(laboratory, order, start, found, budget).await?;
     let checked = match confirmed.checked {
         _ if confirmed.passed < confirmed.runs => Checked::default(),
         Some(checked) => checked,
         None => {
             let (state, lines) = (&found.state, &confirmed.lines);
-            bite(laboratory, order, before, state, lines, budget).await?
+            bite(laboratory, order, start, state, lines, budget).await?
         }
     };
     Ok(Proof {
@@ -67,7 +67,7 @@ struct Confirmed {
 async fn bite<L: Laboratory>(
     laboratory: &L,
     order: &Order<'_>,
-    before: &Report,
+    start: &State,
     healed: &State,
     lines: &BTreeMap<String, BTreeSet<u32>>,
     budget: &Budget,
@@ -75,9 +75,10 @@ async fn bite<L: Laboratory>(
     if !laboratory.bites() {
         return Ok(Checked::default());
     }
-    let subjects = teeth::subjects(&order.target, before, &healed.attempt.report);
+    let (before, after) = (&start.attempt.report, &healed.attempt.report);
+    let subjects = teeth::subjects(&order.target, before, after);
     let time_left = budget.deadline.saturating_duration_since(Instant::now());
-    teeth::check(laboratory, &order.tree, healed, &subjects, lines, time_left).await
+    teeth::check(laboratory, start, healed, &subjects, lines, time_left).await
 }
 
 /// Runs the repaired tree again, until it has passed as often as is asked for, or fails once. The last of the runs is
@@ -87,10 +88,11 @@ async fn bite<L: Laboratory>(
 async fn confirm<L: Laboratory>(
     laboratory: &L,
     order: &Order<'_>,
-    before: &Report,
+    start: &State,
     found: &mut Found,
     budget: &mut Budget,
 ) -> Result<Confirmed, AttemptError> {
+    let before = &start.attempt.report;
     let mut confirmed = Confirmed {
         passed: 1,
         runs: 1,
@@ -103,7 +105,7 @@ async fn confirm<L: Laboratory>(
         let wanted = (CONFIRMATIONS - confirmed.runs).min(budget.runs);
         let beside = wanted > 1 && !matters_of_time(found);
         let is_last = wanted == 1 || beside;
-        budget.runs -= if beside { 2 } else { 1 };
+        budget.take(if beside { 2 } else { 1 });
         let last = Conditions {
             trace: if traceable {
                 subjects.clone()
@@ -130,7 +132,7 @@ async fn confirm<L: Laboratory>(
             let attempt = run(&last).await?;
             let checked = if beside && green(&attempt) {
                 let lines = &attempt.report.lines;
-                Some(bite(laboratory, order, before, state, lines, budget).await?)
+                Some(bite(laboratory, order, start, state, lines, budget).await?)
             } else {
                 None
             };
@@ -218,7 +220,7 @@ async fn under_load<L: Laboratory>(
     if budget.runs < 3 || Instant::now() >= budget.deadline {
         return Ok(());
     }
-    budget.runs -= 3;
+    budget.take(3);
     // Of one fork server's runs one waits for the other.
     let apart = Conditions::apart();
     let state = &found.state;

@@ -4,6 +4,7 @@ files. A `State` is taken before a test and after it; the difference is what the
 Works on every Python that a run may use (2.7 to 3.14). Nothing here may fail a run.
 """
 import collections
+import gc
 import os
 import sys
 import threading
@@ -213,3 +214,32 @@ class State(object):
                 }
             )
         return found[:200]
+
+
+def _at_once(root):
+    """The state before the garbage collector runs again."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return State(root)
+    finally:
+        if collects:
+            gc.enable()
+
+
+def settled(root):
+    """The state once everything is collected that nobody reaches."""
+    gc.collect()
+    return _at_once(root)
+
+
+def left(before, root):
+    """What differs from an earlier state, as records. What differs only until the collector runs, whenever that is, is one change of its own."""
+    waiting = _at_once(root)
+    after = settled(root)
+    changes = before.changes(after)
+    if waiting.changes(after):
+        changes.append(
+            {"kind": "garbage", "owner": "gc", "name": "", "how": "added", "shape": "", "closer": "", "path": ""}
+        )
+    return changes
