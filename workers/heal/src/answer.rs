@@ -12,7 +12,7 @@ use crate::classify::{Diagnosis, ErrorClass, Leaning};
 use crate::confidence::{Counted, confidence};
 use crate::engine::Order;
 use crate::failure::{Failure, Phase, Report, TestOutcome};
-use crate::judge::{Target, neighbours};
+use crate::judge::{Target, comes_to_its_skip, neighbours};
 use crate::laboratory::{AttemptError, Laboratory};
 use crate::patch;
 use crate::prove::Proof;
@@ -123,8 +123,8 @@ pub(crate) struct Answer {
     pub(crate) completed: HealCompleted,
     /// Nothing of the target could run on the code as it was.
     blocked: bool,
-    /// Nothing at all was collected there.
-    uncollected: bool,
+    /// The run of it.
+    before: Report,
 }
 
 impl Answer {
@@ -135,7 +135,7 @@ impl Answer {
         let collected = collected(report);
         Self {
             blocked: order.target.was_blocked(report),
-            uncollected: report.failures.iter().any(|failure| failure.test.is_none()),
+            before: report.clone(),
             completed: HealCompleted {
                 project: order.request.project.clone(),
                 test: order.request.test.clone(),
@@ -490,7 +490,19 @@ impl Answer {
                 "{still} other tests of the command failed before and fail still, for reasons of their own"
             ));
         }
-        if self.uncollected {
+        let after = &found.state.attempt.report;
+        let skipped = after
+            .own_skips
+            .iter()
+            .filter(|test| comes_to_its_skip(test, &self.before, after))
+            .count();
+        if skipped > 0 {
+            completed.evidence.caveats.push(format!(
+                "{skipped} tests that could not be set up before come to a skip of the project's own now"
+            ));
+        }
+        let nothing_collected = |failure: &Failure| failure.test.is_none();
+        if self.before.failures.iter().any(nothing_collected) {
             completed.evidence.caveats.push(
                 "nothing could be collected before, so there are no neighbours to compare with"
                     .to_owned(),

@@ -112,7 +112,11 @@ impl Laboratory for House {
                     test: Some(test.clone()),
                     phase: Phase::Call,
                     exception: Some("AssertionError".into()),
-                    message: "assert 1 == 2".into(),
+                    message: if text.contains("lacks") {
+                        "something is missing".into()
+                    } else {
+                        "assert 1 == 2".into()
+                    },
                     frames: Vec::new(),
                     text: String::new(),
                     ..Failure::default()
@@ -190,10 +194,40 @@ impl Repair for Steadies {
     }
 }
 
+/// Takes the word `lacks` out of a file whose tests fail without being flaky.
+struct Supplies;
+
+impl Repair for Supplies {
+    fn strategy(&self) -> Strategy {
+        Strategy::DependencyFix
+    }
+
+    fn examine(&self, case: &Case<'_>) -> Vec<Finding> {
+        let text = case.tree.read("test_a.py").unwrap();
+        if case.unsteady.is_some() || !text.contains("lacks") {
+            return Vec::new();
+        }
+        vec![Finding::Try(Candidate {
+            strategy: Strategy::DependencyFix,
+            description: "supplies what is missing".to_owned(),
+            edits: vec![Edit {
+                path: "test_a.py".into(),
+                text: text.replace("lacks\n", ""),
+            }],
+            runtime: RuntimeChanges::default(),
+            rank: 0,
+        })]
+    }
+}
+
 async fn healed(house: &House, runs: u32, for_flaky: u32) -> HealCompleted {
-    static REPAIRS: Repairs = &[&Steadies];
+    healed_from("assert x\n", house, runs, for_flaky).await
+}
+
+async fn healed_from(test: &str, house: &House, runs: u32, for_flaky: u32) -> HealCompleted {
+    static REPAIRS: Repairs = &[&Steadies, &Supplies];
     let base = tempfile::tempdir().unwrap();
-    std::fs::write(base.path().join("test_a.py"), "assert x\n").unwrap();
+    std::fs::write(base.path().join("test_a.py"), test).unwrap();
     let product = "def f(a):\n    a = a + 1\n    return a\n";
     std::fs::write(base.path().join("product.py"), product).unwrap();
     let request: HealRequested = serde_json::from_value(serde_json::json!({
@@ -266,6 +300,70 @@ async fn a_second_polluter_is_the_next_rounds() {
         }
     });
     let answer = healed(&house, 20, 100).await;
+    assert_eq!(answer.verdict, Verdict::Healed, "{answer:#?}");
+    assert_eq!(answer.steps.len(), 2);
+}
+
+/// All tests fail as long as something is missing; then the victim after `t3`.
+fn behind_a_link(run: &Run<'_>) -> Vec<&'static str> {
+    if run.text.contains("lacks") {
+        vec!["victim", "t0", "t3"]
+    } else {
+        victim_after_t3(run)
+    }
+}
+
+#[tokio::test]
+async fn a_test_that_is_flaky_behind_a_repair_is_made_steady_from_there() {
+    let house = House::new(behind_a_link);
+    let answer = healed_from("assert x\nlacks\n", &house, 20, 100).await;
+    assert_eq!(answer.verdict, Verdict::Healed, "{answer:#?}");
+    let done: Vec<Strategy> = answer.steps.iter().map(|step| step.strategy).collect();
+    assert_eq!(
+        done,
+        [
+            Strategy::DependencyFix,
+            Strategy::FlakyTestStabilization
+        ]
+    );
+    assert_ne!(answer.evidence.error_class, "flaky", "it is the first failure's");
+    assert_eq!(answer.evidence.after, "21/21");
+    let patch = answer.patch.unwrap();
+    assert!(patch.contains("-lacks") && patch.contains("+steady test_a.py::t3"));
+}
+
+#[tokio::test]
+async fn a_test_that_is_flaky_behind_a_repair_and_stays_so_is_not_healed() {
+    let house = House::new(|run| {
+        let mut failing = behind_a_link(run);
+        if run.is_after("victim", "t3") {
+            failing.push("victim");
+        }
+        failing
+    });
+    let answer = healed_from("assert x\nlacks\n", &house, 20, 100).await;
+    assert_eq!(answer.verdict, Verdict::NoFix, "{answer:#?}");
+    assert!(
+        answer.reason.contains("passes alone and fails after test_a.py::t3"),
+        "{}",
+        answer.reason
+    );
+}
+
+#[tokio::test]
+async fn what_a_shuffled_run_shows_is_looked_into_under_its_own_conditions() {
+    // A second polluter that shows under one seed alone: no exploration of new seeds would find it again.
+    let house = House::new(|run| {
+        let second = run.conditions.seed == Some(115)
+            && run.is_after("victim", "t7")
+            && !run.text.contains("steady test_a.py::t7");
+        let mut failing = victim_after_t3(run);
+        if second {
+            failing.push("victim");
+        }
+        failing
+    });
+    let answer = healed(&house, 20, 120).await;
     assert_eq!(answer.verdict, Verdict::Healed, "{answer:#?}");
     assert_eq!(answer.steps.len(), 2);
 }
