@@ -117,8 +117,8 @@ pub async fn heal<L: Laboratory>(
     .await?;
     answer.spent(&found);
     if !found.green {
-        let mut completed = unhealed(laboratory, &order, answer, &found, &diagnosis, &budget)
-        .await?;
+        let mut completed =
+            unhealed(laboratory, &order, answer, &found, &diagnosis, &budget).await?;
         let failing = primary(&start.attempt.report, &order.target);
         trace_back(laboratory, &order, &failing, &budget, &mut completed).await?;
         return Ok(completed);

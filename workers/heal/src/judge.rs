@@ -152,7 +152,9 @@ pub fn comes_to_its_skip(test: &str, before: &Report, after: &Report) -> bool {
         && its.iter().all(in_setup)
         && after.outcomes.iter().any(|(other, outcome)| {
             *outcome == TestOutcome::Passed
-                && failed(other).iter().any(|failure| at_one_place(failure, its[0]))
+                && failed(other)
+                    .iter()
+                    .any(|failure| at_one_place(failure, its[0]))
         })
 }
 

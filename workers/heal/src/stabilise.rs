@@ -335,10 +335,7 @@ impl<L: Laboratory> Case<'_, '_, L> {
                 }
                 for test in failing(&attempt.report) {
                     // Another test may depend on the order as well, and did before.
-                    if self.plain().passed(test)
-                        && compared < 3
-                        && others.insert(test.to_owned())
-                    {
+                    if self.plain().passed(test) && compared < 3 && others.insert(test.to_owned()) {
                         compared += 1;
                         let original = self
                             .laboratory
@@ -401,11 +398,8 @@ impl<L: Laboratory> Case<'_, '_, L> {
         passed: u32,
         lines: &BTreeMap<String, BTreeSet<u32>>,
     ) -> Result<Outcome, AttemptError> {
-        let subjects = teeth::subjects(
-            &self.order.target,
-            self.plain(),
-            &self.state.attempt.report,
-        );
+        let subjects =
+            teeth::subjects(&self.order.target, self.plain(), &self.state.attempt.report);
         let time_left = self
             .budget
             .deadline
@@ -491,6 +485,11 @@ impl<L: Laboratory> Case<'_, '_, L> {
         found
             .rejected
             .splice(0..0, std::mem::take(&mut self.rejected));
+        if found.state.steps.len() > self.start.steps.len() {
+            found.rejected.push(format!(
+                "made independent of one thing, {unsteady}, and nothing that was tried changes that"
+            ));
+        }
         let target = Target::Test(unsteady.victim.clone());
         let diagnosis = explain(self.laboratory, &found.state, &target);
         let completed = self

@@ -109,8 +109,8 @@ fn outcome(
             ..Failure::default()
         });
     }
-    let is_own = !record.path.is_empty()
-        && !relative_path(&record.path, directory).starts_with('/');
+    let is_own =
+        !record.path.is_empty() && !relative_path(&record.path, directory).starts_with('/');
     if outcome == TestOutcome::Skipped && is_own {
         report.own_skips.insert(test.clone());
     }

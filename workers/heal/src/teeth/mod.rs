@@ -194,14 +194,15 @@ pub(crate) async fn check<L: Laboratory>(
 /// Whether the test as it was can be asked too: repairs of these kinds change under what a test runs, not whether it can.
 fn could_run_before(original: &State, healed: &State) -> bool {
     let since = healed.steps.iter().skip(original.steps.len());
-    let steady = since.clone().count() > 0 && since.clone().all(|step| {
-        matches!(
-            step.strategy,
-            Strategy::FlakyTestStabilization
-                | Strategy::EnvironmentHealing
-                | Strategy::TimingAdjustment
-        )
-    });
+    let steady = since.clone().count() > 0
+        && since.clone().all(|step| {
+            matches!(
+                step.strategy,
+                Strategy::FlakyTestStabilization
+                    | Strategy::EnvironmentHealing
+                    | Strategy::TimingAdjustment
+            )
+        });
     steady && healed.touches.contains(&Touch::Test) && !healed.touches.contains(&Touch::Product)
 }
 
