@@ -131,7 +131,7 @@ impl Change {
             "level" if name.is_empty() => "the level of the root logger".to_owned(),
             "level" => format!("the level of the logger `{name}`"),
             "disabled" => "`logging.disable`".to_owned(),
-            "garbage" => "what waits for the garbage collector".to_owned(),
+            "garbage" => "what it leaves to the garbage collector".to_owned(),
             kind => format!("the {kind} of `{}`", self.owner),
         }
     }

@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 import types
+import weakref
 
 _MOST_ITEMS = 2000
 _MOST_FILES = 5000
@@ -44,6 +45,8 @@ class State(object):
         self._root = root
         self._own = set()
         self.cells = {}
+        # How many are left in what holds nothing itself: only the garbage collector changes that between two states.
+        self.weak = {}
         self._held = []
         self._process()
         self._modules()
@@ -98,6 +101,7 @@ class State(object):
                 if key.startswith("__") or key.startswith("@") or isinstance(value, types.ModuleType):
                     continue
                 if own:
+                    self._weak(name, key, value)
                     self._put("attribute", name, key, value, self._contents(value), self._shape(value))
                     self._inside(name, key, value)
                 else:
@@ -116,9 +120,14 @@ class State(object):
                 if name.startswith("__") or name.startswith("_abc_") or isinstance(member, types.ModuleType):
                     continue
                 path = "%s.%s" % (key, name)
+                self._weak(module, path, member)
                 self._put("attribute", module, path, member, self._contents(member), self._shape(member))
                 if isinstance(member, types.FunctionType):
                     self._function(module, path, member)
+
+    def _weak(self, module, path, value):
+        if isinstance(value, (weakref.WeakSet, weakref.WeakValueDictionary, weakref.WeakKeyDictionary)):
+            self.weak[(module, path)] = len(value)
 
     def _function(self, module, path, function):
         defaults = (function.__defaults__, getattr(function, "__kwdefaults__", None))
@@ -238,7 +247,7 @@ def left(before, root):
     waiting = _at_once(root)
     after = settled(root)
     changes = before.changes(after)
-    if waiting.changes(after):
+    if waiting.weak != after.weak or waiting.changes(after):
         changes.append(
             {"kind": "garbage", "owner": "gc", "name": "", "how": "added", "shape": "", "closer": "", "path": ""}
         )
