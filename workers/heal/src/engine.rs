@@ -7,11 +7,12 @@ use maestro_memory::Known;
 use maestro_protocol::heal::{HealCompleted, HealRequested, Timing, Verdict};
 
 use crate::answer::{Answer, Behind, Explained, explain, millis, primary};
+use crate::failure::Report;
 use crate::guard::Guard;
-use crate::judge::Target;
+use crate::judge::{Target, alike};
 use crate::laboratory::{AttemptError, Laboratory};
 use crate::overlay::Overlay;
-use crate::prove::prove;
+use crate::prove::{matters_of_time, prove};
 use crate::reproduce::reproduce;
 use crate::search::{Budget, Found, Menu, Repairs, State, search};
 use crate::stabilise::{Outcome, Suspicion, stabilise};
@@ -135,7 +136,42 @@ pub async fn heal<L: Laboratory>(
     .await?;
     let beside_teeth = began.elapsed().saturating_sub(proof.checked.run);
     answer.completed.timing_ms.validate += millis(beside_teeth);
+    if let Some(failed) = &proof.failed
+        && laboratory.arranges()
+        && !may_be_luck(&order.target, &start, &found, failed)
+    {
+        let outcome = stabilise(
+            laboratory,
+            &order,
+            &found.state,
+            Suspicion::Passes,
+            answer.clone(),
+            budget.of_flaky(),
+        );
+        if let Some(offered) = offered(outcome.await?) {
+            return Ok(offered);
+        }
+    }
     answer.healed(&order, &found, &proof)
+}
+
+/// Whether a repair after which the target passed once may have had no part in that: what failed at first is what fails again, or the repair
+/// is a matter of time.
+fn may_be_luck(target: &Target, start: &State, found: &Found, failed: &Report) -> bool {
+    let first = primary(&start.attempt.report, target);
+    alike(&first, &primary(failed, target)) || matters_of_time(found)
+}
+
+/// The answer, where it offers a repair.
+fn offered(outcome: Outcome) -> Option<HealCompleted> {
+    match outcome {
+        Outcome::Answer(completed) => Some(*completed).filter(offers),
+        Outcome::Steady(..) => None,
+    }
+}
+
+fn offers(completed: &HealCompleted) -> bool {
+    matches!(completed.verdict, Verdict::Healed | Verdict::Proposed)
 }
 
 /// The answer where the search turned nothing green. What fails behind a repair may be flaky as well as what failed first.
@@ -161,11 +197,7 @@ async fn unhealed<L: Laboratory>(
         budget.of_flaky(),
     );
     let behind = match outcome.await? {
-        Outcome::Answer(completed)
-            if matches!(completed.verdict, Verdict::Healed | Verdict::Proposed) =>
-        {
-            return Ok(*completed);
-        }
+        Outcome::Answer(completed) if offers(&completed) => return Ok(*completed),
         Outcome::Answer(completed) => {
             answer.completed.timing_ms = completed.timing_ms;
             Behind::Unsteady(completed)

@@ -24,6 +24,8 @@ pub(crate) struct Proof {
     pub(crate) passed: u32,
     /// Of so many.
     pub(crate) runs: u32,
+    /// What the one that did not pass reported, where it is the target that failed.
+    pub(crate) failed: Option<Report>,
     /// The teeth check.
     pub(crate) checked: Checked,
 }
@@ -50,6 +52,7 @@ pub(crate) async fn prove<L: Laboratory>(
         reproduced,
         passed: confirmed.passed,
         runs: confirmed.runs,
+        failed: confirmed.failed,
         checked,
     })
 }
@@ -59,6 +62,7 @@ struct Confirmed {
     passed: u32,
     runs: u32,
     lines: BTreeMap<String, BTreeSet<u32>>,
+    failed: Option<Report>,
     /// The teeth check, where it was made beside a run.
     checked: Option<Checked>,
 }
@@ -97,6 +101,7 @@ async fn confirm<L: Laboratory>(
         passed: 1,
         runs: 1,
         lines: BTreeMap::new(),
+        failed: None,
         checked: None,
     };
     let subjects = teeth::subjects(&order.target, before, &found.state.attempt.report);
@@ -166,6 +171,9 @@ async fn confirm<L: Laboratory>(
                 continue;
             }
             let worse = regression(&state.attempt.report, &attempt.report);
+            if !order.target.is_met(before, &attempt.report) {
+                confirmed.failed = Some(attempt.report);
+            }
             found
                 .rejected
                 .push(worse.unwrap_or_else(|| {
@@ -199,7 +207,7 @@ where
     Ok(attempts)
 }
 
-fn matters_of_time(found: &Found) -> bool {
+pub(crate) fn matters_of_time(found: &Found) -> bool {
     found
         .state
         .steps

@@ -418,6 +418,7 @@ impl<L: Laboratory> Case<'_, '_, L> {
             // The plain run is one of them.
             passed: passed + 1,
             runs: passed + 1,
+            failed: None,
             checked,
         };
         let found = self.found(true);

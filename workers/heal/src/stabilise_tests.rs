@@ -103,6 +103,11 @@ impl Laboratory for House {
             conditions,
             text: &text,
         });
+        let (exception, message) = if text.contains("lacks") {
+            ("LookupError", "something is missing")
+        } else {
+            ("AssertionError", "assert 1 == 2")
+        };
         let mut report = Report {
             order: order.clone(),
             ..Report::default()
@@ -113,12 +118,8 @@ impl Laboratory for House {
                 report.failures.push(Failure {
                     test: Some(test.clone()),
                     phase: Phase::Call,
-                    exception: Some("AssertionError".into()),
-                    message: if text.contains("lacks") {
-                        "something is missing".into()
-                    } else {
-                        "assert 1 == 2".into()
-                    },
+                    exception: Some(exception.into()),
+                    message: message.into(),
                     frames: Vec::new(),
                     text: String::new(),
                     ..Failure::default()
@@ -334,6 +335,27 @@ async fn a_test_that_is_flaky_behind_a_repair_is_made_steady_from_there() {
     assert_eq!(answer.evidence.after, "21/21");
     let patch = answer.patch.unwrap();
     assert!(patch.contains("-lacks") && patch.contains("+steady test_a.py::t3"));
+}
+
+#[tokio::test]
+async fn a_repaired_test_that_passes_and_fails_is_asked_what_it_depends_on() {
+    let house = House::new(|run| {
+        let fails = match run.conditions.seed {
+            Some(seed) => seed % 2 == 1,
+            // The first run that confirms the repair.
+            None => run.number == 5,
+        };
+        if run.text.contains("lacks") {
+            vec!["victim", "t0"]
+        } else if fails && !run.text.contains("steady seeds") {
+            vec!["victim"]
+        } else {
+            Vec::new()
+        }
+    });
+    let answer = healed_from("assert x\nlacks\n", &house, 20, 120).await;
+    assert_eq!(answer.verdict, Verdict::Healed, "{answer:#?}");
+    assert_eq!(answer.steps.len(), 2);
 }
 
 #[tokio::test]
