@@ -134,25 +134,27 @@ pub fn regression(before: &Report, after: &Report) -> Option<String> {
 }
 
 /// Whether a test comes now to a skip of the project's own that it did not come to before, because it could not be set up. That this is gone,
-/// and not only out of sight, shows where another test that failed at the same place passes now. (No patch gains a skip: [`crate::guard`].)
+/// and not only out of sight, shows where another test that failed at the same place is set up now. (No patch gains a skip: [`crate::guard`].)
 pub fn comes_to_its_skip(test: &str, before: &Report, after: &Report) -> bool {
     if before.outcomes.get(test) != Some(&TestOutcome::Error) || !after.own_skips.contains(test) {
         return false;
     }
-    let failed = |test: &str| {
-        let of_test = before
-            .failures
-            .iter()
-            .filter(|failure| failure.test.as_deref() == Some(test));
-        of_test.collect::<Vec<_>>()
-    };
-    let its = failed(test);
+    fn failed<'a>(report: &'a Report, test: &str) -> Vec<&'a Failure> {
+        let of_test = |failure: &&Failure| failure.test.as_deref() == Some(test);
+        report.failures.iter().filter(of_test).collect()
+    }
+    let its = failed(before, test);
     let in_setup = |failure: &&Failure| failure.phase == Phase::Setup;
+    let is_set_up = |test: &str, outcome: TestOutcome| match outcome {
+        TestOutcome::Passed => true,
+        TestOutcome::Failed => !failed(after, test).iter().any(in_setup),
+        TestOutcome::Error | TestOutcome::Skipped => false,
+    };
     !its.is_empty()
         && its.iter().all(in_setup)
         && after.outcomes.iter().any(|(other, outcome)| {
-            *outcome == TestOutcome::Passed
-                && failed(other)
+            is_set_up(other, *outcome)
+                && failed(before, other)
                     .iter()
                     .any(|failure| at_one_place(failure, its[0]))
         })
@@ -435,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn a_test_that_comes_to_its_own_skip_is_not_hidden_where_another_that_failed_there_passes() {
+    fn a_test_that_comes_to_its_own_skip_is_not_hidden_where_another_that_failed_there_is_set_up() {
         let failures = [
             ("t::a", Phase::Setup, "f called directly"),
             ("t::b", Phase::Setup, "g called directly"),
@@ -449,7 +451,7 @@ mod tests {
         assert_eq!(regression(&before, &after(Skipped, Passed, &own)), None);
         // Skipped by anything else, where nothing passes that failed there, or where it had come further before.
         assert!(regression(&before, &after(Skipped, Passed, &[])).is_some());
-        assert!(regression(&before, &after(Skipped, Failed, &own)).is_some());
+        assert!(regression(&before, &after(Skipped, Error, &own)).is_some());
         assert!(regression(&before, &after(Skipped, Skipped, &own)).is_some());
         let mut elsewhere = before.clone();
         elsewhere.failures[1].exception = Some("ValueError".to_owned());

@@ -151,6 +151,13 @@ async fn confirm<L: Laboratory>(
         };
         let (alone, traced) = tokio::try_join!(alone, traced)?;
         let (traced, checked) = traced.unzip();
+        if is_cut_off(alone.iter().chain(&traced), budget.deadline) {
+            found.state.doubts.push(
+                "the time of the heal was over before all runs that were to confirm it were"
+                    .to_owned(),
+            );
+            break;
+        }
         confirmed.checked = checked.flatten();
         let traced_lines = !last.trace.is_empty();
         for (attempt, is_traced) in alone
@@ -186,6 +193,14 @@ async fn confirm<L: Laboratory>(
         under_load(laboratory, order, before, found, budget, &mut confirmed).await?;
     }
     Ok(confirmed)
+}
+
+/// Whether one of the runs was stopped because no time was left: what it did not come to says nothing.
+pub(crate) fn is_cut_off<'a>(
+    runs: impl IntoIterator<Item = &'a Attempt>,
+    deadline: Instant,
+) -> bool {
+    Instant::now() >= deadline && runs.into_iter().any(|attempt| attempt.stopped.is_some())
 }
 
 /// Polls one or two runs side by side. No more are ever confirmed at once.

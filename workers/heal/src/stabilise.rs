@@ -18,7 +18,7 @@ use crate::judge::{Target, regression};
 use crate::laboratory::{Attempt, AttemptError, Laboratory};
 use crate::overlay::Overlay;
 use crate::past::Past;
-use crate::prove::{Proof, together};
+use crate::prove::{Proof, is_cut_off, together};
 use crate::search::{Budget, Found, State, search};
 use crate::teeth::{self, Bites, Defect};
 use crate::unsteady::{Cause, Unsteady};
@@ -321,6 +321,9 @@ impl<L: Laboratory> Case<'_, '_, L> {
                     .attempt_under(&self.state.tree, &self.state.runtime, conditions)
             }))
             .await?;
+            if is_cut_off(&attempts, self.budget.deadline) {
+                break;
+            }
             for (attempt, conditions) in attempts.into_iter().zip(&runs) {
                 if !self.order.target.is_green(&attempt.report) && self.fails_here(&attempt.report)
                 {

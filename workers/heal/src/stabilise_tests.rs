@@ -44,6 +44,8 @@ struct House {
     fails: fn(&Run<'_>) -> Vec<&'static str>,
     caught: fn(&str) -> Vec<bool>,
     forked: bool,
+    /// The run of this number is stopped when the heal's time is over.
+    cut_off: Option<(u32, Instant)>,
     runs: AtomicU32,
 }
 
@@ -54,6 +56,7 @@ impl House {
             fails,
             caught: |_| vec![true; 2],
             forked: false,
+            cut_off: None,
             runs: AtomicU32::new(0),
         }
     }
@@ -97,8 +100,16 @@ impl Laboratory for House {
     ) -> Result<Attempt, AttemptError> {
         let order = self.order(conditions);
         let text = tree.read("test_a.py").unwrap();
+        let number = self.runs.fetch_add(1, Atomic::Relaxed) + 1;
+        let stopped = match self.cut_off {
+            Some((at, over)) if number >= at => {
+                tokio::time::sleep_until(over.into()).await;
+                Some("the run took too long".to_owned())
+            }
+            _ => None,
+        };
         let failing = (self.fails)(&Run {
-            number: self.runs.fetch_add(1, Atomic::Relaxed) + 1,
+            number,
             order: &order,
             conditions,
             text: &text,
@@ -112,7 +123,7 @@ impl Laboratory for House {
             order: order.clone(),
             ..Report::default()
         };
-        for test in order {
+        for test in order.into_iter().filter(|_| stopped.is_none()) {
             let bad = failing.iter().any(|name| test.ends_with(name));
             if bad {
                 report.failures.push(Failure {
@@ -141,7 +152,7 @@ impl Laboratory for House {
             installed: Arc::new(Installed::default()),
             install: Duration::ZERO,
             run: Duration::from_millis(1),
-            stopped: None,
+            stopped,
             forked: self.forked,
         })
     }
@@ -247,7 +258,9 @@ async fn healed_from(test: &str, house: &House, runs: u32, for_flaky: u32) -> He
         budget: Budget {
             runs,
             for_flaky,
-            deadline: Instant::now() + Duration::from_mins(1),
+            deadline: house
+                .cut_off
+                .map_or(Instant::now() + Duration::from_mins(1), |(_, over)| over),
         },
         repairs: REPAIRS,
         known: maestro_memory::Known::default(),
@@ -523,6 +536,22 @@ async fn a_failure_that_no_condition_decides_is_not_healed() {
 #[tokio::test]
 async fn too_few_runs_to_prove_it_leave_the_repair_to_a_person() {
     let answer = healed(&House::new(victim_after_t3), 30, 30).await;
+    assert_eq!(answer.verdict, Verdict::Proposed, "{answer:#?}");
+    assert!(
+        answer.reason.contains("of 20 shuffled runs"),
+        "{}",
+        answer.reason
+    );
+}
+
+#[tokio::test]
+async fn a_shuffled_run_that_is_cut_off_says_nothing_against_the_repair() {
+    let over = Instant::now() + Duration::from_secs(2);
+    let house = House {
+        cut_off: Some((28, over)),
+        ..House::new(victim_after_t3)
+    };
+    let answer = healed(&house, 20, 120).await;
     assert_eq!(answer.verdict, Verdict::Proposed, "{answer:#?}");
     assert!(
         answer.reason.contains("of 20 shuffled runs"),
