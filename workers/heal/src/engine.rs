@@ -80,7 +80,7 @@ pub async fn heal<L: Laboratory>(
             answer,
             budget.of_flaky(),
         );
-        return Ok(match outcome.await? {
+        return Ok(match Box::pin(outcome).await? {
             Outcome::Answer(completed) => *completed,
             Outcome::Steady(answer, runs) if reproduced.shown == 0 => {
                 answer.not_reproduced(&reproduced, runs)
@@ -102,7 +102,7 @@ pub async fn heal<L: Laboratory>(
             answer,
             budget.of_flaky(),
         );
-        answer = match outcome.await? {
+        answer = match Box::pin(outcome).await? {
             Outcome::Answer(completed) => return Ok(*completed),
             Outcome::Steady(answer, _) => *answer,
         };
@@ -118,8 +118,10 @@ pub async fn heal<L: Laboratory>(
     .await?;
     answer.spent(&found);
     if !found.green {
-        let mut completed =
-            unhealed(laboratory, &order, answer, &found, &diagnosis, &budget).await?;
+        let mut completed = Box::pin(unhealed(
+            laboratory, &order, answer, &found, &diagnosis, &budget,
+        ))
+        .await?;
         let failing = primary(&start.attempt.report, &order.target);
         trace_back(laboratory, &order, &failing, &budget, &mut completed).await?;
         return Ok(completed);
@@ -148,7 +150,7 @@ pub async fn heal<L: Laboratory>(
             answer.clone(),
             budget.of_flaky(),
         );
-        if let Some(offered) = offered(outcome.await?) {
+        if let Some(offered) = offered(Box::pin(outcome).await?) {
             return Ok(offered);
         }
     }
@@ -196,7 +198,7 @@ async fn unhealed<L: Laboratory>(
         answer.clone(),
         budget.of_flaky(),
     );
-    let behind = match outcome.await? {
+    let behind = match Box::pin(outcome).await? {
         Outcome::Answer(completed) if offers(&completed) => return Ok(*completed),
         Outcome::Answer(completed) => {
             answer.completed.timing_ms = completed.timing_ms;

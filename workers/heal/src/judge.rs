@@ -139,10 +139,6 @@ pub fn comes_to_its_skip(test: &str, before: &Report, after: &Report) -> bool {
     if before.outcomes.get(test) != Some(&TestOutcome::Error) || !after.own_skips.contains(test) {
         return false;
     }
-    fn failed<'a>(report: &'a Report, test: &str) -> Vec<&'a Failure> {
-        let of_test = |failure: &&Failure| failure.test.as_deref() == Some(test);
-        report.failures.iter().filter(of_test).collect()
-    }
     let its = failed(before, test);
     let in_setup = |failure: &&Failure| failure.phase == Phase::Setup;
     let is_set_up = |test: &str, outcome: TestOutcome| match outcome {
@@ -158,6 +154,12 @@ pub fn comes_to_its_skip(test: &str, before: &Report, after: &Report) -> bool {
                     .iter()
                     .any(|failure| at_one_place(failure, its[0]))
         })
+}
+
+/// The failures of one test.
+fn failed<'a>(report: &'a Report, test: &str) -> Vec<&'a Failure> {
+    let of_test = |failure: &&Failure| failure.test.as_deref() == Some(test);
+    report.failures.iter().filter(of_test).collect()
 }
 
 /// What a checker reports more often than before.

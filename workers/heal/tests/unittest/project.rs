@@ -16,14 +16,14 @@ pub(crate) async fn heal(test: &str, files: &[(&str, &str)]) -> HealCompleted {
         std::fs::write(file, text).expect("a file");
     }
     let work = place.path().join("work");
-    let healer = Healer::new(Settings {
+    let worker = Healer::new(Settings {
         roots: vec![place.path().to_owned()],
         work: work.clone(),
         cache: place.path().join("cache"),
         sandbox: SandboxChoice::Required,
         ..Settings::default()
     })
-    .expect("a healer");
+    .expect("a worker");
     let request = json!({
         "project": { "repository": project },
         "kind": "test_failure",
@@ -32,7 +32,7 @@ pub(crate) async fn heal(test: &str, files: &[(&str, &str)]) -> HealCompleted {
         "runtime": { "install": [], "command": ["python", "-m", "unittest", test] }
     });
     let request = serde_json::from_value(request).expect("a request");
-    let healed = healer
+    let healed = worker
         .heal(&request, CancellationToken::new())
         .await
         .expect("a verdict");
