@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::own;
 use crate::prepare::PLUGIN_PLACE;
 
-/// A case as it stands in `cases.json`, `field.json`, `blind.json` and `blind2-*.json`.
+/// A case as it stands in `cases.json`, `field.json`, `blind.json`, `blind2-*.json` and `blind3-*.json`.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Case {
     /// What it is counted with.
@@ -121,6 +121,10 @@ pub(crate) enum Set {
     Blind,
     /// A second list made the same way, after the engine had learned from the first.
     Blind2,
+    /// The first half of a third list, whose answers are looked at one by one.
+    Blind3a,
+    /// Its second half, of which only the counts are looked at.
+    Blind3b,
     /// Projects of our own, of Python.
     Own,
     /// Packages of npm and projects of our own, of Node.
@@ -139,6 +143,8 @@ pub(crate) fn all() -> anyhow::Result<Vec<Case>> {
         (Set::Blind, include_str!("../blind.json")),
         (Set::Blind2, include_str!("../blind2-data.json")),
         (Set::Blind2, include_str!("../blind2-small.json")),
+        (Set::Blind3a, include_str!("../blind3-a.json")),
+        (Set::Blind3b, include_str!("../blind3-b.json")),
         (Set::Node, include_str!("../node.json")),
     ];
     let mut cases = Vec::new();

@@ -131,6 +131,8 @@ pub(crate) fn render(rows: &[Row]) -> String {
         Set::Field,
         Set::Blind,
         Set::Blind2,
+        Set::Blind3a,
+        Set::Blind3b,
         Set::Own,
         Set::Node,
         Set::Rust,

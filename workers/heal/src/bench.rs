@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::case::Installed;
 use crate::conditions::Conditions;
 use crate::distribution::distribution;
+use crate::edge::footprint::footprint;
 use crate::edge::{
     Checkout, CheckoutError, Command, Ended, Environment, EnvironmentError, Environments, Finished,
     History, Limits, Sandbox, SandboxError, WorkCopy,
@@ -27,6 +28,8 @@ use crate::past::{NoPast, Past};
 pub(crate) const RECORDS: &str = "records.jsonl";
 /// The conditions of a run, for the probe.
 const PLAN: &str = "plan.json";
+/// What the sandbox keeps in memory for a run: it is empty when the next begins.
+const IN_MEMORY: [&str; 3] = ["/tmp", "/dev/shm", "/home/heal"];
 /// The most that is read of the probe's file.
 const LARGEST_REPORT: u64 = 64 * 1024 * 1024;
 
@@ -143,6 +146,18 @@ impl Bench {
         self.deadline
             .saturating_duration_since(Instant::now())
             .max(Duration::from_secs(1))
+    }
+
+    /// Makes the command of a run that of a process which makes several.
+    pub(crate) fn for_several_runs(&self, command: &mut Command) {
+        command
+            .variables
+            .insert("MAESTRO_FORK_CLEARS".to_owned(), IN_MEMORY.join(":"));
+        // Each run has its own bounds of time; copies of the checkout are no run's doing.
+        command.limits.wall = self.time_left();
+        command.limits.cpu = self.time_left() * 2;
+        let checkout = footprint(&self.checkout.root(), u64::MAX).bytes;
+        command.limits.disk_bytes += 3 * checkout;
     }
 
     pub(crate) async fn run(&self, command: &Command) -> Result<Finished, AttemptError> {

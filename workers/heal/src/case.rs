@@ -22,6 +22,37 @@ pub trait Tree {
 pub trait PackageIndex {
     /// Its versions, newest first; empty where it has none, or cannot be reached.
     fn versions(&self, distribution: &str) -> Vec<String>;
+
+    /// The releases of some distributions, newest first, by their names as asked for. What there are none of is left out, and so is what the
+    /// index does not tell the times of.
+    fn releases(&self, _distributions: &[String]) -> BTreeMap<String, Vec<Release>> {
+        BTreeMap::new()
+    }
+}
+
+/// One release of a distribution.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+pub struct Release {
+    /// Its version.
+    pub version: String,
+    /// The day on which its first file was published, `2018-09-28`.
+    pub published: String,
+    /// How it comes.
+    pub form: Form,
+    /// Whether it says that it is for the interpreter of the run.
+    pub fits: bool,
+}
+
+/// How a release comes, the best of its files that can be used here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Form {
+    /// Ready to be used on any machine.
+    Pure,
+    /// Compiled for machines like this one.
+    Compiled,
+    /// To be built.
+    Source,
 }
 
 /// The environment that the tests ran in.
@@ -123,4 +154,8 @@ pub trait Repair: Send + Sync {
     fn strategy(&self) -> Strategy;
     /// Looks at the case; empty where it has nothing to offer.
     fn examine(&self, case: &Case<'_>) -> Vec<Finding>;
+    /// What is dear to find or to try, asked for only after everything else has failed.
+    fn last_resort(&self, _case: &Case<'_>) -> Vec<Finding> {
+        Vec::new()
+    }
 }

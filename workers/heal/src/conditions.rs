@@ -11,6 +11,8 @@ use serde::Serialize;
 pub struct Conditions {
     /// The tests to run, by id; whatever lies in one of them runs too. Empty: all of the command.
     pub only: Vec<String>,
+    /// Whether files in which none of [`Self::only`] lie are left unread: what importing them does to others is not asked about.
+    pub narrow: bool,
     /// Their order.
     pub order: Order,
     /// [`PYTHONHASHSEED`](https://docs.python.org/3/using/cmdline.html#envvar-PYTHONHASHSEED), which decides the order

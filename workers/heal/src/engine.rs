@@ -107,14 +107,14 @@ pub async fn heal<L: Laboratory>(
             Outcome::Steady(answer, _) => *answer,
         };
     }
-    let mut found = search(
+    let mut found = Box::pin(search(
         laboratory,
         start.clone(),
         &order.target,
         &order.guard,
         &mut budget,
         &order.menu(diagnosis.class()),
-    )
+    ))
     .await?;
     answer.spent(&found);
     if !found.green {

@@ -128,6 +128,23 @@ impl Repair for Says {
     }
 }
 
+/// Answers when it is asked for the last resort.
+struct SaysLast(fn(&str) -> Vec<Finding>);
+
+impl Repair for SaysLast {
+    fn strategy(&self) -> Strategy {
+        Strategy::DependencyFix
+    }
+
+    fn examine(&self, _: &Case<'_>) -> Vec<Finding> {
+        Vec::new()
+    }
+
+    fn last_resort(&self, case: &Case<'_>) -> Vec<Finding> {
+        (self.0)(&case.failures[0].message)
+    }
+}
+
 fn edit(path: &str, text: &str) -> Finding {
     Finding::Try(Candidate {
         strategy: Strategy::SyntaxRepair,
@@ -263,6 +280,54 @@ async fn a_failure_behind_a_failure_is_followed_and_dead_ends_are_left() {
     assert_eq!(answer.steps.len(), 2);
     assert_eq!(answer.touches, [Touch::Test, Touch::Environment]);
     assert_eq!(answer.runtime_changes.unwrap().install, ["plugin"]);
+}
+
+#[tokio::test]
+async fn the_last_resort_is_asked_for_where_a_chain_ended_and_then_at_its_beginning() {
+    static REPAIRS: Repairs = &[
+        &Says(|message| match message {
+            "one" => vec![edit("test_a.py", "# needs plugin\n")],
+            "two" => vec![edit("test_a.py", "# fails: dead end\n")],
+            _ => Vec::new(),
+        }),
+        &SaysLast(|message| match message {
+            "no plugin" => vec![install("plugin")],
+            "two" => vec![edit("test_a.py", "fine\n")],
+            _ => Vec::new(),
+        }),
+    ];
+    let (answer, _) = run(Script::new(), "# fails: one\n", true, REPAIRS).await;
+    assert_eq!(answer.verdict, Verdict::Healed, "{}", answer.reason);
+    assert_eq!(answer.steps.len(), 2);
+    let (answer, _) = run(Script::new(), "# fails: two\n", true, REPAIRS).await;
+    assert_eq!(answer.verdict, Verdict::Healed, "{}", answer.reason);
+    assert_eq!(answer.steps.len(), 1);
+}
+
+#[tokio::test]
+async fn a_search_that_tries_a_lot_leaves_runs_for_the_last_resort() {
+    static REPAIRS: Repairs = &[
+        &Says(|message| {
+            let deeper = |step: usize| edit("test_a.py", &format!("# fails: {message}{step}\n"));
+            (0..9).map(deeper).collect()
+        }),
+        &SaysLast(|message| match message {
+            "one" => vec![edit("test_a.py", "fine\n")],
+            _ => Vec::new(),
+        }),
+    ];
+    let (answer, _) = run(Script::new(), "# fails: one\n", true, REPAIRS).await;
+    assert_eq!(answer.verdict, Verdict::Healed, "{}", answer.reason);
+}
+
+#[tokio::test]
+async fn what_a_person_has_to_decide_is_no_case_for_the_last_resort() {
+    static REPAIRS: Repairs = &[
+        &Says(|_| vec![Finding::Refuse("a person's decision".into())]),
+        &SaysLast(|_| vec![edit("test_a.py", "fine\n")]),
+    ];
+    let (answer, _) = run(Script::new(), "# fails: boom\n", true, REPAIRS).await;
+    assert_eq!(answer.verdict, Verdict::Refused);
 }
 
 #[tokio::test]

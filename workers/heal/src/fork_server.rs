@@ -1,5 +1,5 @@
-//! A process in the sandbox that has Python and the test runner loaded, and forks itself for each run. Starting both is
-//! most of what a small run costs; a heal makes dozens of them.
+//! A process in the sandbox that has the interpreter and the test runner loaded, and makes each run in a fork of itself, or, where there is
+//! no forking, as apart as its language has it. Starting both is most of what a small run costs; a heal makes dozens of them.
 //!
 //! [`ForkServer`] is one such process, which makes one run at a time; [`ForkServers`] has those of a heal. Whatever goes wrong with one
 //! is an answer of `None`, upon which the caller starts a process for the run alone, as it would have without.
@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::edge::{Command, Sandbox};
+use crate::laboratory::Attempt;
 
 /// Its socket, relative to its directory, where the process starts.
 pub(crate) const SOCKET: &str = "s";
@@ -38,6 +39,10 @@ pub(crate) struct Job<'a> {
     pub(crate) records: &'a Path,
     /// The conditions of the run, where they are not the plain ones.
     pub(crate) plan: Option<&'a Path>,
+    /// What the runner is told, where that is not the same for all runs.
+    pub(crate) words: &'a [String],
+    /// Variables of this run alone.
+    pub(crate) variables: &'a BTreeMap<String, String>,
     /// How long it may take, in seconds.
     #[serde(serialize_with = "seconds")]
     pub(crate) limit: Duration,
@@ -52,6 +57,18 @@ fn seconds<S: serde::Serializer>(limit: &Duration, serializer: S) -> Result<S::O
 pub(crate) enum Ended {
     /// The runner's exit status.
     Exited(i32),
+    /// It took too long, or was killed.
+    Stopped,
+}
+
+/// What came of a run in such a process.
+pub(crate) enum Forked {
+    /// It came to its end.
+    Ended {
+        /// Whether the runner says that all is well.
+        passed: bool,
+        attempt: Box<Attempt>,
+    },
     /// It took too long, or was killed.
     Stopped,
 }
@@ -163,10 +180,11 @@ async fn answer(connection: &mut BufReader<UnixStream>) -> Option<Answer> {
     serde_json::from_slice(&line).ok()
 }
 
-/// What decides whether two runs can be made by the same process: everything that Python reads as it starts.
+/// What decides whether two runs can be made by the same process: everything that the process reads as it starts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Kind {
-    pub(crate) python: PathBuf,
+    /// The interpreter, or the packages.
+    pub(crate) environment: PathBuf,
     pub(crate) variables: BTreeMap<String, String>,
     /// One process makes one run at a time; of another lane there is another.
     pub(crate) lane: u8,

@@ -287,7 +287,9 @@ impl Healer {
             Runs::Node(plan) => {
                 let npm = self.npm.clone();
                 let workbench = NodeBench::new(bench, plan, &runtime, request, npm, &order.tree);
-                Box::pin(engine::heal(&workbench, order)).await
+                let verdict = Box::pin(engine::heal(&workbench, order)).await;
+                workbench.close().await;
+                verdict
             }
         };
         verdict.map_err(|error| heal_error(error, &cancel))

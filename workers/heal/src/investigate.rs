@@ -11,7 +11,6 @@ use crate::failure::Report;
 use crate::judge::Target;
 use crate::laboratory::{Attempt, AttemptError, Laboratory};
 use crate::overlay::Overlay;
-use crate::prove::together;
 use crate::runner::{belongs, file_of};
 use crate::search::Budget;
 use crate::unsteady::{Cause, Left, Unsteady};
@@ -56,13 +55,20 @@ impl<L: Laboratory> Inquiry<'_, L> {
             .map(|number| self.exploration(number))
             .chain(self.draws(plain))
             .collect();
-        let mut runs = 0;
+        let mut runs: u32 = 0;
         let mut cheap = true;
-        for pair in conditions.chunks(2) {
+        while let Some(left) = conditions
+            .get(runs as usize..)
+            .filter(|left| !left.is_empty())
+        {
             if began.elapsed() > LONGEST || runs > EXPLORATIONS + 1 && !cheap {
                 break;
             }
-            for (attempt, conditions) in self.beside_each_other(pair).await?.into_iter().zip(pair) {
+            let attempts = self.several(left).await?;
+            if attempts.is_empty() {
+                break;
+            }
+            for (attempt, conditions) in attempts.into_iter().zip(left) {
                 runs += 1;
                 cheap = attempt.forked;
                 if self.shows(&attempt) {
@@ -127,24 +133,21 @@ impl<L: Laboratory> Inquiry<'_, L> {
         })
     }
 
-    /// Runs of one or two at a time, as many as the budget allows.
-    async fn beside_each_other(
-        &mut self,
-        pair: &[Conditions],
-    ) -> Result<Vec<Attempt>, AttemptError> {
+    /// The first of these runs, as many as are made at a time and the budget allows.
+    async fn several(&mut self, conditions: &[Conditions]) -> Result<Vec<Attempt>, AttemptError> {
         let allowed = if Instant::now() >= self.budget.deadline {
             0
         } else {
-            self.budget.runs.min(2)
+            self.budget.runs.min(self.laboratory.at_a_time())
         };
-        let pair = &pair[..pair.len().min(allowed as usize)];
+        let some = &conditions[..conditions.len().min(allowed as usize)];
+        let attempts = self
+            .laboratory
+            .attempts_under(self.tree, self.runtime, some)
+            .await?;
         self.budget
-            .take(u32::try_from(pair.len()).unwrap_or(allowed));
-        together(pair.iter().map(|conditions| {
-            self.laboratory
-                .attempt_under(self.tree, self.runtime, conditions)
-        }))
-        .await
+            .take(u32::try_from(attempts.len()).unwrap_or(allowed));
+        Ok(attempts)
     }
 
     /// For a test that fails as the command runs it: whether other tests are to blame.

@@ -12,6 +12,7 @@ use crate::conditions::{Chances, Conditions};
 use crate::failure::Report;
 use crate::overlay::Overlay;
 use crate::past::{NoPast, Past};
+use crate::prove::together;
 use crate::teeth::{Bites, Defect};
 use crate::unsteady::Unsteady;
 
@@ -81,6 +82,26 @@ pub trait Laboratory: Send + Sync {
         changes: &RuntimeChanges,
         conditions: &Conditions,
     ) -> impl Future<Output = Result<Attempt, AttemptError>> + Send;
+
+    /// The same under several conditions, on a fresh copy for each. What comes back may end behind the first run in which a test failed, and
+    /// holds one at least.
+    fn attempts_under(
+        &self,
+        tree: &Overlay,
+        changes: &RuntimeChanges,
+        conditions: &[Conditions],
+    ) -> impl Future<Output = Result<Vec<Attempt>, AttemptError>> + Send {
+        together(
+            conditions
+                .iter()
+                .map(|of| self.attempt_under(tree, changes, of)),
+        )
+    }
+
+    /// Under how many conditions it runs best at a time.
+    fn at_a_time(&self) -> u32 {
+        2
+    }
 
     /// Runs these tests once for each planted defect, on one fresh copy of the tree; all of it within a time.
     fn bite(

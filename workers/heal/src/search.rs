@@ -24,6 +24,9 @@ const DEEPEST: usize = 8;
 /// The most candidates tried for one failure.
 const WIDEST: usize = 10;
 
+/// The most runs that a search through everything else leaves the last resort, at each of the two states where it is asked for.
+const LAST_RUNS: u32 = 3;
+
 /// The strategies that are asked.
 pub type Repairs = &'static [&'static dyn Repair];
 
@@ -78,6 +81,13 @@ pub struct Budget {
 }
 
 impl Budget {
+    /// Keeps runs back, twice the number returned.
+    fn set_aside(&mut self) -> u32 {
+        let kept = LAST_RUNS.min(self.runs / 6);
+        self.runs -= 2 * kept;
+        kept
+    }
+
     fn spend(&mut self) -> bool {
         if self.runs == 0 || Instant::now() >= self.deadline {
             return false;
@@ -180,6 +190,48 @@ struct Open {
     candidates: std::vec::IntoIter<Offer>,
 }
 
+impl Open {
+    fn new(state: State, first: Asked) -> Self {
+        Self {
+            state,
+            candidates: first.candidates,
+        }
+    }
+}
+
+/// What strategies answered.
+struct Asked {
+    candidates: std::vec::IntoIter<Offer>,
+    /// One of them said that a person has to decide.
+    refused: bool,
+}
+
+/// What strategies are asked for.
+#[derive(Clone, Copy)]
+enum Ask {
+    /// What they make of the failure.
+    Findings,
+    /// What is left when all of that failed.
+    LastResort,
+}
+
+/// What the parts of a search share.
+struct Search<'a, L> {
+    laboratory: &'a L,
+    target: &'a Target,
+    guard: &'a Guard,
+    menu: &'a Menu<'a>,
+    /// The run on the original code.
+    original: Report,
+    /// States that were run.
+    tried: HashSet<String>,
+    /// Forked runs have shown that they can be believed.
+    believes: bool,
+    found: Found,
+    /// At the best state, a strategy said that a person has to decide.
+    refused: bool,
+}
+
 /// Searches from `start`, whose attempt is the run on the original code.
 pub async fn search<L: Laboratory>(
     laboratory: &L,
@@ -189,85 +241,133 @@ pub async fn search<L: Laboratory>(
     budget: &mut Budget,
     menu: &Menu<'_>,
 ) -> Result<Found, AttemptError> {
-    let original = start.attempt.report.clone();
-    let mut found = Found::at(start.clone());
-    let mut tried = HashSet::new();
-    let mut believes = false;
-    let first = candidates(laboratory, menu, &start, target, &mut found).await;
-    let mut open = vec![Open {
-        state: start,
-        candidates: first,
-    }];
-    while let Some(top) = open.last_mut() {
-        let Some(offer) = top.candidates.next() else {
-            open.pop();
-            continue;
-        };
-        if let Some(reason) = circles(&open, &offer.candidate) {
-            found.rejected.push(reason);
-            continue;
-        }
-        let Some(top) = open.last_mut() else { break };
-        let Some(mut next) = advance(&top.state, &offer, guard, &mut found.rejected) else {
-            continue;
-        };
-        let candidate = offer.candidate;
-        if !tried.insert(identity(&next)) {
-            continue;
-        }
-        if let Some(reason) = menu.turned_down(&next) {
-            found
-                .rejected
-                .push(format!("{}: {reason}", candidate.description));
-            continue;
-        }
-        if !budget.spend() {
-            found
-                .rejected
-                .push("the budget of runs or time is spent".to_owned());
-            break;
-        }
-        if !run(laboratory, &mut next, &candidate, &mut found).await? {
-            continue;
-        }
-        let judge = |attempt: &Attempt| {
-            let before = &top.state.attempt.report;
-            assess(&original, before, &attempt.report, target)
-        };
-        let judged = believed(laboratory, &mut next, judge, &mut believes, budget).await?;
-        match judged {
-            Assessment::Green => {
-                found.state = relocked(next, guard);
-                found.green = true;
-                break;
-            }
-            Assessment::Progress if open.len() < DEEPEST => {
-                if next.steps.len() > found.state.steps.len() {
-                    found.state = next.clone();
-                }
-                let more = candidates(laboratory, menu, &next, target, &mut found).await;
-                open.push(Open {
-                    state: next,
-                    candidates: more,
-                });
-            }
-            Assessment::Worse(reason) => found
-                .rejected
-                .push(format!("{}: {reason}", candidate.description)),
-            Assessment::Progress | Assessment::Same => {
-                found
-                    .rejected
-                    .push(format!("{}: the failure stays", candidate.description));
+    let mut search = Search {
+        laboratory,
+        target,
+        guard,
+        menu,
+        original: start.attempt.report.clone(),
+        tried: HashSet::new(),
+        believes: false,
+        found: Found::at(start.clone()),
+        refused: false,
+    };
+    let kept = budget.set_aside();
+    let first = search.ask(&start, Ask::Findings).await;
+    search.refused = first.refused;
+    let refused = first.refused;
+    Box::pin(search.walk(Open::new(start.clone(), first), budget)).await?;
+    if search.found.green {
+        budget.runs += 2 * kept;
+    } else {
+        let furthest = search.found.state.clone();
+        let from_furthest = !furthest.steps.is_empty() && !search.refused;
+        let from = [
+            from_furthest.then_some(furthest),
+            (!refused).then_some(start),
+        ];
+        for state in from {
+            budget.runs += kept;
+            if let Some(state) = state
+                && !search.found.green
+            {
+                let last = search.ask(&state, Ask::LastResort).await;
+                Box::pin(search.walk(Open::new(state, last), budget)).await?;
             }
         }
     }
+    let mut found = search.found;
     if found.green {
-        follow_up(
-            laboratory, menu, &original, target, guard, budget, &mut found,
-        )
-        .await?;
+        let original = &search.original;
+        let rest = follow_up(
+            laboratory, menu, original, target, guard, budget, &mut found,
+        );
+        Box::pin(rest).await?;
     }
     Ok(found)
+}
+
+impl<L: Laboratory> Search<'_, L> {
+    async fn ask(&mut self, state: &State, ask: Ask) -> Asked {
+        let found = &mut self.found;
+        candidates(self.laboratory, self.menu, state, self.target, ask, found).await
+    }
+
+    /// Tries the candidates of a state, and follows what each leads to, until the target is green or nothing is left to try.
+    async fn walk(&mut self, from: Open, budget: &mut Budget) -> Result<(), AttemptError> {
+        let mut open = vec![from];
+        while let Some(top) = open.last_mut() {
+            let Some(offer) = top.candidates.next() else {
+                open.pop();
+                continue;
+            };
+            let found = &mut self.found;
+            if let Some(reason) = circles(&open, &offer.candidate) {
+                found.rejected.push(reason);
+                continue;
+            }
+            let Some(top) = open.last() else { break };
+            let Some(mut next) = advance(&top.state, &offer, self.guard, &mut found.rejected)
+            else {
+                continue;
+            };
+            let description = &offer.candidate.description;
+            if !self.tried.insert(identity(&next)) {
+                continue;
+            }
+            if let Some(reason) = self.menu.turned_down(&next) {
+                found.rejected.push(format!("{description}: {reason}"));
+                continue;
+            }
+            if !budget.spend() {
+                let spent = "the budget of runs or time is spent";
+                found.rejected.push(spent.to_owned());
+                break;
+            }
+            if !run(self.laboratory, &mut next, &offer.candidate, found).await? {
+                continue;
+            }
+            let judge = |attempt: &Attempt| {
+                let before = &top.state.attempt.report;
+                assess(&self.original, before, &attempt.report, self.target)
+            };
+            let judged = believed(
+                self.laboratory,
+                &mut next,
+                judge,
+                &mut self.believes,
+                budget,
+            )
+            .await?;
+            match judged {
+                Assessment::Green => {
+                    found.state = relocked(next, self.guard);
+                    found.green = true;
+                    break;
+                }
+                Assessment::Progress if open.len() < DEEPEST => {
+                    let is_furthest = next.steps.len() > found.state.steps.len();
+                    if is_furthest {
+                        found.state = next.clone();
+                    }
+                    let more = self.ask(&next, Ask::Findings).await;
+                    if is_furthest {
+                        self.refused = more.refused;
+                    }
+                    open.push(Open::new(next, more));
+                }
+                Assessment::Worse(reason) => {
+                    found.rejected.push(format!("{description}: {reason}"));
+                }
+                Assessment::Progress | Assessment::Same => {
+                    found
+                        .rejected
+                        .push(format!("{description}: the failure stays"));
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Why a candidate would lead a chain back to where it came from.
@@ -382,9 +482,10 @@ async fn follow_up<L: Laboratory>(
         }
         let refusals = found.refusals.len();
         let state = found.state.clone();
-        let more = candidates(laboratory, menu, &state, &Target::Command, found).await;
+        let every = &Target::Command;
+        let more = candidates(laboratory, menu, &state, every, Ask::Findings, found).await;
         found.refusals.truncate(refusals);
-        for offer in more {
+        for offer in more.candidates {
             let Some(mut next) = advance(&state, &offer, guard, &mut found.rejected) else {
                 continue;
             };
@@ -417,8 +518,9 @@ async fn candidates<L: Laboratory>(
     menu: &Menu<'_>,
     state: &State,
     target: &Target,
+    ask: Ask,
     found: &mut Found,
-) -> std::vec::IntoIter<Offer> {
+) -> Asked {
     let began = Instant::now();
     let failures = state.attempt.report.failures_of(target.id());
     let tree = state.tree.clone();
@@ -444,7 +546,10 @@ async fn candidates<L: Laboratory>(
         repairs
             .iter()
             .filter(asked)
-            .flat_map(|repair| repair.examine(&case))
+            .flat_map(|repair| match ask {
+                Ask::Findings => repair.examine(&case),
+                Ask::LastResort => repair.last_resort(&case),
+            })
             .collect::<Vec<_>>()
     })
     .await
@@ -489,7 +594,10 @@ async fn candidates<L: Laboratory>(
     });
     candidates.truncate(WIDEST);
     found.generate += began.elapsed();
-    candidates.into_iter()
+    Asked {
+        candidates: candidates.into_iter(),
+        refused,
+    }
 }
 
 /// The state after a candidate, not yet run; `None` where the guard forbids it.

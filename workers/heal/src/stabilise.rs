@@ -18,7 +18,7 @@ use crate::judge::{Target, regression};
 use crate::laboratory::{Attempt, AttemptError, Laboratory};
 use crate::overlay::Overlay;
 use crate::past::Past;
-use crate::prove::{Proof, is_cut_off, together};
+use crate::prove::{Proof, is_cut_off};
 use crate::search::{Budget, Found, State, search};
 use crate::teeth::{self, Bites, Defect};
 use crate::unsteady::{Cause, Unsteady};
@@ -279,14 +279,14 @@ impl<L: Laboratory> Case<'_, '_, L> {
                 .failed_with(&start.attempt.report, &unsteady.victim);
         }
         self.answer.completed.timing_ms.reproduce += millis(began.elapsed());
-        let found = search(
+        let found = Box::pin(search(
             &under,
             start,
             &Target::Test(unsteady.victim.clone()),
             &self.order.guard,
             &mut self.budget,
             &self.order.menu("flaky"),
-        )
+        ))
         .await?;
         self.answer.spent(&found);
         Ok(found)
@@ -300,7 +300,7 @@ impl<L: Laboratory> Case<'_, '_, L> {
             .await
     }
 
-    /// The proof: the whole command in other orders, with other seeds, two runs side by side. The last one is traced.
+    /// The proof: the whole command in other orders, with other seeds, several runs at a time. The last one is traced.
     async fn shuffles(&mut self, hash_seeds: &HashSeeds) -> Result<Shuffled, AttemptError> {
         let began = Instant::now();
         if let Some(reason) = regression(self.plain(), &self.state.attempt.report) {
@@ -311,17 +311,19 @@ impl<L: Laboratory> Case<'_, '_, L> {
         let mut compared = 0;
         let mut others = BTreeSet::new();
         while passed < SHUFFLES && self.budget.runs > 0 && Instant::now() < self.budget.deadline {
-            let at_once = 2.min(SHUFFLES - passed).min(self.budget.runs);
-            self.budget.take(at_once);
+            let at_once = self
+                .laboratory
+                .at_a_time()
+                .min(SHUFFLES - passed)
+                .min(self.budget.runs);
             let runs: Vec<Conditions> = (passed..passed + at_once)
                 .map(|number| self.shuffled(number, hash_seeds))
                 .collect();
-            let attempts = together(runs.iter().map(|conditions| {
-                self.laboratory
-                    .attempt_under(&self.state.tree, &self.state.runtime, conditions)
-            }))
-            .await?;
-            if is_cut_off(&attempts, self.budget.deadline) {
+            let (tree, changes) = (&self.state.tree, &self.state.runtime);
+            let attempts = self.laboratory.attempts_under(tree, changes, &runs).await?;
+            self.budget
+                .take(u32::try_from(attempts.len()).unwrap_or(at_once));
+            if attempts.is_empty() || is_cut_off(&attempts, self.budget.deadline) {
                 break;
             }
             for (attempt, conditions) in attempts.into_iter().zip(&runs) {
@@ -453,14 +455,14 @@ impl<L: Laboratory> Case<'_, '_, L> {
             ..self.state.clone()
         };
         let diagnosis = explain(&under, &start, &self.order.target);
-        let mut found = search(
+        let mut found = Box::pin(search(
             &under,
             start,
             &self.order.target,
             &self.order.guard,
             &mut self.budget,
             &self.order.menu("flaky"),
-        )
+        ))
         .await?;
         self.answer.spent(&found);
         if !found.green {

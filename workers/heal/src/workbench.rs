@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use maestro_protocol::heal::RuntimeChanges;
@@ -13,30 +12,24 @@ use maestro_protocol::project::{Framework, Runtime};
 use crate::bench::{
     Bench, RECORDS, changed, environment_error, lay_plan, read_records, stopped, write_plan,
 };
-use crate::case::{Edit, Installed, PackageIndex};
+use crate::case::{Installed, PackageIndex, Release};
 use crate::conditions::Conditions;
 use crate::edge::command::SYSTEM_PROGRAMS;
-use crate::edge::footprint::footprint;
 use crate::edge::{
     Command, Confinement, Ended as Finish, Environment, EnvironmentSpec, Index, Limits, Network,
     PipIndex,
 };
 use crate::failure::Report;
-use crate::fork_server::{Ended, ForkServer, ForkServers, Job, Kind, SOCKET};
+use crate::fork_server::{Ended, ForkServer, ForkServers, Forked, Job, Kind, SOCKET};
 use crate::laboratory::{Attempt, AttemptError, Laboratory};
 use crate::overlay::Overlay;
 use crate::past::Past;
 use crate::runner::Plan;
-use crate::teeth::{Bites, Defect, NOTICED};
+use crate::teeth::lanes::{self, Passes};
+use crate::teeth::{Bites, Defect};
 
 /// What is installed where nothing is said.
 const DEFAULT_INSTALL: &str = "pytest";
-/// What the sandbox keeps in memory for a run: it is empty when the next begins.
-const IN_MEMORY: [&str; 3] = ["/tmp", "/dev/shm", "/home/heal"];
-/// The least that a run with a defect may take.
-const LEAST_OF_A_DEFECT: Duration = Duration::from_secs(1);
-/// Runs that take so long are made in two processes.
-const WORTH_A_LANE: Duration = Duration::from_millis(250);
 /// The laboratory of one heal.
 #[derive(Debug)]
 pub(crate) struct Workbench {
@@ -168,6 +161,8 @@ impl Workbench {
             directory: &copy.project(),
             records: &written,
             plan: plan.as_deref(),
+            words: &[],
+            variables: &BTreeMap::new(),
             limit: limit.min(self.bench.time_left()),
         };
         let ended = server.run(&job).await;
@@ -210,7 +205,7 @@ impl Workbench {
         let mut variables = subject.variables.clone();
         variables.extend(conditions.variables());
         let kind = Kind {
-            python: subject.environment.python.clone(),
+            environment: subject.environment.python.clone(),
             variables,
             lane: subject.lane,
         };
@@ -229,14 +224,7 @@ impl Workbench {
                 // Each run is told its own.
                 Path::new(""),
             );
-            command
-                .variables
-                .insert("MAESTRO_FORK_CLEARS".to_owned(), IN_MEMORY.join(":"));
-            // Each run has its own bounds of time; copies of the checkout are no run's doing.
-            command.limits.wall = self.bench.time_left();
-            command.limits.cpu = self.bench.time_left() * 2;
-            let checkout = footprint(&self.bench.checkout.root(), u64::MAX).bytes;
-            command.limits.disk_bytes += 3 * checkout;
+            self.bench.for_several_runs(&mut command);
             command
         };
         let (sandbox, cancel) = (&facilities.sandbox, &self.bench.cancel);
@@ -287,33 +275,29 @@ impl Subject<'_> {
     }
 }
 
-/// A run that was forked.
-enum Forked {
-    /// It came to its end.
-    Ended {
-        /// Whether the runner says that all is well.
-        passed: bool,
-        attempt: Box<Attempt>,
-    },
-    /// It took too long, or was killed.
-    Stopped,
+/// The tests whose teeth are looked at.
+struct Biting<'a> {
+    workbench: &'a Workbench,
+    subject: Subject<'a>,
+    conditions: Conditions,
 }
 
-impl Workbench {
-    /// Whether the runner says that all is well; `None` where that could not be found out.
+impl Passes for Biting<'_> {
     async fn passes(
         &self,
-        subject: &Subject<'_>,
-        conditions: &Conditions,
+        tree: &Overlay,
+        lane: u8,
         limit: Duration,
     ) -> Result<Option<bool>, AttemptError> {
-        match self.forked(subject, conditions, limit).await? {
+        let subject = &self.subject.of(tree, lane);
+        let conditions = &self.conditions;
+        match self.workbench.forked(subject, conditions, limit).await? {
             Some(Forked::Ended { passed, .. }) => return Ok(Some(passed)),
             // One that takes too long would be noticed by a person.
             Some(Forked::Stopped) => return Ok(Some(false)),
             None => {}
         }
-        let attempt = self.alone(subject, conditions).await?;
+        let attempt = self.workbench.alone(subject, conditions).await?;
         let report = &attempt.report;
         Ok(Some(
             attempt.stopped.is_none()
@@ -321,7 +305,9 @@ impl Workbench {
                 && conditions.only.iter().any(|test| report.passed(test)),
         ))
     }
+}
 
+impl Workbench {
     async fn subject<'a>(
         &self,
         tree: &'a Overlay,
@@ -367,7 +353,6 @@ impl Laboratory for Workbench {
         }
     }
 
-    /// Each defect is written into a copy of its own, so that no run finds what another left.
     async fn bite(
         &self,
         tree: &Overlay,
@@ -376,57 +361,16 @@ impl Laboratory for Workbench {
         defects: &[Defect],
         within: Duration,
     ) -> Result<Bites, AttemptError> {
-        let began = Instant::now();
-        let conditions = Conditions {
-            only: tests.to_vec(),
-            ..Conditions::default()
+        let biting = Biting {
+            workbench: self,
+            subject: self.subject(tree, changes).await?,
+            conditions: Conditions {
+                only: tests.to_vec(),
+                narrow: true,
+                ..Conditions::default()
+            },
         };
-        let mut bites = Bites {
-            caught: vec![None; defects.len()],
-            ..Bites::default()
-        };
-        let left = || within.saturating_sub(began.elapsed());
-        let subject = self.subject(tree, changes).await?;
-        let passed = self.passes(&subject, &conditions, left()).await?;
-        bites.sound = passed == Some(true);
-        bites.run = began.elapsed();
-        if !bites.sound {
-            return Ok(bites);
-        }
-        // A defect that makes a run endless is noticed by a person.
-        let limit = LEAST_OF_A_DEFECT.max(bites.run * 5);
-        let noticed = AtomicUsize::new(0);
-        let subject = &subject;
-        let conditions = &conditions;
-        let bite = async |lane: u8, defects: Vec<(usize, &Defect)>| {
-            let mut caught = Vec::new();
-            for (number, defect) in defects {
-                if left().is_zero() || noticed.load(Ordering::Relaxed) >= NOTICED {
-                    break;
-                }
-                let with = tree.with(&[Edit {
-                    path: defect.path.clone(),
-                    text: defect.text.clone(),
-                }]);
-                let defective = subject.of(&with, lane);
-                let limit = limit.min(left());
-                let passed = self.passes(&defective, conditions, limit).await?;
-                noticed.fetch_add(usize::from(passed == Some(false)), Ordering::Relaxed);
-                caught.push((number, passed.map(|passed| !passed)));
-            }
-            Ok::<_, AttemptError>(caught)
-        };
-        // Another process is started where that is less than what it saves.
-        let lanes = if bites.run > WORTH_A_LANE { 2 } else { 1 };
-        let numbered = || defects.iter().enumerate();
-        let (one, other): (Vec<_>, Vec<_>) =
-            numbered().partition(|(number, _)| number % lanes == 0);
-        let (one, other) = tokio::try_join!(bite(0, one), bite(1, other))?;
-        for (number, caught) in one.into_iter().chain(other) {
-            bites.caught[number] = caught;
-        }
-        bites.run = began.elapsed();
-        Ok(bites)
+        lanes::bite(&biting, tree, defects, within).await
     }
 
     fn distrust(&self) {
@@ -450,6 +394,13 @@ impl PackageIndex for KnownVersions {
         self.0.versions(distribution).unwrap_or_else(|error| {
             tracing::debug!(distribution, %error, "the package index gave no versions");
             Vec::new()
+        })
+    }
+
+    fn releases(&self, distributions: &[String]) -> BTreeMap<String, Vec<Release>> {
+        self.0.releases(distributions).unwrap_or_else(|error| {
+            tracing::debug!(%error, "the package index did not tell the times of releases");
+            BTreeMap::new()
         })
     }
 }

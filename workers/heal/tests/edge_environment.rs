@@ -197,6 +197,25 @@ async fn the_index_names_versions_newest_first() {
     ));
 }
 
+#[tokio::test]
+async fn the_index_tells_when_releases_were_published_and_how_they_come() {
+    let (_cache, environments) = environments();
+    let index = PipIndex::new(&environments, None);
+    let asked = ["iniconfig", "no-such-distribution-of-maestro", "--help"].map(str::to_owned);
+    let releases = index.releases(&asked).unwrap();
+    assert_eq!(releases.len(), 1, "{releases:?}");
+    let of = &releases["iniconfig"];
+    let place = |version: &str| {
+        of.iter()
+            .position(|known| known.version == version)
+            .unwrap()
+    };
+    assert!(place("2.0.0") < place("1.1.1"), "{of:?}");
+    let old = &of[place("1.1.1")];
+    assert_eq!(old.published, "2020-10-14");
+    assert!(old.fits && old.form == maestro_heal::case::Form::Pure);
+}
+
 /// A project whose build writes to whatever it can.
 fn hostile_project(place: &Path) -> EnvironmentSpec {
     std::fs::write(place.join("hostile.py"), "x = 1\n").expect("a file");

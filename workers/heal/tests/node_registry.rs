@@ -114,3 +114,27 @@ async fn mocha_says_both_values_of_a_broken_product() {
         refused.reason
     );
 }
+
+#[tokio::test]
+async fn what_a_test_of_jest_leaves_in_nodes_own_modules_is_gone_for_the_next_run() {
+    let rates =
+        "'use strict';\n\nexports.rate = (currency) => ({ EUR: 100, CHF: 104 })[currency];\n";
+    let report = "'use strict';\nconst rates = require('./rates');\n\nexports.convert = function convert(amount, currency) {\n  if (amount === 0) return 0;\n  return Math.floor((amount * rates.rate(currency)) / 100);\n};\n";
+    // jest gives each file modules of its own, but for Node's.
+    let test = "const fs = require('fs');\nconst rates = require('./rates');\nconst { convert } = require('./report');\n\nif (fs.once) throw new Error('somebody was here');\nfs.once = true;\n\nit('with a stub', () => {\n  jest.spyOn(rates, 'rate').mockReturnValue(200);\n  expect(convert(10, 'EUR')).toBe(20);\n});\n\nit('at the real rate', () => {\n  expect(convert(100, 'CHF')).toBe(104);\n  expect(convert(0, 'EUR')).toBe(0);\n});\n";
+    let healed = heal(
+        &[
+            ("package.json", r#"{"name": "report"}"#),
+            ("rates.js", rates),
+            ("report.js", report),
+            ("report.test.js", test),
+        ],
+        json!({
+            "test": { "id": "report.test.js::at the real rate", "framework": "jest" },
+            "runtime": { "install": ["jest@29"], "command": ["npx", "jest"] }
+        }),
+    )
+    .await;
+    assert_eq!(healed.verdict, Verdict::Healed, "{healed:#?}");
+    assert_eq!(healed.evidence.after, "21/21");
+}

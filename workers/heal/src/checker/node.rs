@@ -18,9 +18,10 @@ use crate::edge::{
     is_npm_requirement,
 };
 use crate::laboratory::AttemptError;
-use crate::node::bench::{PROCESSES, link_packages};
+use crate::node::bench::PROCESSES;
 use crate::node::manifest::{self, Package};
 use crate::node::requirement_name;
+use crate::node::run::link_packages;
 use crate::overlay::Overlay;
 
 /// The project's own packages, in a list of what is installed.

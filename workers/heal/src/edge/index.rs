@@ -1,6 +1,6 @@
 //! What versions of a package there are.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::environment::{EnvironmentError, Environments};
 use super::finished::Finished;
+use crate::case::Release;
 use crate::distribution::normalised;
 
 /// A package index, asked from code that does not wait on futures.
@@ -18,6 +19,13 @@ pub trait Index: Send + Sync {
     /// When there is no such distribution, or the index cannot be asked.
     fn versions(&self, distribution: &str) -> Result<Vec<String>, IndexError>;
 }
+
+/// The releases of each distribution asked about, newest first.
+pub type Releases = BTreeMap<String, Vec<Release>>;
+
+/// pip's own finder with pip's own settings, asked about many distributions at a time: no command of pip tells when a release was
+/// published. What it is made of may change with any version of pip; then there is no answer.
+const RELEASES_BY_PIP: &str = include_str!("releases.py");
 
 /// Why there is no answer.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -86,7 +94,18 @@ impl PipIndex {
             distribution: distribution.to_owned(),
             why,
         };
-        let words = ["index", "versions", "--", distribution];
+        let words = [
+            "-m",
+            "pip",
+            "--no-input",
+            "--disable-pip-version-check",
+            "--retries=1",
+            "--timeout=15",
+            "index",
+            "versions",
+            "--",
+            distribution,
+        ];
         let asked = ask(|| self.environments.ask_pip(self.python.as_deref(), &words));
         let finished = asked.map_err(&unreachable)?;
         if finished.ended.succeeded() {
@@ -120,15 +139,38 @@ impl PipIndex {
             .map_or(finished.ended.to_string(), str::to_owned);
         Err(unreachable(why))
     }
+
+    /// The releases of some distributions, and when they were published.
+    ///
+    /// # Errors
+    /// One sentence, when the index or this version of pip does not tell.
+    pub fn releases(&self, distributions: &[String]) -> Result<Releases, String> {
+        let names = distributions.iter().filter(|name| is_a_name(name));
+        let words: Vec<&str> = ["-c", RELEASES_BY_PIP]
+            .into_iter()
+            .chain(names.map(String::as_str))
+            .collect();
+        let finished = ask(|| self.environments.ask_pip(self.python.as_deref(), &words))?;
+        if !finished.ended.succeeded() {
+            let said = finished.stderr_text();
+            let last = said.lines().rfind(|line| !line.trim().is_empty());
+            return Err(last.map_or(finished.ended.to_string(), str::to_owned));
+        }
+        serde_json::from_str(&finished.stdout_text()).map_err(|error| error.to_string())
+    }
+}
+
+/// Whether a text is the normalised name of a distribution, and nothing that pip could take for an option.
+fn is_a_name(name: &str) -> bool {
+    !name.is_empty()
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        && !name.starts_with('-')
 }
 
 impl Index for PipIndex {
     fn versions(&self, distribution: &str) -> Result<Vec<String>, IndexError> {
         let name = normalised(distribution);
-        if name.is_empty()
-            || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-            || name.starts_with('-')
-        {
+        if !is_a_name(&name) {
             return Err(IndexError::Missing(distribution.to_owned()));
         }
         if let Some(known) = self
@@ -151,7 +193,7 @@ impl Index for PipIndex {
 }
 
 impl Environments {
-    /// Runs pip, with the network, and with nothing to write but its cache.
+    /// Runs Python with pip in its reach and these words, with the network, and with nothing to write but pip's cache.
     async fn ask_pip(
         &self,
         python: Option<&str>,
@@ -161,17 +203,6 @@ impl Environments {
         let interpreter = self.interpreters().find(python)?;
         let pip = self.pip_for(&interpreter, &cancel).await?;
         let mut argv = vec![interpreter.path.to_string_lossy().into_owned()];
-        argv.extend(
-            [
-                "-m",
-                "pip",
-                "--no-input",
-                "--disable-pip-version-check",
-                "--retries=1",
-                "--timeout=15",
-            ]
-            .map(str::to_owned),
-        );
         argv.extend(words.iter().map(|&word| word.to_owned()));
         let mut command = self.pip_command(argv)?;
         command

@@ -31,7 +31,7 @@ pub use environment::{
     Environment, EnvironmentError, EnvironmentSpec, Environments, ProjectInstall, SourceBuilds,
 };
 pub use finished::{Ended, Finished};
-pub use index::{Index, IndexError, PipIndex};
+pub use index::{Index, IndexError, PipIndex, Releases};
 pub use index_settings::IndexSettings;
 pub use interpreter::{Interpreter, InterpreterError, Interpreters};
 pub use limits::Limits;

@@ -8,44 +8,49 @@ use std::time::{Duration, Instant};
 use maestro_protocol::heal::{HealRequested, RuntimeChanges};
 use maestro_protocol::project::Runtime;
 
+use super::coverage;
 use super::manifest::{self, Package};
 use super::plan::{Plan, Runner};
+use super::run::Subject;
+use super::warm::Warm;
 use super::{Node, subject};
-use super::{arrange, coverage};
 use crate::adapter::Adapter;
-use crate::bench::{
-    Bench, RECORDS, environment_error, lay_plan, read_records, stopped, write_beside,
-};
+use crate::bench::{Bench, RECORDS, environment_error, lay_plan, read_records, stopped};
 use crate::case::{Installed, PackageIndex, Tree};
 use crate::conditions::{Chances, Conditions};
 use crate::edge::{
     Command, Ended, Index, Limits, Manifest, Network, NodeEnvironment, NodeSpec, NpmIndex,
-    NpmSettings, WorkCopy,
+    NpmSettings,
 };
 use crate::failure::{Failure, Phase, Report};
+use crate::fork_server::Forked;
 use crate::laboratory::{Attempt, AttemptError, Laboratory};
 use crate::node::requirement_name;
 use crate::overlay::Overlay;
 use crate::past::Past;
+use crate::teeth::lanes::{self, Passes};
 use crate::teeth::{Bites, Defect};
 
 /// The project's own packages, in a list of what is installed.
 const PROJECT: &str = ".";
 /// Processes and threads of one run: each process of Node has eleven threads.
 pub(crate) const PROCESSES: u32 = 1024;
+/// The least that a run with a defect may take where it starts its runner itself.
+const LEAST_BY_ITSELF: Duration = Duration::from_secs(10);
 /// Where a run leaves what its processes covered, below the directory of its records.
-const COVERAGE: &str = "coverage";
+pub(super) const COVERAGE: &str = "coverage";
 
 /// The laboratory of one heal.
 #[derive(Debug)]
 pub(crate) struct NodeBench {
-    bench: Bench,
-    plan: Plan,
+    pub(super) bench: Bench,
+    pub(super) plan: Plan,
     node: Option<String>,
     install: Vec<String>,
     manifest: Option<Manifest>,
     settings: NpmSettings,
     index: NpmIndex,
+    pub(super) warm: Warm,
 }
 
 impl NodeBench {
@@ -93,7 +98,40 @@ impl NodeBench {
             manifest,
             settings,
             index,
+            warm: Warm::default(),
         }
+    }
+
+    /// The subject of a plan; a report where what runs the tests is not installed.
+    async fn subject<'a>(
+        &self,
+        tree: &'a Overlay,
+        changes: &'a RuntimeChanges,
+        plan: Plan,
+    ) -> Result<Result<Subject<'a>, Attempt>, AttemptError> {
+        let began = Instant::now();
+        let (environment, requested) = self.environment(changes).await?;
+        let install = began.elapsed();
+        let installed = Arc::new(self.installed(&environment, requested));
+        Ok(match self.program(&environment) {
+            Ok(program) => Ok(Subject {
+                tree,
+                changes,
+                plan,
+                environment,
+                program,
+                installed,
+                install,
+            }),
+            Err(package) => Err(Attempt {
+                report: without_runner(package),
+                installed,
+                install,
+                run: Duration::ZERO,
+                stopped: None,
+                forked: false,
+            }),
+        })
     }
 
     /// The request's environment with the changes made to it.
@@ -150,27 +188,71 @@ impl NodeBench {
         }
     }
 
-    fn command(
+    /// A command that sees the packages and the probes, and writes nothing yet.
+    pub(super) fn command(
         &self,
-        environment: &NodeEnvironment,
+        subject: &Subject<'_>,
         words: Vec<String>,
-        copy: &WorkCopy,
+        directory: &Path,
         records: &Path,
-    ) -> Result<Command, AttemptError> {
-        link_packages(&environment.modules, &copy.project())?;
+    ) -> Command {
+        let environment = &subject.environment;
         let node = environment.node.display().to_string();
-        let mut command = Command::new(std::iter::once(node).chain(words), copy.project());
-        command.writable = vec![copy.root(), records.to_owned()];
+        let mut command = Command::new(std::iter::once(node).chain(words), directory);
         command.readable = environment.readable();
         command.readable.push(self.bench.facilities.probes.clone());
-        command.variables = self
-            .plan
-            .variables(&self.bench.facilities.probes, &records.join(RECORDS));
+        command.variables = self.plan.variables(&self.bench.facilities.probes, records);
+        set(&mut command, subject.changes);
         command.network = Network::None;
         command.limits = self.bench.facilities.limits.clone();
         command.limits.processes = command.limits.processes.max(PROCESSES);
         command.limits.wall = command.limits.wall.min(self.bench.time_left());
-        Ok(command)
+        command
+    }
+
+    /// A run in a process that is started for it.
+    async fn alone(
+        &self,
+        subject: &Subject<'_>,
+        conditions: &Conditions,
+        limit: Duration,
+    ) -> Result<Attempt, AttemptError> {
+        let probes = &self.bench.facilities.probes;
+        let laid_out = subject.laid_out(conditions, probes);
+        let (copy, records) = self.bench.copy(&laid_out).await?;
+        let covered = records.path().join(COVERAGE);
+        let words = subject.words(conditions, probes, &covered);
+        let written = records.path().join(RECORDS);
+        let mut command = self.command(subject, words, &copy.project(), &written);
+        command.writable = vec![copy.root(), records.path().to_owned()];
+        command.limits.wall = command.limits.wall.min(limit);
+        let (variables, told) = subject.lay(&copy, conditions, probes)?;
+        command.variables.extend(variables);
+        lay_plan(&mut command, &told, records.path())?;
+        let traced = !conditions.trace.is_empty();
+        let runner = subject.plan.runner;
+        if traced && runner != Runner::Jest {
+            command
+                .variables
+                .insert("NODE_V8_COVERAGE".to_owned(), covered.display().to_string());
+        }
+        let finished = self.bench.run(&command).await?;
+        let status = match finished.ended {
+            Ended::Exited(code) => Some(code),
+            _ => None,
+        };
+        let mut report = subject.plan.read(
+            &copy.project(),
+            &read_records(&written),
+            &finished.stdout,
+            &finished.stderr,
+            status,
+        );
+        if traced {
+            report.lines = coverage::lines(&covered, &copy.project(), subject.tree, runner);
+        }
+        let stopped = stopped(&finished, &command.limits);
+        Ok(subject.attempt(report, finished.elapsed, stopped))
     }
 
     fn installed(&self, environment: &NodeEnvironment, requested: Vec<String>) -> Installed {
@@ -198,14 +280,6 @@ pub(super) fn asked(package: &Package, name: &str) -> String {
         .unwrap_or_else(|| name.to_owned())
 }
 
-/// Links the packages into the project's directory, where Node looks for them first. Nothing of that name is in a copy.
-pub(crate) fn link_packages(modules: &Path, project: &Path) -> Result<(), AttemptError> {
-    let place = project.join("node_modules");
-    std::os::unix::fs::symlink(modules, &place).map_err(|error| {
-        AttemptError::Machine(format!("unable to make {}: {error}", place.display()))
-    })
-}
-
 /// Sets the variables of a change; options of Node are added to those that are there.
 fn set(command: &mut Command, changes: &RuntimeChanges) {
     for (name, value) in &changes.variables {
@@ -219,17 +293,6 @@ fn set(command: &mut Command, changes: &RuntimeChanges) {
         };
         command.variables.insert(name.clone(), value);
     }
-}
-
-/// What keeps vitest, since 1.0, from writing the times of a run beside the packages, which are not the run's to write to: it
-/// takes a green run for a failed one where it cannot.
-fn uncached(runner: Runner, installed: &Installed) -> Option<String> {
-    let major: u32 = installed
-        .distributions
-        .iter()
-        .find(|(name, _)| name == "vitest")
-        .and_then(|(_, version)| version.split('.').next()?.parse().ok())?;
-    (runner == Runner::Vitest && major >= 1).then(|| "--no-cache".to_owned())
 }
 
 /// The report of a run that could not begin, because what runs the tests is not installed.
@@ -247,6 +310,40 @@ fn without_runner(package: &str) -> Report {
     }
 }
 
+/// The tests whose teeth are looked at.
+struct Biting<'a> {
+    bench: &'a NodeBench,
+    subject: Subject<'a>,
+    tests: &'a [String],
+}
+
+impl Passes for Biting<'_> {
+    async fn passes(
+        &self,
+        tree: &Overlay,
+        _lane: u8,
+        limit: Duration,
+    ) -> Result<Option<bool>, AttemptError> {
+        let subject = &self.subject.of(tree);
+        let plain = Conditions::default();
+        match self.bench.forked(subject, &plain, limit).await? {
+            Some(Forked::Ended { passed, .. }) => return Ok(Some(passed)),
+            // One that takes too long would be noticed by a person.
+            Some(Forked::Stopped) => return Ok(Some(false)),
+            None => {}
+        }
+        let limit = limit.max(LEAST_BY_ITSELF);
+        let attempt = self.bench.alone(subject, &plain, limit).await?;
+        let report = &attempt.report;
+        let passed = |test: &String| report.passed(test);
+        Ok(Some(
+            attempt.stopped.is_none()
+                && report.failures.is_empty()
+                && self.tests.iter().any(passed),
+        ))
+    }
+}
+
 impl Laboratory for NodeBench {
     async fn attempt_under(
         &self,
@@ -254,90 +351,26 @@ impl Laboratory for NodeBench {
         changes: &RuntimeChanges,
         conditions: &Conditions,
     ) -> Result<Attempt, AttemptError> {
-        let began = Instant::now();
-        let (environment, requested) = self.environment(changes).await?;
-        let install = began.elapsed();
-        let installed = Arc::new(self.installed(&environment, requested));
-        let program = match self.program(&environment) {
-            Ok(program) => program,
-            Err(package) => {
-                return Ok(Attempt {
-                    report: without_runner(package),
-                    installed,
-                    install,
-                    run: Duration::ZERO,
-                    stopped: None,
-                    forked: false,
-                });
-            }
+        let plan = self.plan.for_files_of(&conditions.only);
+        let subject = match self.subject(tree, changes, plan).await? {
+            Ok(subject) => subject,
+            Err(attempt) => return Ok(attempt),
         };
-        let probes = &self.bench.facilities.probes;
-        let traced = !conditions.trace.is_empty();
-        // vitest's processes have to be asked for what they ran.
-        let asked = traced && self.plan.runner == Runner::Vitest;
-        let arranged = (conditions.arranges() || asked).then_some(self.plan.runner);
-        let (copy, records) = match arranged {
-            Some(runner) => {
-                let arranged = arrange::prepared(tree, runner, probes);
-                self.bench.copy(&arranged).await?
-            }
-            None => self.bench.copy(tree).await?,
-        };
-        let mut words = self
-            .plan
-            .for_files_of(&conditions.only)
-            .words(program.as_deref(), probes);
-        let covered = records.path().join(COVERAGE);
-        if traced && self.plan.runner == Runner::Jest {
-            words.extend(coverage::of_jest(&covered));
-        } else {
-            words.extend(self.plan.uncovered().map(str::to_owned));
+        let limit = self.bench.facilities.limits.wall;
+        if conditions.apart {
+            // The next runs are likely to be of the same kind.
+            let (attempt, ()) = tokio::join!(
+                self.alone(&subject, conditions, limit),
+                self.warm_up(&subject)
+            );
+            let attempt = attempt?;
+            self.warm.saw(&attempt.report);
+            return Ok(attempt);
         }
-        words.extend(uncached(self.plan.runner, &installed));
-        let mut command = self.command(&environment, words, &copy, records.path())?;
-        if let Some(runner) = arranged {
-            arrange::lay(&copy, runner)?;
-            let project = copy.project();
-            command.argv.extend(arrange::options(runner, probes));
-            command
-                .variables
-                .extend(arrange::variables(runner, probes, &project));
-            lay_plan(
-                &mut command,
-                &arrange::within(conditions, &project),
-                records.path(),
-            )?;
+        match self.forked(&subject, conditions, limit).await? {
+            Some(Forked::Ended { attempt, .. }) => Ok(*attempt),
+            _ => self.alone(&subject, conditions, limit).await,
         }
-        set(&mut command, changes);
-        if traced && self.plan.runner != Runner::Jest {
-            command
-                .variables
-                .insert("NODE_V8_COVERAGE".to_owned(), covered.display().to_string());
-        }
-        let finished = self.bench.run(&command).await?;
-        let written = read_records(&records.path().join(RECORDS));
-        let status = match finished.ended {
-            Ended::Exited(code) => Some(code),
-            _ => None,
-        };
-        let mut report = self.plan.read(
-            &copy.project(),
-            &written,
-            &finished.stdout,
-            &finished.stderr,
-            status,
-        );
-        if traced {
-            report.lines = coverage::lines(&covered, &copy.project(), tree, self.plan.runner);
-        }
-        Ok(Attempt {
-            report,
-            installed,
-            install,
-            run: finished.elapsed,
-            stopped: stopped(&finished, &self.bench.facilities.limits),
-            forked: false,
-        })
     }
 
     async fn bite(
@@ -348,48 +381,28 @@ impl Laboratory for NodeBench {
         defects: &[Defect],
         within: Duration,
     ) -> Result<Bites, AttemptError> {
-        let (environment, requested) = self.environment(changes).await?;
-        let Ok(program) = self.program(&environment) else {
+        let plan = self.plan.for_tests(tests);
+        let Ok(subject) = self.subject(tree, changes, plan).await? else {
             return Ok(Bites::default());
         };
-        let (copy, records) = self.bench.copy(tree).await?;
-        let plan = self.plan.for_tests(tests);
-        let probes = &self.bench.facilities.probes;
-        let mut run = plan.words(program.as_deref(), probes);
-        run.extend(plan.uncovered().map(str::to_owned));
-        run.extend(uncached(
-            plan.runner,
-            &self.installed(&environment, requested),
-        ));
-        let driver = probes.join("maestro_node_teeth.cjs").display().to_string();
-        let mut command = self.command(&environment, vec![driver], &copy, records.path())?;
-        set(&mut command, changes);
-        let planted: Vec<Defect> = defects
-            .iter()
-            .map(|defect| Defect {
-                path: copy.project().join(&defect.path).display().to_string(),
-                ..defect.clone()
-            })
-            .collect();
-        let list = serde_json::to_vec(&serde_json::json!({
-            "defects": planted,
-            "words": run,
-            // A defect that makes a run endless must leave time for the others.
-            "limit": u64::try_from((within / 3).as_millis()).unwrap_or(u64::MAX),
-        }))
-        .unwrap_or_default();
-        write_beside(
-            &mut command,
-            "MAESTRO_TEETH",
-            "defects.json",
-            &list,
-            records.path(),
-        )?;
-        command.limits.wall = command.limits.wall.min(within);
-        let finished = self.bench.run(&command).await?;
-        let mut bites = Bites::read(&read_records(&records.path().join(RECORDS)), defects.len());
-        bites.run = finished.elapsed;
+        let biting = Biting {
+            bench: self,
+            subject,
+            tests,
+        };
+        let began = Instant::now();
+        let mut bites = lanes::bite(&biting, tree, defects, within).await?;
+        // What fails now and then would be taken for a test that notices.
+        let left = within.saturating_sub(began.elapsed());
+        if bites.caught.contains(&Some(true)) && !left.is_zero() {
+            bites.sound &= biting.passes(tree, 0, left).await? != Some(false);
+            bites.run = began.elapsed();
+        }
         Ok(bites)
+    }
+
+    fn distrust(&self) {
+        self.warm.distrust();
     }
 
     fn adapter(&self) -> &'static dyn Adapter {

@@ -7,17 +7,20 @@ mod arrange;
 mod assertions;
 pub(crate) mod bench;
 mod classify;
+mod command;
 mod coverage;
 pub(crate) mod manifest;
 mod plan;
 mod plant;
 mod records;
 mod rules;
+pub(crate) mod run;
 mod script;
 pub mod source;
 mod strategies;
 mod subject;
 mod tap;
+mod warm;
 
 use std::collections::BTreeSet;
 
@@ -35,7 +38,7 @@ pub(crate) use plan::is_node;
 pub use plan::{Plan, PlanError, Runner};
 
 /// What runs in the processes of a run, by file name.
-pub const PROBES: [(&str, &str); 10] = [
+pub const PROBES: [(&str, &str); 12] = [
     ("maestro_node.cjs", include_str!("probes/maestro_node.cjs")),
     (
         "maestro_node_test.mjs",
@@ -67,8 +70,16 @@ pub const PROBES: [(&str, &str); 10] = [
         include_str!("probes/maestro_arrange_jest.cjs"),
     ),
     (
-        "maestro_node_teeth.cjs",
-        include_str!("probes/maestro_node_teeth.cjs"),
+        "maestro_node_server.cjs",
+        include_str!("probes/maestro_node_server.cjs"),
+    ),
+    (
+        "maestro_node_room.cjs",
+        include_str!("probes/maestro_node_room.cjs"),
+    ),
+    (
+        "maestro_node_mocha.cjs",
+        include_str!("probes/maestro_node_mocha.cjs"),
     ),
 ];
 

@@ -54,6 +54,7 @@ class Plan(object):
                 text = file.read()
         conditions = json.loads(text)
         self._only = conditions.get("only") or []
+        self._files = set(test.partition("::")[0] for test in self._only) if conditions.get("narrow") else None
         self._order = conditions.get("order") or "given"
         self._seed = conditions.get("seed")
         self._listing = conditions.get("listing")
@@ -72,6 +73,10 @@ class Plan(object):
         elif isinstance(self._order, dict):
             random.Random(self._order["shuffled"]).shuffle(kept)
         return kept, left
+
+    def leaves_out(self, path):
+        """Whether nothing of a file is asked for; its path is relative to the directory of the run."""
+        return self._files is not None and path not in self._files
 
     def _place(self, test):
         for index, name in enumerate(self._only):

@@ -86,10 +86,35 @@ def pytest_configure(config):
     _plan = Plan(_emit)
 
 
+def _steady(test):
+    """A test's id without the directory of this run, which the values of its parameters may name."""
+    return test.replace(_here + os.sep, "")
+
+
 def _own(test):
     """A test's id as the engine has it: relative to the directory of the run, not to pytest's root."""
-    path, mark, rest = test.partition("::")
+    path, mark, rest = _steady(test).partition("::")
     return os.path.relpath(os.path.join(_base, path), _here) + mark + rest
+
+
+def _leaves_out(path):
+    path = str(path)
+    name = os.path.basename(path)
+    if _plan is None or not name.endswith(".py") or name in ("__init__.py", "conftest.py"):
+        return None
+    return _plan.leaves_out(os.path.relpath(path, _here)) or None
+
+
+# pytest 7 has other arguments, and 9 no longer the old ones.
+if int(pytest.__version__.partition(".")[0]) >= 7:
+
+    def pytest_ignore_collect(collection_path):
+        return _leaves_out(collection_path)
+
+else:
+
+    def pytest_ignore_collect(path):
+        return _leaves_out(path)
 
 
 @pytest.hookimpl(trylast=True)
@@ -108,11 +133,11 @@ def pytest_runtest_protocol(item):
         _plan.begin(_own(item.nodeid))
     yield
     if _plan is not None:
-        _plan.end(item.nodeid)
+        _plan.end(_steady(item.nodeid))
 
 
 def pytest_collection_finish(session):
-    _emit(kind="collected", tests=[item.nodeid for item in session.items])
+    _emit(kind="collected", tests=[_steady(item.nodeid) for item in session.items])
 
 
 def pytest_exception_interact(node, call, report):
@@ -121,7 +146,7 @@ def pytest_exception_interact(node, call, report):
     record = _describe(call.excinfo.value, call.excinfo.tb)
     _emit(
         kind="failure",
-        test=node.nodeid,
+        test=_steady(node.nodeid),
         when=getattr(report, "when", "collect"),
         text=_text(getattr(report, "longreprtext", "") or report.longrepr or ""),
         **record
@@ -130,10 +155,10 @@ def pytest_exception_interact(node, call, report):
 
 def pytest_collectreport(report):
     if report.failed:
-        _emit(kind="outcome", test=report.nodeid, when="collect", outcome="failed", text=_text(report.longrepr))
+        _emit(kind="outcome", test=_steady(report.nodeid), when="collect", outcome="failed", text=_text(report.longrepr))
     elif report.skipped:
         # A module that skips itself: counted, so that a repair cannot hide tests behind it.
-        _emit(kind="outcome", test=report.nodeid, when="collect", outcome="skipped", text="")
+        _emit(kind="outcome", test=_steady(report.nodeid), when="collect", outcome="skipped", text="")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -156,7 +181,7 @@ def pytest_runtest_logreport(report):
     if report.when == "call" or outcome != "passed":
         _emit(
             kind="outcome",
-            test=report.nodeid,
+            test=_steady(report.nodeid),
             when=report.when,
             outcome=outcome,
             text=_text(getattr(report, "longreprtext", "")) if outcome == "failed" else "",

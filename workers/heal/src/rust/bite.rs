@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use maestro_protocol::heal::RuntimeChanges;
 
-use super::bench::{Change, RustBench};
+use super::bench::RustBench;
+use super::call::Change;
 use super::freshness::Freshness;
 use super::report::Read;
 use super::switch::{Switched, switched};

@@ -8,11 +8,14 @@ mod arrange;
 mod assertions;
 pub(crate) mod bench;
 mod bite;
+mod call;
 mod classify;
 mod compiler;
 mod freshness;
 mod manifest;
+mod orders;
 mod panics;
+mod place;
 mod plan;
 mod plant;
 mod reach;
@@ -37,7 +40,13 @@ pub(crate) use plan::is_rust;
 pub use plan::{Plan, PlanError};
 
 /// What runs in the processes of a run, by file name.
-pub const PROBES: [(&str, &str); 1] = [(bench::DRIVER, include_str!("probes/maestro_cargo.sh"))];
+pub const PROBES: [(&str, &str); 2] = [
+    (call::DRIVER, include_str!("probes/maestro_cargo.sh")),
+    (
+        "maestro_orders.sh",
+        include_str!("probes/maestro_orders.sh"),
+    ),
+];
 
 /// See the module.
 #[derive(Debug, Clone, Copy)]

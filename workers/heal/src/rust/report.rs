@@ -259,21 +259,15 @@ impl Written<'_> {
     }
 }
 
-/// What the test that runs the others wrote: a line for each, its place in the module and 0 where it passed.
+/// What the test that runs the others wrote: a line for each, its place in the module and 0 where it passed. `stderr` is what they printed.
 pub(super) fn of_order(
     tests: &[(String, String)],
-    records: &Path,
     order: &Path,
+    stderr: &Path,
     places: &Places,
 ) -> Report {
     let mut report = Report::default();
-    let stderr = records
-        .read_dir()
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| Some(entry.ok()?.path().join("all.err")))
-        .map(|path| String::from_utf8_lossy(&read_records(&path)).into_owned())
-        .collect::<String>();
+    let stderr = String::from_utf8_lossy(&read_records(stderr)).into_owned();
     for line in String::from_utf8_lossy(&read_records(order)).lines() {
         let ended = line
             .split_once(' ')

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::case::{Case, Finding, Installed, PackageIndex, Repair, Tree};
+use crate::case::{Case, Finding, Form, Installed, PackageIndex, Release, Repair, Tree};
 use crate::failure::{Failure, Frame, Phase};
 use crate::past::NoPast;
 
@@ -37,30 +37,54 @@ impl Tree for Files {
 
 /// An index of a few distributions.
 #[derive(Default)]
-pub(crate) struct Index(pub(super) BTreeMap<String, Vec<String>>);
+pub(crate) struct Index {
+    versions: BTreeMap<String, Vec<String>>,
+    releases: BTreeMap<String, Vec<Release>>,
+}
 
 impl Index {
     pub(crate) fn new(distributions: &[(&str, &[&str])]) -> Self {
-        Self(
-            distributions
-                .iter()
-                .map(|(name, versions)| {
-                    (
-                        (*name).to_owned(),
-                        versions.iter().map(|v| (*v).to_owned()).collect(),
-                    )
-                })
-                .collect(),
-        )
+        let listed = |(name, versions): &(&str, &[&str])| {
+            let versions = versions.iter().map(|version| (*version).to_owned());
+            ((*name).to_owned(), versions.collect())
+        };
+        Self {
+            versions: distributions.iter().map(listed).collect(),
+            releases: BTreeMap::new(),
+        }
+    }
+
+    /// The same with releases: distribution, and version and day of each, newest first.
+    pub(crate) fn dated(distributions: &[(&str, &[(&str, &str)])]) -> Self {
+        let release = |(version, published): &(&str, &str)| Release {
+            version: (*version).to_owned(),
+            published: (*published).to_owned(),
+            form: Form::Pure,
+            fits: true,
+        };
+        let listed = |(name, releases): &(&str, &[(&str, &str)])| {
+            let releases = releases.iter().map(release);
+            ((*name).to_owned(), releases.collect())
+        };
+        Self {
+            versions: BTreeMap::new(),
+            releases: distributions.iter().map(listed).collect(),
+        }
     }
 }
 
 impl PackageIndex for Index {
     fn versions(&self, distribution: &str) -> Vec<String> {
-        self.0
+        self.versions
             .get(&distribution.to_lowercase().replace(['_', '.'], "-"))
             .cloned()
             .unwrap_or_default()
+    }
+
+    fn releases(&self, distributions: &[String]) -> BTreeMap<String, Vec<Release>> {
+        let mut known = self.releases.clone();
+        known.retain(|name, _| distributions.contains(name));
+        known
     }
 }
 

@@ -34,3 +34,5 @@ pub const EXPECTATION: u32 = 90;
 pub const OTHER_INTERPRETER: u32 = 95;
 /// A distribution found by its name only.
 pub const GUESSED_DISTRIBUTION: u32 = 100;
+/// The versions that were current when the project's code was, all at once.
+pub const OF_ITS_TIME: u32 = 110;

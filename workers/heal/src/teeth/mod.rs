@@ -4,6 +4,7 @@
 //! [`check`] plants, runs and compares; [`Defect`]s come from [`plant`], which knows nothing of tests.
 //! The idea is mutation analysis ("Hints on Test Data Selection", 1978), kept to a handful.
 
+pub(crate) mod lanes;
 pub(crate) mod plant;
 pub(crate) mod slip;
 
@@ -11,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use maestro_protocol::heal::{Strategy, Teeth, Touch};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::adapter;
 use crate::case::Tree as _;
@@ -58,35 +59,6 @@ pub struct Bites {
     pub caught: Vec<Option<bool>>,
     /// How long it took.
     pub run: Duration,
-}
-
-impl Bites {
-    /// Reads what the probe wrote about `planted` defects.
-    pub fn read(records: &[u8], planted: usize) -> Self {
-        #[derive(Deserialize)]
-        struct Record {
-            kind: String,
-            index: usize,
-            /// The runner's exit status; none where it took too long, which a person would notice.
-            status: Option<i32>,
-        }
-        let mut passed = BTreeMap::new();
-        for line in records.split(|byte| *byte == b'\n') {
-            let Ok(record) = serde_json::from_slice::<Record>(line) else {
-                continue;
-            };
-            if record.kind == "bite" {
-                passed.insert(record.index, record.status == Some(0));
-            }
-        }
-        Self {
-            sound: passed.get(&0) == Some(&true) && passed.get(&(planted + 1)) != Some(&false),
-            caught: (1..=planted)
-                .map(|index| passed.get(&index).map(|passed| !passed))
-                .collect(),
-            run: Duration::ZERO,
-        }
-    }
 }
 
 /// What came of the check.
@@ -362,20 +334,5 @@ mod tests {
             (teeth.planted, teeth.caught_after, teeth.caught_before),
             (1, 1, None)
         );
-    }
-
-    #[test]
-    fn runs_are_sound_only_if_the_tests_pass_where_nothing_is_planted() {
-        let with = |first: &str, last: &str| {
-            let records = format!(
-                "{{\"kind\":\"bite\",\"index\":0,\"status\":{first}}}\n{{\"kind\":\"bite\",\"index\":1,\"status\":null}}\ngarbage\n{{\"kind\":\"bite\",\"index\":2,\"status\":{last}}}\n"
-            );
-            Bites::read(records.as_bytes(), 1)
-        };
-        assert!(with("0", "0").sound);
-        assert_eq!(with("0", "0").caught, [Some(true)]);
-        assert!(!with("1", "0").sound);
-        assert!(!with("0", "1").sound);
-        assert!(!Bites::read(b"", 1).sound);
     }
 }

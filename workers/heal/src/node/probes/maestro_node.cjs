@@ -2,14 +2,22 @@
 // to work on every Node from 18 on and must change nothing about the run.
 'use strict';
 // Taken now: a test may put something of its own in their places.
-const { openSync, writeSync } = require('fs');
+const { closeSync, mkdirSync, openSync, writeFileSync, writeSync } = require('fs');
 const { inspect } = require('util');
+const { threadId } = require('worker_threads');
 const { stringify } = JSON;
 const { defineProperty } = Object;
 
 const LIMIT = 20000;
-const target = process.env.MAESTRO_PROBE_FILE;
+let target = process.env.MAESTRO_PROBE_FILE;
 let sink = null;
+
+// Where it is written from now on, in a process that makes several runs.
+function aim(path) {
+  if (sink !== null) closeSync(sink);
+  sink = null;
+  target = path;
+}
 
 function emit(record) {
   if (!target) return;
@@ -90,13 +98,33 @@ function describe(error) {
   return record;
 }
 
-module.exports = { emit, text, describe, frames };
+module.exports = { emit, aim, text, describe, frames, path: __filename };
 
-if (target && !process[Symbol.for('maestro.probe')]) {
+if ((target || process.env.MAESTRO_NODE_ROOM) && !process[Symbol.for('maestro.probe')]) {
   defineProperty(process, Symbol.for('maestro.probe'), { value: true });
   process.on('uncaughtExceptionMonitor', (error) => {
     emit({ kind: 'uncaught', main: process.argv[1] || '', ...describe(error) });
   });
+  // What a thread ran, as V8 writes it down for a process that ends.
+  const covered = process.env.MAESTRO_NODE_COVERAGE;
+  if (covered) {
+    const { Session } = require('inspector');
+    const session = new Session();
+    session.connect();
+    session.post('Profiler.enable');
+    session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: true });
+    process.on('exit', () => {
+      session.post('Profiler.takePreciseCoverage', (error, ran) => {
+        if (error) return;
+        mkdirSync(covered, { recursive: true });
+        writeFileSync(`${covered}/coverage-thread-${threadId}.json`, stringify(ran));
+      });
+    });
+  }
+
+  // What is set for a process is set for all runs in it: this is the last one.
+  if (process.env.MAESTRO_NODE_ROOM) require('v8').setFlagsFromString = () => process.kill(process.pid, 'SIGKILL');
+
   // tape says which test it runs, and not where that stands.
   const Module = require('module');
   const load = Module._load;

@@ -11,6 +11,10 @@
 # that do not end. MAESTRO_CARGO_TOGETHER=1: no test is run by itself. MAESTRO_CARGO_APART=1: each is, and all of them together are not, as
 # nextest does it. MAESTRO_CARGO_AGAIN=N: what passes is run N times more, within seconds. MAESTRO_CARGO_DEFECTS="N N": what passes is run
 # once with each of these defects switched on, until four were noticed; `defects` has a line for each: its number, the exit status.
+# MAESTRO_CARGO_ORDERS=FILE: the program is run once for each line of it, rounds and an order, and nothing else is done: maestro_orders.sh.
+if [ -n "$MAESTRO_CARGO_ORDERS" ]; then
+    . "${0%/*}/maestro_orders.sh"
+fi
 program=$1
 shift
 place=$MAESTRO_CARGO_RECORDS/${program##*/}

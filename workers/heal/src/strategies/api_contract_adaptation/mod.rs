@@ -7,6 +7,8 @@
 
 mod argspec;
 mod derivation;
+mod generators;
+mod nodes;
 mod port;
 mod streams;
 mod template;

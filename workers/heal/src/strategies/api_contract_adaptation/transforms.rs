@@ -25,6 +25,8 @@ const ALL: &[(&str, Transform)] = &[
     ("yield_tests", super::yield_tests::yield_tests),
     ("stream_encoding", super::streams::stream_encoding),
     ("argspec_fields", super::argspec::argspec_fields),
+    ("generator_end", super::generators::generator_end),
+    ("from_parent", super::nodes::from_parent),
 ];
 
 /// Words of which a file has one where a transformation concerns it.
@@ -39,6 +41,8 @@ pub(super) fn words(name: &str) -> &'static [&'static str] {
         "yield_tests" => &["yield"],
         "stream_encoding" => &[".encoding"],
         "argspec_fields" => &["getfullargspec"],
+        "from_parent" => &["parent", "collector"],
+        "generator_end" => &["StopIteration", "next("],
         _ => &[],
     }
 }

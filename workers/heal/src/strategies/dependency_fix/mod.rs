@@ -6,12 +6,16 @@
 //! taken from the index: the requirement `.` stands for the project itself, installed from its directory.
 
 mod declared;
+mod era;
 mod site;
 mod versions;
 
 pub(crate) use versions::release;
 
+use std::sync::LazyLock;
+
 use maestro_protocol::heal::{RuntimeChanges, Strategy};
+use regex::Regex;
 
 use crate::case::{Candidate, Case, Finding, Repair};
 use crate::classify::lacks_system_library;
@@ -53,19 +57,33 @@ impl Repair for DependencyFix {
         candidates.dedup_by(|a, b| a.runtime == b.runtime);
         candidates.into_iter().map(Finding::Try).collect()
     }
+
+    fn last_resort(&self, case: &Case<'_>) -> Vec<Finding> {
+        let Some(failure) = case.failures.first() else {
+            return Vec::new();
+        };
+        let compares = subject(failure).0 == Subject::Assertion;
+        era::of_its_time(case, &Declared::read(case.tree))
+            .into_iter()
+            .map(|candidate| if compares {
+                let doubt = "other versions may hide what the product does wrong: nothing in the failure says that a version is what it fails by";
+                Finding::Propose(candidate, doubt.to_owned())
+            } else {
+                Finding::Try(candidate)
+            })
+            .collect()
+    }
 }
 
-/// Distributions that a message says are to be installed: `run: pip install PyYAML`.
+/// Distributions that a message says are to be installed: `run: pip install PyYAML`, `please install PyYAML`.
 fn asked_for(message: &str) -> impl Iterator<Item = &str> {
-    message
-        .split("pip install ")
-        .skip(1)
-        .filter_map(|rest| {
-            rest.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')))
-                .next()
-        })
-        .map(|name| name.trim_end_matches('.'))
-        .filter(|name| name.starts_with(|c: char| c.is_ascii_alphanumeric()))
+    static WORDING: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"(?i)\b(?:pip|please) install ([a-z0-9][a-z0-9._-]*)").ok());
+    WORDING
+        .iter()
+        .flat_map(move |wording| wording.captures_iter(message))
+        .filter_map(|found| found.get(1))
+        .map(|name| name.as_str().trim_end_matches('.'))
 }
 
 struct Search<'c> {

@@ -247,6 +247,8 @@ fn what_a_message_says_to_install_is_installed_where_the_project_or_a_table_know
         ),
         [["somebodys-own>=2"]]
     );
+    let line = "ValueError: data.yaml is a YAML file, please install PyYAML";
+    assert_eq!(installs(&[], (3, 13), line, &[], &[]), [["PyYAML"]]);
 }
 
 #[test]
@@ -410,4 +412,30 @@ fn a_stand_in_of_the_tests_gets_a_package_that_asks_no_more_of_it() {
     };
     assert_eq!(found("tests/test_a.py"), [["docs==7.1"], ["docs==6.2"]]);
     assert!(found("builder.py").is_empty());
+}
+
+#[test]
+fn versions_of_the_projects_time_are_a_persons_to_judge_where_a_comparison_fails() {
+    let files = Files::new(&[("PKG-INFO", "Name: shop\nVersion: 1.4\n")]);
+    let installed = Installed {
+        distributions: vec![("flask".into(), "3.1.0".into())],
+        requested: vec!["flask".into()],
+        ..Installed::default()
+    };
+    let index = Index::dated(&[
+        ("shop", &[("1.4", "2018-09-28")]),
+        ("flask", &[("3.1.0", "2024-11-13"), ("1.0.2", "2018-05-02")]),
+    ]);
+    let last = |line: &str| {
+        let test = Some("tests/test_a.py::test");
+        let failures = [failure(test, Phase::Call, line, &[("tests/test_a.py", 1)])];
+        DependencyFix.last_resort(&case(&failures, &files, &installed, &index))
+    };
+    let compared = last("AssertionError: assert 1 == 2");
+    assert!(
+        matches!(compared.as_slice(), [Finding::Propose(..)]),
+        "{compared:?}"
+    );
+    let raised = last("TypeError: object is not callable");
+    assert!(matches!(raised.as_slice(), [Finding::Try(_)]), "{raised:?}");
 }
