@@ -127,28 +127,22 @@ pub async fn heal<L: Laboratory>(
         return Ok(completed);
     }
     let began = Instant::now();
-    let proof = prove(
-        laboratory,
-        &order,
-        &start,
-        reproduced.runs,
-        &mut found,
-        &mut budget,
-    )
-    .await?;
+    let shown = reproduced.runs;
+    let proof = prove(laboratory, &order, &start, shown, &mut found, &mut budget).await?;
     let beside_teeth = began.elapsed().saturating_sub(proof.checked.run);
     answer.completed.timing_ms.validate += millis(beside_teeth);
     if let Some(failed) = &proof.failed
         && laboratory.arranges()
         && !may_be_luck(&order.target, &start, &found, failed)
     {
+        let (flaky, answer) = (budget.of_flaky(), answer.clone());
         let outcome = stabilise(
             laboratory,
             &order,
             &found.state,
             Suspicion::Passes,
-            answer.clone(),
-            budget.of_flaky(),
+            answer,
+            flaky,
         );
         if let Some(offered) = offered(Box::pin(outcome).await?) {
             return Ok(offered);
