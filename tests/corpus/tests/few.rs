@@ -67,7 +67,7 @@ fn a_planted_bug_is_refused_whether_the_test_is_named_or_not() {
 
 #[test]
 fn a_flaky_test_is_made_independent_of_what_it_depended_on_and_proven_by_shuffled_runs() {
-    let rows = rows("flaky-setting-unittest,flaky-hash", false);
+    let rows = rows("flaky-setting-unittest,flaky-hash,flaky-garbage", false);
     for row in rows {
         let answer = &row["answer"];
         assert_eq!(answer["verdict"], "healed", "{row:#}");
@@ -81,6 +81,25 @@ fn a_flaky_test_is_made_independent_of_what_it_depended_on_and_proven_by_shuffle
             assert!(!patch.contains(word), "{patch}");
         }
     }
+}
+
+#[test]
+fn behind_a_port_a_test_may_be_flaky_and_a_neighbour_come_to_its_own_skip() {
+    let rows = rows(
+        "flaky-behind-a-port,api-fixture-that-skips,api-fixture-that-skips-it",
+        false,
+    );
+    let [flaky, beside, skipped] = rows.as_slice() else {
+        panic!("{rows:#?}");
+    };
+    assert_eq!(flaky["answer"]["steps"].as_array().map(Vec::len), Some(2));
+    assert_eq!(beside["answer"]["verdict"], "healed", "{beside:#}");
+    let caveats = beside["answer"]["evidence"]["caveats"].to_string();
+    assert!(
+        caveats.contains("come to a skip of the project's own"),
+        "{caveats}"
+    );
+    assert!(skipped["answer"].get("patch").is_none(), "{skipped:#}");
 }
 
 #[test]

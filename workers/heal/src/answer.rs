@@ -12,7 +12,7 @@ use crate::classify::{Diagnosis, ErrorClass, Leaning};
 use crate::confidence::{Counted, confidence};
 use crate::engine::Order;
 use crate::failure::{Failure, Phase, Report, TestOutcome};
-use crate::judge::{Target, neighbours};
+use crate::judge::{Target, comes_to_its_skip, neighbours};
 use crate::laboratory::{AttemptError, Laboratory};
 use crate::patch;
 use crate::prove::Proof;
@@ -58,6 +58,35 @@ impl Explained {
     }
 }
 
+/// What stands behind a repair that did not turn the target green.
+pub(crate) enum Behind {
+    /// Another failure.
+    Failure(Explained),
+    /// A test that passes and fails, and what was answered of it.
+    Unsteady(Box<HealCompleted>),
+}
+
+impl Behind {
+    /// What shows, where that is not the failure's own text.
+    fn shown(&self) -> Option<&str> {
+        match self {
+            Self::Failure(_) => None,
+            Self::Unsteady(answer) => Some(&answer.reason),
+        }
+    }
+
+    /// Why only a person may go on. `refusals` are those of the search.
+    fn refusal<'a>(&'a self, refusals: &'a [String]) -> Option<&'a String> {
+        match self {
+            Self::Failure(explained) => refusals.last().or(explained.refusal()),
+            // What the search said was said of a test that was taken for steady.
+            Self::Unsteady(answer) => {
+                Some(&answer.reason).filter(|_| answer.verdict == Verdict::Refused)
+            }
+        }
+    }
+}
+
 pub(crate) fn explain<L: Laboratory>(laboratory: &L, state: &State, target: &Target) -> Explained {
     let failures = [primary(&state.attempt.report, target)];
     let index = laboratory.index();
@@ -89,10 +118,13 @@ pub(crate) fn primary(report: &Report, target: &Target) -> Failure {
 }
 
 /// The answer in the making.
+#[derive(Clone)]
 pub(crate) struct Answer {
     pub(crate) completed: HealCompleted,
     /// Nothing of the target could run on the code as it was.
     blocked: bool,
+    /// The run of it.
+    before: Report,
 }
 
 impl Answer {
@@ -103,6 +135,7 @@ impl Answer {
         let collected = collected(report);
         Self {
             blocked: order.target.was_blocked(report),
+            before: report.clone(),
             completed: HealCompleted {
                 project: order.request.project.clone(),
                 test: order.request.test.clone(),
@@ -194,15 +227,16 @@ impl Answer {
         self.completed.evidence.excerpt = excerpt(&failure);
     }
 
-    /// What a flaky test depends on is known, and nothing that was tried makes it independent of it.
+    /// What a flaky test depends on is known, and nothing that was tried since `start` makes it independent of it.
     pub(crate) fn unstable(
         mut self,
         order: &Order<'_>,
+        start: &State,
         found: &Found,
         unsteady: &Unsteady,
         diagnosis: &Explained,
     ) -> Result<HealCompleted, AttemptError> {
-        if !found.state.steps.is_empty() {
+        if found.state.steps.len() > start.steps.len() {
             return self.not_stabilised(order, found);
         }
         let completed = &mut self.completed;
@@ -280,7 +314,7 @@ impl Answer {
         order: &Order<'_>,
         found: &Found,
         diagnosis: &Explained,
-        behind: &Explained,
+        behind: &Behind,
     ) -> Result<HealCompleted, AttemptError> {
         let partial = !found.state.steps.is_empty();
         let completed = &mut self.completed;
@@ -326,7 +360,7 @@ impl Answer {
         &mut self,
         order: &Order<'_>,
         found: &Found,
-        behind: &Explained,
+        behind: &Behind,
     ) -> Result<(), AttemptError> {
         let report = &found.state.attempt.report;
         let shown = primary(report, &order.target).message;
@@ -341,7 +375,9 @@ impl Answer {
             .filter(|outcome| **outcome == TestOutcome::Passed)
             .count();
         let unblocked = self.blocked && bad > 0 && bad * 10 <= good;
-        let shown = shown.lines().next().unwrap_or_default();
+        let shown = behind
+            .shown()
+            .unwrap_or(shown.lines().next().unwrap_or_default());
         self.describe(order, found)?;
         let completed = &mut self.completed;
         let done = found
@@ -358,7 +394,7 @@ impl Answer {
                 "{done}: {good} tests pass that could not run before, {bad} still fail for another reason ({shown})"
             );
         } else {
-            let refused = found.refusals.last().or(behind.refusal());
+            let refused = behind.refusal(&found.refusals);
             completed.verdict = if refused.is_some() {
                 Verdict::Refused
             } else {
@@ -391,7 +427,6 @@ impl Answer {
         order: &Order<'_>,
         found: &Found,
         proof: &Proof,
-        before: &Report,
     ) -> Result<HealCompleted, AttemptError> {
         self.describe(order, found)?;
         let completed = &mut self.completed;
@@ -455,7 +490,19 @@ impl Answer {
                 "{still} other tests of the command failed before and fail still, for reasons of their own"
             ));
         }
-        if before.failures.iter().any(|failure| failure.test.is_none()) {
+        let after = &found.state.attempt.report;
+        let skipped = after
+            .own_skips
+            .iter()
+            .filter(|test| comes_to_its_skip(test, &self.before, after))
+            .count();
+        if skipped > 0 {
+            completed.evidence.caveats.push(format!(
+                "{skipped} tests that could not be set up before come to a skip of the project's own now"
+            ));
+        }
+        let nothing_collected = |failure: &Failure| failure.test.is_none();
+        if self.before.failures.iter().any(nothing_collected) {
             completed.evidence.caveats.push(
                 "nothing could be collected before, so there are no neighbours to compare with"
                     .to_owned(),

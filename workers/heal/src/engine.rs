@@ -4,14 +4,15 @@
 use std::time::{Duration, Instant};
 
 use maestro_memory::Known;
-use maestro_protocol::heal::{HealCompleted, HealRequested, RuntimeChanges, Timing};
+use maestro_protocol::heal::{HealCompleted, HealRequested, Timing, Verdict};
 
-use crate::answer::{Answer, Explained, explain, millis, primary};
+use crate::answer::{Answer, Behind, Explained, explain, millis, primary};
+use crate::failure::Report;
 use crate::guard::Guard;
-use crate::judge::Target;
+use crate::judge::{Target, alike};
 use crate::laboratory::{AttemptError, Laboratory};
 use crate::overlay::Overlay;
-use crate::prove::prove;
+use crate::prove::{matters_of_time, prove};
 use crate::reproduce::reproduce;
 use crate::search::{Budget, Found, Menu, Repairs, State, search};
 use crate::stabilise::{Outcome, Suspicion, stabilise};
@@ -70,17 +71,16 @@ pub async fn heal<L: Laboratory>(
         if !laboratory.arranges() {
             return Ok(answer.unsteady(&reproduced, 0));
         }
-        let plain = &reproduced.attempt;
-        budget.runs = budget.runs.max(budget.for_flaky);
+        let start = State::before(&order.tree, reproduced.attempt.clone());
         let outcome = stabilise(
             laboratory,
             &order,
-            plain,
+            &start,
             Suspicion::Passes,
             answer,
-            &mut budget,
+            budget.of_flaky(),
         );
-        return Ok(match outcome.await? {
+        return Ok(match Box::pin(outcome).await? {
             Outcome::Answer(completed) => *completed,
             Outcome::Steady(answer, runs) if reproduced.shown == 0 => {
                 answer.not_reproduced(&reproduced, runs)
@@ -88,40 +88,28 @@ pub async fn heal<L: Laboratory>(
             Outcome::Steady(answer, runs) => answer.unsteady(&reproduced, runs),
         });
     }
-    let first = reproduced.attempt;
-    let start = State {
-        tree: order.tree.clone(),
-        runtime: RuntimeChanges::default(),
-        steps: Vec::new(),
-        touches: Vec::new(),
-        doubts: Vec::new(),
-        attempt: first.clone(),
-    };
+    let start = State::before(&order.tree, reproduced.attempt);
     let diagnosis = explain(laboratory, &start, &order.target);
     diagnosis
         .class()
         .clone_into(&mut answer.completed.evidence.error_class);
     if diagnosis.may_be_flaky() && laboratory.arranges() {
-        let mut for_flaky = Budget {
-            runs: budget.runs.max(budget.for_flaky),
-            ..budget
-        };
         let outcome = stabilise(
             laboratory,
             &order,
-            &first,
+            &start,
             Suspicion::Fails,
             answer,
-            &mut for_flaky,
+            budget.of_flaky(),
         );
-        answer = match outcome.await? {
+        answer = match Box::pin(outcome).await? {
             Outcome::Answer(completed) => return Ok(*completed),
             Outcome::Steady(answer, _) => *answer,
         };
     }
     let mut found = Box::pin(search(
         laboratory,
-        start,
+        start.clone(),
         &order.target,
         &order.guard,
         &mut budget,
@@ -130,36 +118,91 @@ pub async fn heal<L: Laboratory>(
     .await?;
     answer.spent(&found);
     if !found.green {
-        let mut completed = unhealed(laboratory, &order, answer, &found, &diagnosis)?;
-        let failing = primary(&first.report, &order.target);
+        let mut completed = Box::pin(unhealed(
+            laboratory, &order, answer, &found, &diagnosis, &budget,
+        ))
+        .await?;
+        let failing = primary(&start.attempt.report, &order.target);
         trace_back(laboratory, &order, &failing, &budget, &mut completed).await?;
         return Ok(completed);
     }
     let began = Instant::now();
-    let before = &first.report;
-    let proof = prove(
-        laboratory,
-        &order,
-        before,
-        reproduced.runs,
-        &mut found,
-        &mut budget,
-    )
-    .await?;
+    let shown = reproduced.runs;
+    let proof = prove(laboratory, &order, &start, shown, &mut found, &mut budget).await?;
     let beside_teeth = began.elapsed().saturating_sub(proof.checked.run);
     answer.completed.timing_ms.validate += millis(beside_teeth);
-    answer.healed(&order, &found, &proof, &first.report)
+    if let Some(failed) = &proof.failed
+        && laboratory.arranges()
+        && !may_be_luck(&order.target, &start, &found, failed)
+    {
+        let (flaky, answer) = (budget.of_flaky(), answer.clone());
+        let outcome = stabilise(
+            laboratory,
+            &order,
+            &found.state,
+            Suspicion::Passes,
+            answer,
+            flaky,
+        );
+        if let Some(offered) = offered(Box::pin(outcome).await?) {
+            return Ok(offered);
+        }
+    }
+    answer.healed(&order, &found, &proof)
 }
 
-/// The answer where nothing turned the target green.
-fn unhealed<L: Laboratory>(
+/// Whether a repair after which the target passed once may have had no part in that: what failed at first is what fails again, or the repair
+/// is a matter of time.
+fn may_be_luck(target: &Target, start: &State, found: &Found, failed: &Report) -> bool {
+    let first = primary(&start.attempt.report, target);
+    alike(&first, &primary(failed, target)) || matters_of_time(found)
+}
+
+/// The answer, where it offers a repair.
+fn offered(outcome: Outcome) -> Option<HealCompleted> {
+    match outcome {
+        Outcome::Answer(completed) => Some(*completed).filter(offers),
+        Outcome::Steady(..) => None,
+    }
+}
+
+fn offers(completed: &HealCompleted) -> bool {
+    matches!(completed.verdict, Verdict::Healed | Verdict::Proposed)
+}
+
+/// The answer where the search turned nothing green. What fails behind a repair may be flaky as well as what failed first.
+async fn unhealed<L: Laboratory>(
     laboratory: &L,
     order: &Order<'_>,
-    answer: Answer,
+    mut answer: Answer,
     found: &Found,
     diagnosis: &Explained,
+    budget: &Budget,
 ) -> Result<HealCompleted, AttemptError> {
-    let behind = explain(laboratory, &found.state, &order.target);
+    let explained = explain(laboratory, &found.state, &order.target);
+    let is_chain = !found.state.steps.is_empty();
+    if !(is_chain && explained.may_be_flaky() && laboratory.arranges()) {
+        return answer.unhealed(order, found, diagnosis, &Behind::Failure(explained));
+    }
+    let outcome = stabilise(
+        laboratory,
+        order,
+        &found.state,
+        Suspicion::Fails,
+        answer.clone(),
+        budget.of_flaky(),
+    );
+    let behind = match Box::pin(outcome).await? {
+        Outcome::Answer(completed) if offers(&completed) => return Ok(*completed),
+        Outcome::Answer(completed) => {
+            answer.completed.timing_ms = completed.timing_ms;
+            Behind::Unsteady(completed)
+        }
+        Outcome::Steady(steady, _) => {
+            answer = *steady;
+            Behind::Failure(explained)
+        }
+    };
     answer.unhealed(order, found, diagnosis, &behind)
 }
 

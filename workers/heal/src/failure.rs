@@ -131,6 +131,7 @@ impl Change {
             "level" if name.is_empty() => "the level of the root logger".to_owned(),
             "level" => format!("the level of the logger `{name}`"),
             "disabled" => "`logging.disable`".to_owned(),
+            "garbage" => "what it leaves to the garbage collector".to_owned(),
             kind => format!("the {kind} of `{}`", self.owner),
         }
     }
@@ -186,6 +187,8 @@ pub struct Report {
     pub changes: BTreeMap<String, Vec<Change>>,
     /// By file: the lines that the traced tests ran. Empty unless the run was asked to trace.
     pub lines: BTreeMap<String, BTreeSet<u32>>,
+    /// The skipped tests that a line of the project's own code skipped, as it ran.
+    pub own_skips: BTreeSet<String>,
     /// By finding: how often a checker reports it. Empty unless a checker was run.
     pub complaints: BTreeMap<String, u32>,
 }

@@ -116,7 +116,8 @@ pub fn regression(before: &Report, after: &Report) -> Option<String> {
             if *outcome != TestOutcome::Passed {
                 // A failing test that is skipped instead is hidden, not healed.
                 return (outcome.is_bad()
-                    && after.outcomes.get(test) == Some(&TestOutcome::Skipped))
+                    && after.outcomes.get(test) == Some(&TestOutcome::Skipped)
+                    && !comes_to_its_skip(test, before, after))
                 .then(|| format!("{test} failed before and is skipped now"));
             }
             match after.outcomes.get(test) {
@@ -130,6 +131,35 @@ pub fn regression(before: &Report, after: &Report) -> Option<String> {
             }
         })
         .or_else(|| new_complaint(before, after))
+}
+
+/// Whether a test comes now to a skip of the project's own that it did not come to before, because it could not be set up. That this is gone,
+/// and not only out of sight, shows where another test that failed at the same place is set up now. (No patch gains a skip: [`crate::guard`].)
+pub fn comes_to_its_skip(test: &str, before: &Report, after: &Report) -> bool {
+    if before.outcomes.get(test) != Some(&TestOutcome::Error) || !after.own_skips.contains(test) {
+        return false;
+    }
+    let its = failed(before, test);
+    let in_setup = |failure: &&Failure| failure.phase == Phase::Setup;
+    let is_set_up = |test: &str, outcome: TestOutcome| match outcome {
+        TestOutcome::Passed => true,
+        TestOutcome::Failed => !failed(after, test).iter().any(in_setup),
+        TestOutcome::Error | TestOutcome::Skipped => false,
+    };
+    !its.is_empty()
+        && its.iter().all(in_setup)
+        && after.outcomes.iter().any(|(other, outcome)| {
+            is_set_up(other, *outcome)
+                && failed(before, other)
+                    .iter()
+                    .any(|failure| at_one_place(failure, its[0]))
+        })
+}
+
+/// The failures of one test.
+fn failed<'a>(report: &'a Report, test: &str) -> Vec<&'a Failure> {
+    let of_test = |failure: &&Failure| failure.test.as_deref() == Some(test);
+    report.failures.iter().filter(of_test).collect()
 }
 
 /// What a checker reports more often than before.
@@ -260,15 +290,17 @@ fn bad<'a>(report: &'a Report, target: &Target) -> BTreeSet<&'a str> {
 /// Whether two runs of the same code failed the same way. Texts may differ (addresses, times, the order of a set);
 /// the test, the exception and the place may not.
 pub fn alike(one: &Failure, other: &Failure) -> bool {
+    one.test == other.test && at_one_place(one, other)
+}
+
+/// Whether two failures have one phase, exception and place, perhaps of two tests.
+fn at_one_place(one: &Failure, other: &Failure) -> bool {
     let place = |failure: &Failure| {
         failure
             .innermost_own()
             .map(|frame| (frame.path.clone(), frame.function.clone()))
     };
-    one.test == other.test
-        && one.phase == other.phase
-        && one.exception == other.exception
-        && place(one) == place(other)
+    one.phase == other.phase && one.exception == other.exception && place(one) == place(other)
 }
 
 /// What makes two failures the same: where in the run, the exception, and its text without numbers and addresses.
@@ -404,6 +436,36 @@ mod tests {
                 "{after:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_test_that_comes_to_its_own_skip_is_not_hidden_where_another_that_failed_there_is_set_up() {
+        let failures = [
+            ("t::a", Phase::Setup, "f called directly"),
+            ("t::b", Phase::Setup, "g called directly"),
+        ];
+        let before = report(&[("t::a", Error), ("t::b", Error)], &failures);
+        let after = |a, b, own: &[&str]| Report {
+            own_skips: own.iter().map(|test| (*test).to_owned()).collect(),
+            ..report(&[("t::a", a), ("t::b", b)], &[])
+        };
+        let own = ["t::a"];
+        assert_eq!(regression(&before, &after(Skipped, Passed, &own)), None);
+        // Skipped by anything else, where nothing passes that failed there, or where it had come further before.
+        assert!(regression(&before, &after(Skipped, Passed, &[])).is_some());
+        assert!(regression(&before, &after(Skipped, Error, &own)).is_some());
+        assert!(regression(&before, &after(Skipped, Skipped, &own)).is_some());
+        let mut elsewhere = before.clone();
+        elsewhere.failures[1].exception = Some("ValueError".to_owned());
+        assert!(regression(&elsewhere, &after(Skipped, Passed, &own)).is_some());
+        let called = [
+            ("t::a", Phase::Call, "f called directly"),
+            ("t::b", Phase::Call, "g called directly"),
+        ];
+        let before = report(&[("t::a", Failed), ("t::b", Failed)], &called);
+        assert!(regression(&before, &after(Skipped, Passed, &own)).is_some());
+        let target = Target::Test("t::a".into());
+        assert!(!target.is_green(&after(Skipped, Passed, &own)));
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub(crate) struct Proof {
     pub(crate) passed: u32,
     /// Of so many.
     pub(crate) runs: u32,
+    /// What the one that did not pass reported, where it is the target that failed.
+    pub(crate) failed: Option<Report>,
     /// The teeth check.
     pub(crate) checked: Checked,
 }
@@ -32,24 +34,25 @@ pub(crate) struct Proof {
 pub(crate) async fn prove<L: Laboratory>(
     laboratory: &L,
     order: &Order<'_>,
-    before: &Report,
+    start: &State,
     reproduced: u32,
     found: &mut Found,
     budget: &mut Budget,
 ) -> Result<Proof, AttemptError> {
-    let confirmed = confirm(laboratory, order, before, found, budget).await?;
+    let confirmed = confirm(laboratory, order, start, found, budget).await?;
     let checked = match confirmed.checked {
         _ if confirmed.passed < confirmed.runs => Checked::default(),
         Some(checked) => checked,
         None => {
             let (state, lines) = (&found.state, &confirmed.lines);
-            bite(laboratory, order, before, state, lines, budget).await?
+            bite(laboratory, order, start, state, lines, budget).await?
         }
     };
     Ok(Proof {
         reproduced,
         passed: confirmed.passed,
         runs: confirmed.runs,
+        failed: confirmed.failed,
         checked,
     })
 }
@@ -59,6 +62,7 @@ struct Confirmed {
     passed: u32,
     runs: u32,
     lines: BTreeMap<String, BTreeSet<u32>>,
+    failed: Option<Report>,
     /// The teeth check, where it was made beside a run.
     checked: Option<Checked>,
 }
@@ -67,7 +71,7 @@ struct Confirmed {
 async fn bite<L: Laboratory>(
     laboratory: &L,
     order: &Order<'_>,
-    before: &Report,
+    start: &State,
     healed: &State,
     lines: &BTreeMap<String, BTreeSet<u32>>,
     budget: &Budget,
@@ -75,9 +79,10 @@ async fn bite<L: Laboratory>(
     if !laboratory.bites() {
         return Ok(Checked::default());
     }
-    let subjects = teeth::subjects(&order.target, before, &healed.attempt.report);
+    let (before, after) = (&start.attempt.report, &healed.attempt.report);
+    let subjects = teeth::subjects(&order.target, before, after);
     let time_left = budget.deadline.saturating_duration_since(Instant::now());
-    teeth::check(laboratory, &order.tree, healed, &subjects, lines, time_left).await
+    teeth::check(laboratory, start, healed, &subjects, lines, time_left).await
 }
 
 /// Runs the repaired tree again, until it has passed as often as is asked for, or fails once. The last of the runs is
@@ -87,14 +92,16 @@ async fn bite<L: Laboratory>(
 async fn confirm<L: Laboratory>(
     laboratory: &L,
     order: &Order<'_>,
-    before: &Report,
+    start: &State,
     found: &mut Found,
     budget: &mut Budget,
 ) -> Result<Confirmed, AttemptError> {
+    let before = &start.attempt.report;
     let mut confirmed = Confirmed {
         passed: 1,
         runs: 1,
         lines: BTreeMap::new(),
+        failed: None,
         checked: None,
     };
     let subjects = teeth::subjects(&order.target, before, &found.state.attempt.report);
@@ -103,7 +110,7 @@ async fn confirm<L: Laboratory>(
         let wanted = (CONFIRMATIONS - confirmed.runs).min(budget.runs);
         let beside = wanted > 1 && !matters_of_time(found);
         let is_last = wanted == 1 || beside;
-        budget.runs -= if beside { 2 } else { 1 };
+        budget.take(if beside { 2 } else { 1 });
         let last = Conditions {
             trace: if traceable {
                 subjects.clone()
@@ -130,7 +137,7 @@ async fn confirm<L: Laboratory>(
             let attempt = run(&last).await?;
             let checked = if beside && green(&attempt) {
                 let lines = &attempt.report.lines;
-                Some(bite(laboratory, order, before, state, lines, budget).await?)
+                Some(bite(laboratory, order, start, state, lines, budget).await?)
             } else {
                 None
             };
@@ -144,6 +151,13 @@ async fn confirm<L: Laboratory>(
         };
         let (alone, traced) = tokio::try_join!(alone, traced)?;
         let (traced, checked) = traced.unzip();
+        if is_cut_off(alone.iter().chain(&traced), budget.deadline) {
+            found.state.doubts.push(
+                "the time of the heal was over before all runs that were to confirm it were"
+                    .to_owned(),
+            );
+            break;
+        }
         confirmed.checked = checked.flatten();
         let traced_lines = !last.trace.is_empty();
         for (attempt, is_traced) in alone
@@ -164,6 +178,9 @@ async fn confirm<L: Laboratory>(
                 continue;
             }
             let worse = regression(&state.attempt.report, &attempt.report);
+            if !order.target.is_met(before, &attempt.report) {
+                confirmed.failed = Some(attempt.report);
+            }
             found
                 .rejected
                 .push(worse.unwrap_or_else(|| {
@@ -176,6 +193,14 @@ async fn confirm<L: Laboratory>(
         under_load(laboratory, order, before, found, budget, &mut confirmed).await?;
     }
     Ok(confirmed)
+}
+
+/// Whether one of the runs was stopped because no time was left: what it did not come to says nothing.
+pub(crate) fn is_cut_off<'a>(
+    runs: impl IntoIterator<Item = &'a Attempt>,
+    deadline: Instant,
+) -> bool {
+    Instant::now() >= deadline && runs.into_iter().any(|attempt| attempt.stopped.is_some())
 }
 
 /// Polls one or two runs side by side. No more are ever confirmed at once.
@@ -197,7 +222,7 @@ where
     Ok(attempts)
 }
 
-fn matters_of_time(found: &Found) -> bool {
+pub(crate) fn matters_of_time(found: &Found) -> bool {
     found
         .state
         .steps
@@ -218,7 +243,7 @@ async fn under_load<L: Laboratory>(
     if budget.runs < 3 || Instant::now() >= budget.deadline {
         return Ok(());
     }
-    budget.runs -= 3;
+    budget.take(3);
     // Of one fork server's runs one waits for the other.
     let apart = Conditions::apart();
     let state = &found.state;

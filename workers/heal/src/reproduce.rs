@@ -103,7 +103,7 @@ impl<L: Laboratory> Trial<'_, '_, L> {
         if let Some(stopped) = attempt.stopped {
             return Err(AttemptError::Stopped(stopped));
         }
-        self.budget.runs = self.budget.runs.saturating_sub(1);
+        self.budget.take(1);
         self.timing.install += millis(attempt.install);
         self.timing.reproduce += millis(began.elapsed().saturating_sub(attempt.install));
         Ok(attempt)

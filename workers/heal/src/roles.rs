@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::adapter;
 use crate::case::Case;
+use crate::failure::{Failure, Phase};
 use crate::runner::is_python;
 
 /// The part that a file plays.
@@ -89,6 +90,15 @@ fn is_test_directory(name: &str) -> bool {
             | "specs"
     ) || name.starts_with("test_")
         || name.ends_with("_tests")
+}
+
+/// The line of test code where a test failed in its body: the file, its text, and the line counted from 1.
+pub(crate) fn failing_line(case: &Case<'_>, failure: &Failure) -> Option<(String, String, u32)> {
+    let roles = Roles::of_case(case);
+    let frame = failure
+        .innermost_own()
+        .filter(|frame| failure.phase == Phase::Call && roles.of(&frame.path) == Role::Test)?;
+    Some((frame.path.clone(), case.tree.read(&frame.path)?, frame.line))
 }
 
 #[cfg(test)]

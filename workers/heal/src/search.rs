@@ -92,8 +92,22 @@ impl Budget {
         if self.runs == 0 || Instant::now() >= self.deadline {
             return false;
         }
-        self.runs -= 1;
+        self.take(1);
         true
+    }
+
+    /// Counts runs that are made whether or not any are left.
+    pub(crate) fn take(&mut self, runs: u32) {
+        self.runs = self.runs.saturating_sub(runs);
+        self.for_flaky = self.for_flaky.saturating_sub(runs);
+    }
+
+    /// What is left of it for a test that turns out to be flaky.
+    pub(crate) fn of_flaky(self) -> Self {
+        Self {
+            runs: self.runs.max(self.for_flaky),
+            ..self
+        }
     }
 }
 
@@ -132,6 +146,20 @@ pub struct Found {
     pub install: Duration,
     /// Time spent on running candidates.
     pub validate: Duration,
+}
+
+impl State {
+    /// The project as it is.
+    pub(crate) fn before(tree: &Overlay, attempt: Attempt) -> Self {
+        Self {
+            tree: tree.clone(),
+            runtime: RuntimeChanges::default(),
+            steps: Vec::new(),
+            touches: Vec::new(),
+            doubts: Vec::new(),
+            attempt,
+        }
+    }
 }
 
 impl Found {
@@ -303,7 +331,14 @@ impl<L: Laboratory> Search<'_, L> {
                 let before = &top.state.attempt.report;
                 assess(&self.original, before, &attempt.report, self.target)
             };
-            let judged = believed(self.laboratory, &mut next, judge, &mut self.believes).await?;
+            let judged = believed(
+                self.laboratory,
+                &mut next,
+                judge,
+                &mut self.believes,
+                budget,
+            )
+            .await?;
             match judged {
                 Assessment::Green => {
                     found.state = relocked(next, self.guard);
@@ -353,12 +388,14 @@ async fn believed<L: Laboratory>(
     next: &mut State,
     judge: impl Fn(&Attempt) -> Assessment,
     believes: &mut bool,
+    budget: &mut Budget,
 ) -> Result<Assessment, AttemptError> {
     let judged = judge(&next.attempt);
     let is_new = matches!(judged, Assessment::Progress | Assessment::Worse(_));
     if *believes || !next.attempt.forked || !is_new {
         return Ok(judged);
     }
+    budget.take(1);
     let conditions = Conditions::apart();
     let apart = laboratory
         .attempt_under(&next.tree, &next.runtime, &conditions)

@@ -18,7 +18,7 @@ use crate::judge::{Target, regression};
 use crate::laboratory::{Attempt, AttemptError, Laboratory};
 use crate::overlay::Overlay;
 use crate::past::Past;
-use crate::prove::Proof;
+use crate::prove::{Proof, is_cut_off};
 use crate::search::{Budget, Found, State, search};
 use crate::teeth::{self, Bites, Defect};
 use crate::unsteady::{Cause, Unsteady};
@@ -124,36 +124,30 @@ pub(crate) enum Outcome {
 struct Case<'a, 'o, L> {
     laboratory: &'a L,
     order: &'a Order<'o>,
-    plain: &'a Attempt,
-    budget: &'a mut Budget,
+    start: &'a State,
+    budget: Budget,
     answer: Answer,
     state: State,
     rejected: Vec<String>,
 }
 
-/// Looks for what the test depends on, and repairs that. `plain` is the run of the command as it stands.
+/// Looks for what the test depends on, and repairs that. `start` has the run of the command as it stands: of the project as it is, or behind
+/// what was repaired before.
 pub(crate) async fn stabilise<L: Laboratory>(
     laboratory: &L,
     order: &Order<'_>,
-    plain: &Attempt,
+    start: &State,
     suspicion: Suspicion,
     answer: Answer,
-    budget: &mut Budget,
+    budget: Budget,
 ) -> Result<Outcome, AttemptError> {
     let mut case = Case {
         laboratory,
         order,
-        plain,
+        start,
         budget,
         answer,
-        state: State {
-            tree: order.tree.clone(),
-            runtime: RuntimeChanges::default(),
-            steps: Vec::new(),
-            touches: Vec::new(),
-            doubts: Vec::new(),
-            attempt: plain.clone(),
-        },
+        state: start.clone(),
         rejected: Vec::new(),
     };
     let began = Instant::now();
@@ -166,25 +160,54 @@ pub(crate) async fn stabilise<L: Laboratory>(
     }
     .map(|outcome| match outcome {
         Outcome::Answer(mut completed) => {
-            "flaky".clone_into(&mut completed.evidence.error_class);
+            classed(&mut completed, start);
             Outcome::Answer(completed)
         }
         steady @ Outcome::Steady(..) => steady,
     })
 }
 
+/// Behind a link, the class stays that of the failure which was reproduced.
+fn classed(completed: &mut HealCompleted, start: &State) {
+    if start.steps.is_empty() {
+        "flaky".clone_into(&mut completed.evidence.error_class);
+    }
+}
+
 impl<L: Laboratory> Case<'_, '_, L> {
+    /// The run of the command as it stood at the start.
+    fn plain(&self) -> &Report {
+        &self.start.attempt.report
+    }
+
     async fn inquire(&mut self, suspicion: &Suspicion) -> Result<Learnt, AttemptError> {
-        let mut inquiry = Inquiry {
+        match suspicion {
+            Suspicion::Passes => {
+                let plain = &self.start.attempt.report;
+                self.inquiry().of_passing(plain).await
+            }
+            Suspicion::Fails => {
+                let failing = self.state.attempt.clone();
+                self.inquiry().of_failing(&failing).await
+            }
+        }
+    }
+
+    /// The same where a shuffled run has shown the conditions already.
+    async fn inquire_into(&mut self, shown: Contradiction) -> Result<Learnt, AttemptError> {
+        let plain = &self.start.attempt.report;
+        self.inquiry()
+            .of_shown(shown.conditions, shown.attempt, plain)
+            .await
+    }
+
+    fn inquiry(&mut self) -> Inquiry<'_, L> {
+        Inquiry {
             laboratory: self.laboratory,
             tree: &self.state.tree,
             runtime: &self.state.runtime,
             target: &self.order.target,
-            budget: self.budget,
-        };
-        match suspicion {
-            Suspicion::Passes => inquiry.of_passing(&self.plain.report).await,
-            Suspicion::Fails => inquiry.of_failing(&self.state.attempt).await,
+            budget: &mut self.budget,
         }
     }
 
@@ -212,9 +235,9 @@ impl<L: Laboratory> Case<'_, '_, L> {
                 self.state.attempt = plain;
                 match self.shuffles(&HashSeeds::for_what(&unsteady)).await? {
                     Shuffled::Green(passed, lines) => return self.healed(passed, &lines).await,
-                    Shuffled::Failed(reason) => {
-                        self.rejected.push(reason);
-                        self.inquire(&Suspicion::Passes).await?
+                    Shuffled::Failed(contradiction) => {
+                        self.rejected.push(contradiction.reason.clone());
+                        self.inquire_into(*contradiction).await?
                     }
                     Shuffled::Worse(reason) => return self.rejected(reason),
                 }
@@ -250,7 +273,7 @@ impl<L: Laboratory> Case<'_, '_, L> {
             start.attempt = under.attempt(&start.tree, &start.runtime).await?;
             shown += u32::from(!start.attempt.report.passed(&unsteady.victim));
         }
-        if first {
+        if first && self.start.steps.is_empty() {
             self.answer.completed.evidence.reproduced = format!("{shown}/{SHOWN}");
             self.answer
                 .failed_with(&start.attempt.report, &unsteady.victim);
@@ -261,7 +284,7 @@ impl<L: Laboratory> Case<'_, '_, L> {
             start,
             &Target::Test(unsteady.victim.clone()),
             &self.order.guard,
-            self.budget,
+            &mut self.budget,
             &self.order.menu("flaky"),
         ))
         .await?;
@@ -270,7 +293,7 @@ impl<L: Laboratory> Case<'_, '_, L> {
     }
 
     async fn plain_run(&mut self) -> Result<Attempt, AttemptError> {
-        self.budget.runs = self.budget.runs.saturating_sub(1);
+        self.budget.take(1);
         let (tree, changes) = (&self.state.tree, &self.state.runtime);
         self.laboratory
             .attempt_under(tree, changes, &Conditions::apart())
@@ -280,7 +303,7 @@ impl<L: Laboratory> Case<'_, '_, L> {
     /// The proof: the whole command in other orders, with other seeds, several runs at a time. The last one is traced.
     async fn shuffles(&mut self, hash_seeds: &HashSeeds) -> Result<Shuffled, AttemptError> {
         let began = Instant::now();
-        if let Some(reason) = regression(&self.plain.report, &self.state.attempt.report) {
+        if let Some(reason) = regression(self.plain(), &self.state.attempt.report) {
             return Ok(Shuffled::Worse(reason));
         }
         let mut passed = 0;
@@ -298,27 +321,30 @@ impl<L: Laboratory> Case<'_, '_, L> {
                 .collect();
             let (tree, changes) = (&self.state.tree, &self.state.runtime);
             let attempts = self.laboratory.attempts_under(tree, changes, &runs).await?;
-            self.budget.runs -= u32::try_from(attempts.len()).unwrap_or(at_once);
-            if attempts.is_empty() {
+            self.budget
+                .take(u32::try_from(attempts.len()).unwrap_or(at_once));
+            if attempts.is_empty() || is_cut_off(&attempts, self.budget.deadline) {
                 break;
             }
             for (attempt, conditions) in attempts.into_iter().zip(&runs) {
                 if !self.order.target.is_green(&attempt.report) && self.fails_here(&attempt.report)
                 {
-                    return Ok(Shuffled::Failed(format!(
+                    let reason = format!(
                         "after {passed} shuffled runs the test failed again ({conditions})"
-                    )));
+                    );
+                    return Ok(Shuffled::Failed(Box::new(Contradiction {
+                        reason,
+                        conditions: conditions.clone(),
+                        attempt,
+                    })));
                 }
                 for test in failing(&attempt.report) {
                     // Another test may depend on the order as well, and did before.
-                    if self.plain.report.passed(test)
-                        && compared < 3
-                        && others.insert(test.to_owned())
-                    {
+                    if self.plain().passed(test) && compared < 3 && others.insert(test.to_owned()) {
                         compared += 1;
                         let original = self
                             .laboratory
-                            .attempt_under(&self.order.tree, &self.state.runtime, conditions)
+                            .attempt_under(&self.start.tree, &self.state.runtime, conditions)
                             .await?;
                         if original.report.passed(test) {
                             return Ok(Shuffled::Worse(format!(
@@ -358,7 +384,7 @@ impl<L: Laboratory> Case<'_, '_, L> {
             conditions.order = Sequence::AtOnce;
         }
         if number + 1 == SHUFFLES {
-            let (before, after) = (&self.plain.report, &self.state.attempt.report);
+            let (before, after) = (self.plain(), &self.state.attempt.report);
             conditions.trace = teeth::subjects(&self.order.target, before, after);
         }
         conditions
@@ -368,7 +394,7 @@ impl<L: Laboratory> Case<'_, '_, L> {
     fn fails_here(&self, report: &Report) -> bool {
         match &self.order.target {
             Target::Test(_) => true,
-            Target::Command => failing(report).any(|test| !self.plain.report.passed(test)),
+            Target::Command => failing(report).any(|test| !self.plain().passed(test)),
         }
     }
 
@@ -377,18 +403,15 @@ impl<L: Laboratory> Case<'_, '_, L> {
         passed: u32,
         lines: &BTreeMap<String, BTreeSet<u32>>,
     ) -> Result<Outcome, AttemptError> {
-        let subjects = teeth::subjects(
-            &self.order.target,
-            &self.plain.report,
-            &self.state.attempt.report,
-        );
+        let subjects =
+            teeth::subjects(&self.order.target, self.plain(), &self.state.attempt.report);
         let time_left = self
             .budget
             .deadline
             .saturating_duration_since(Instant::now());
         let checked = teeth::check(
             self.laboratory,
-            &self.order.tree,
+            self.start,
             &self.state,
             &subjects,
             lines,
@@ -400,13 +423,13 @@ impl<L: Laboratory> Case<'_, '_, L> {
             // The plain run is one of them.
             passed: passed + 1,
             runs: passed + 1,
+            failed: None,
             checked,
         };
         let found = self.found(true);
-        "flaky".clone_into(&mut self.answer.completed.evidence.error_class);
-        let completed = self
-            .answer
-            .healed(self.order, &found, &proof, &self.plain.report)?;
+        // What was decided before is known by the class.
+        classed(&mut self.answer.completed, self.start);
+        let completed = self.answer.healed(self.order, &found, &proof)?;
         Ok(Outcome::Answer(Box::new(completed)))
     }
 
@@ -422,7 +445,9 @@ impl<L: Laboratory> Case<'_, '_, L> {
             unsteady: None,
         };
         let victim = failing(&attempt.report).next().map(str::to_owned);
-        if let Some(victim) = &victim {
+        if let Some(victim) = &victim
+            && self.start.steps.is_empty()
+        {
             self.answer.failed_with(&attempt.report, victim);
         }
         let start = State {
@@ -435,7 +460,7 @@ impl<L: Laboratory> Case<'_, '_, L> {
             start,
             &self.order.target,
             &self.order.guard,
-            self.budget,
+            &mut self.budget,
             &self.order.menu("flaky"),
         ))
         .await?;
@@ -457,7 +482,8 @@ impl<L: Laboratory> Case<'_, '_, L> {
             .await?
         {
             Shuffled::Green(passed, lines) => self.healed(passed, &lines).await,
-            Shuffled::Failed(reason) | Shuffled::Worse(reason) => self.rejected(reason),
+            Shuffled::Failed(contradiction) => self.rejected(contradiction.reason),
+            Shuffled::Worse(reason) => self.rejected(reason),
         }
     }
 
@@ -465,11 +491,16 @@ impl<L: Laboratory> Case<'_, '_, L> {
         found
             .rejected
             .splice(0..0, std::mem::take(&mut self.rejected));
+        if found.state.steps.len() > self.start.steps.len() {
+            found.rejected.push(format!(
+                "made independent of one thing, {unsteady}, and nothing that was tried changes that"
+            ));
+        }
         let target = Target::Test(unsteady.victim.clone());
         let diagnosis = explain(self.laboratory, &found.state, &target);
         let completed = self
             .answer
-            .unstable(self.order, &found, unsteady, &diagnosis)?;
+            .unstable(self.order, self.start, &found, unsteady, &diagnosis)?;
         Ok(Outcome::Answer(Box::new(completed)))
     }
 
@@ -518,12 +549,20 @@ impl HashSeeds {
     }
 }
 
+/// A shuffled run in which the test failed again.
+struct Contradiction {
+    /// One sentence.
+    reason: String,
+    conditions: Conditions,
+    attempt: Attempt,
+}
+
 /// What the shuffled runs said.
 enum Shuffled {
     /// So many passed; and the lines that the healed tests ran.
     Green(u32, BTreeMap<String, BTreeSet<u32>>),
     /// The test failed in one of them.
-    Failed(String),
+    Failed(Box<Contradiction>),
     /// Something else broke.
     Worse(String),
 }

@@ -138,7 +138,8 @@ pub struct Distribution {
     pub module: String,
     /// Requirements that bring it, the best first.
     pub install: Vec<String>,
-    /// What brings it is another's continuation of a package that its authors gave up.
+    /// What brings it is another's continuation of what its authors gave up, a package or a module of the standard library: to port away from it
+    /// lasts longer, where there is a port.
     #[serde(default)]
     pub fork: bool,
     /// It was part of the standard library until this version of Python.
@@ -232,6 +233,24 @@ mod tests {
             assert!(seen.insert(rule.id.as_str()), "{} twice", rule.id);
             assert!(rule.source.starts_with("https://"), "{}", rule.id);
             assert!(rule.example.is_some(), "{} has no example", rule.id);
+        }
+    }
+
+    #[test]
+    fn a_port_comes_before_a_distribution_that_brings_a_module_of_the_standard_library_back() {
+        for rule in api() {
+            let Change::Moved(Moved {
+                from, gone: true, ..
+            }) = &rule.change
+            else {
+                continue;
+            };
+            let brought_back = |entry: &&Distribution| {
+                entry.module == *from && entry.until.is_some() && !entry.install.is_empty()
+            };
+            if let Some(entry) = distributions().iter().find(brought_back) {
+                assert!(entry.fork, "{} has the port {}", entry.module, rule.id);
+            }
         }
     }
 

@@ -92,7 +92,7 @@ class Plan(object):
         if self._watch:
             import maestro_state
 
-            self._before = maestro_state.State(self._root)
+            self._before = maestro_state.settled(self._root)
         if any(belongs(test, name) for name in self._trace) and sys.gettrace() is None:
             threading.settrace(self._tracer)
             sys.settrace(self._tracer)
@@ -105,7 +105,7 @@ class Plan(object):
         if self._before is not None:
             import maestro_state
 
-            changes = self._before.changes(maestro_state.State(self._root))
+            changes = maestro_state.left(self._before, self._root)
             self._before = None
             self._emit(kind="state", test=test, changes=changes)
         if self._listing is not None:

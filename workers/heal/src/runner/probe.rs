@@ -109,6 +109,11 @@ fn outcome(
             ..Failure::default()
         });
     }
+    let is_own =
+        !record.path.is_empty() && !relative_path(&record.path, directory).starts_with('/');
+    if outcome == TestOutcome::Skipped && is_own {
+        report.own_skips.insert(test.clone());
+    }
     // A failure of the set-up or the tear-down stands, whatever the body did.
     let entry = report.outcomes.entry(test).or_insert(outcome);
     if failed || !matches!(entry, TestOutcome::Failed | TestOutcome::Error) {

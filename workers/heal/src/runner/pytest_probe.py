@@ -5,6 +5,7 @@ may use (2.7 to 3.14, pytest 3 to 9) and must change nothing about the run.
 """
 import io
 import json
+import linecache
 import os
 import sys
 
@@ -16,7 +17,8 @@ _encode = json.JSONEncoder(sort_keys=True).encode
 _LIMIT = 20000
 _sink = None
 _plan = None
-_base = _here = ""
+# The file whose own line skipped the test that is reported; a mark, a plugin and the runner itself have none.
+_base = _here = _skipper = ""
 
 
 def _emit(**record):
@@ -159,6 +161,19 @@ def pytest_collectreport(report):
         _emit(kind="outcome", test=_steady(report.nodeid), when="collect", outcome="skipped", text="")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(item, call):
+    # The report itself names the test's own line where a fixture skips it.
+    global _skipper
+    _skipper = ""
+    if call.excinfo is None or type(call.excinfo.value).__name__ not in ("Skipped", "SkipTest"):
+        return
+    frames = [frame for frame in _frames(call.excinfo.tb) if "_pytest" not in frame[0]]
+    if frames:
+        path, line, _ = frames[-1]
+        _skipper = _text(path) if "skip" in linecache.getline(path, line).lower() else ""
+
+
 def pytest_runtest_logreport(report):
     outcome = report.outcome
     if hasattr(report, "wasxfail"):
@@ -170,6 +185,7 @@ def pytest_runtest_logreport(report):
             when=report.when,
             outcome=outcome,
             text=_text(getattr(report, "longreprtext", "")) if outcome == "failed" else "",
+            path=_skipper if outcome == "skipped" else "",
         )
 
 

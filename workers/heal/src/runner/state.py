@@ -4,10 +4,12 @@ files. A `State` is taken before a test and after it; the difference is what the
 Works on every Python that a run may use (2.7 to 3.14). Nothing here may fail a run.
 """
 import collections
+import gc
 import os
 import sys
 import threading
 import types
+import weakref
 
 _MOST_ITEMS = 2000
 _MOST_FILES = 5000
@@ -43,6 +45,8 @@ class State(object):
         self._root = root
         self._own = set()
         self.cells = {}
+        # How many are left in what holds nothing itself: only the garbage collector changes that between two states.
+        self.weak = {}
         self._held = []
         self._process()
         self._modules()
@@ -97,6 +101,7 @@ class State(object):
                 if key.startswith("__") or key.startswith("@") or isinstance(value, types.ModuleType):
                     continue
                 if own:
+                    self._weak(name, key, value)
                     self._put("attribute", name, key, value, self._contents(value), self._shape(value))
                     self._inside(name, key, value)
                 else:
@@ -115,9 +120,14 @@ class State(object):
                 if name.startswith("__") or name.startswith("_abc_") or isinstance(member, types.ModuleType):
                     continue
                 path = "%s.%s" % (key, name)
+                self._weak(module, path, member)
                 self._put("attribute", module, path, member, self._contents(member), self._shape(member))
                 if isinstance(member, types.FunctionType):
                     self._function(module, path, member)
+
+    def _weak(self, module, path, value):
+        if isinstance(value, (weakref.WeakSet, weakref.WeakValueDictionary, weakref.WeakKeyDictionary)):
+            self.weak[(module, path)] = len(value)
 
     def _function(self, module, path, function):
         defaults = (function.__defaults__, getattr(function, "__kwdefaults__", None))
@@ -213,3 +223,32 @@ class State(object):
                 }
             )
         return found[:200]
+
+
+def _at_once(root):
+    """The state before the garbage collector runs again."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return State(root)
+    finally:
+        if collects:
+            gc.enable()
+
+
+def settled(root):
+    """The state once everything is collected that nobody reaches."""
+    gc.collect()
+    return _at_once(root)
+
+
+def left(before, root):
+    """What differs from an earlier state, as records. What differs only until the collector runs, whenever that is, is one change of its own."""
+    waiting = _at_once(root)
+    after = settled(root)
+    changes = before.changes(after)
+    if waiting.weak != after.weak or waiting.changes(after):
+        changes.append(
+            {"kind": "garbage", "owner": "gc", "name": "", "how": "added", "shape": "", "closer": "", "path": ""}
+        )
+    return changes

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::case::{Case, Form, Installed, PackageIndex, Release, Tree};
+use crate::case::{Case, Finding, Form, Installed, PackageIndex, Release, Repair, Tree};
 use crate::failure::{Failure, Frame, Phase};
 use crate::past::NoPast;
 
@@ -132,4 +132,36 @@ pub(crate) fn case<'c>(
         past: &NoPast,
         unsteady: None,
     }
+}
+
+/// What a strategy answers, in short: the last file of each candidate as it would be, or the reason.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Tried(String),
+    Proposed(String),
+    Refused(String),
+}
+
+impl Answer {
+    pub(crate) fn of(strategy: &dyn Repair, case: &Case<'_>) -> Vec<Self> {
+        let answer = |finding| match finding {
+            Finding::Try(mut candidate) => Some(Self::Tried(candidate.edits.pop()?.text)),
+            Finding::Propose(mut candidate, _) => Some(Self::Proposed(candidate.edits.pop()?.text)),
+            Finding::Refuse(reason) | Finding::Lacking(reason) => Some(Self::Refused(reason)),
+        };
+        strategy
+            .examine(case)
+            .into_iter()
+            .filter_map(answer)
+            .collect()
+    }
+}
+
+/// That the only answer is a refusal for this reason.
+#[track_caller]
+pub(crate) fn refused(found: &[Answer], why: &str) {
+    assert!(
+        matches!(found, [Answer::Refused(reason)] if reason.contains(why)),
+        "{why}: {found:?}"
+    );
 }

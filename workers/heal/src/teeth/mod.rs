@@ -100,10 +100,10 @@ pub(crate) fn subjects(target: &Target, before: &Report, after: &Report) -> Vec<
         .collect()
 }
 
-/// Plants defects below the healed tests and compares. `lines` are those that the tests ran.
+/// Plants defects below the healed tests and compares with the tests as they were. `lines` are those that the tests ran.
 pub(crate) async fn check<L: Laboratory>(
     laboratory: &L,
-    original: &Overlay,
+    original: &State,
     healed: &State,
     subjects: &[String],
     lines: &BTreeMap<String, BTreeSet<u32>>,
@@ -128,8 +128,8 @@ pub(crate) async fn check<L: Laboratory>(
         .min(time_left);
     let bite = |tree| laboratory.bite(tree, &healed.runtime, subjects, &defects, within);
     let as_it_was = async {
-        if could_run_before(healed) {
-            bite(original).await.map(Some)
+        if could_run_before(original, healed) {
+            bite(&original.tree).await.map(Some)
         } else {
             Ok(None)
         }
@@ -164,15 +164,17 @@ pub(crate) async fn check<L: Laboratory>(
 }
 
 /// Whether the test as it was can be asked too: repairs of these kinds change under what a test runs, not whether it can.
-fn could_run_before(healed: &State) -> bool {
-    let steady = healed.steps.iter().all(|step| {
-        matches!(
-            step.strategy,
-            Strategy::FlakyTestStabilization
-                | Strategy::EnvironmentHealing
-                | Strategy::TimingAdjustment
-        )
-    });
+fn could_run_before(original: &State, healed: &State) -> bool {
+    let since = healed.steps.iter().skip(original.steps.len());
+    let steady = since.clone().count() > 0
+        && since.clone().all(|step| {
+            matches!(
+                step.strategy,
+                Strategy::FlakyTestStabilization
+                    | Strategy::EnvironmentHealing
+                    | Strategy::TimingAdjustment
+            )
+        });
     steady && healed.touches.contains(&Touch::Test) && !healed.touches.contains(&Touch::Product)
 }
 

@@ -11,6 +11,8 @@ use crate::runner::file_of;
 use crate::source::names::Names;
 use crate::source::{Source, ancestors, descendants};
 
+use crate::unsteady::Unsteady;
+
 use super::fixture;
 
 /// Whose it is, from what a test may repair to what it must not.
@@ -51,7 +53,8 @@ pub(super) fn of(case: &Case<'_>, roles: &Roles, test: &str, change: &Change) ->
             ))
         };
     }
-    if in_test {
+    // When a cycle that nobody reaches any more is collected, nobody promises.
+    if in_test || change.kind == "garbage" {
         return Owner::Test;
     }
     if let Some(place) = shared_by_instances(case, change) {
@@ -257,7 +260,8 @@ fn is_product(case: &Case<'_>, roles: &Roles, qualified: &str) -> bool {
 }
 
 /// A function of the product that stores an answer and gives it again: `path:line` and why that is the defect. Where a
-/// test changes what the answer depends on (a variable, a stub), the memory is meant, and the test has to clear it.
+/// test changes what the answer depends on (a variable, a stub), the memory is meant, and the test has to clear it. Where the victim does not
+/// come into the function it is given no answer by it.
 fn remembered(case: &Case<'_>, change: &Change) -> Option<String> {
     let unsteady = case.unsteady?;
     if change.kind != "attribute" || change.path.is_empty() || change.name.contains('.') {
@@ -289,7 +293,7 @@ fn remembered(case: &Case<'_>, change: &Change) -> Option<String> {
             });
             let gives = descendants(*function)
                 .any(|node| node.kind() == "return_statement" && within(node));
-            stores && gives
+            stores && gives && may_run(unsteady, &change.path, *function)
         })?;
     Some(format!(
         "`{}` ({}:{}) remembers an answer in `{}` and gives it again where the question is another one",
@@ -300,6 +304,20 @@ fn remembered(case: &Case<'_>, change: &Change) -> Option<String> {
         Source::line(function),
         change.name
     ))
+}
+
+/// Whether the victim runs the body of a function, as far as its lines are known.
+fn may_run(unsteady: &Unsteady, path: &str, function: Node<'_>) -> bool {
+    let Some(body) = function.child_by_field_name("body") else {
+        return true;
+    };
+    let (first, last) = (Source::line(body), body.end_position().row + 1);
+    unsteady.lines.is_empty()
+        || unsteady.lines.get(path).is_some_and(|lines| {
+            lines
+                .iter()
+                .any(|line| (first as usize..=last).contains(&(*line as usize)))
+        })
 }
 
 /// Where a class's own container is changed through `self`: `path:line` of the change.

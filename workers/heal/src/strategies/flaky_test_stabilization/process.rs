@@ -69,6 +69,14 @@ pub(super) fn undo(change: &Change, spelling: &Spelling<'_, '_>) -> Option<Undo>
         "disabled" => disabled(spelling),
         "level" => level(&change.name, spelling),
         "file" => file(change, spelling),
+        "garbage" => {
+            let collect = spelling.write("gc", "collect", None)?;
+            Some(Undo {
+                after: vec![format!("{collect}()")],
+                cleanups: vec![format!("self.addCleanup({collect})")],
+                ..Undo::default()
+            })
+        }
         _ => None,
     }
 }

@@ -39,6 +39,7 @@ pub(super) fn order(change: &Change) -> u8 {
         ("variable" | "directory" | "locale", _) => 1,
         ("attribute" | "cache", _) => 2,
         ("module", _) => 5,
+        ("garbage", _) => 6,
         ("file", _) => 3,
         _ => 4,
     }

@@ -189,6 +189,38 @@ fn what_the_product_keeps_by_itself_is_for_a_person_to_judge() {
 }
 
 #[test]
+fn what_only_waits_for_the_garbage_collector_is_collected() {
+    let test = "import app\n\n\ndef test_other():\n    app.connect(object())\n\n\ndef test_victim():\n    assert not app.TABLE\n";
+    let found = polluted_by(
+        &[("test_a.py", test), ("app.py", "TABLE = {}\n")],
+        vec![change("garbage", "gc", "", "added", "", "")],
+    );
+    assert!(matches!(found.as_slice(), [Finding::Try(_)]), "{found:?}");
+    assert!(text(&found[0]).contains("    yield\n    gc.collect()\n"));
+}
+
+#[test]
+fn a_memory_of_the_product_is_its_defect_only_where_the_victim_asks_it() {
+    let files = [
+        (
+            "test_a.py",
+            "import lang\n\n\ndef test_other():\n    lang.switch('ru')\n\n\ndef test_victim():\n    assert lang.now() == 'en'\n",
+        ),
+        (
+            "lang.py",
+            "KNOWN = {}\n\n\ndef switch(name):\n    KNOWN[name] = name\n    return KNOWN[name]\n\n\ndef now():\n    return 'en'\n",
+        ),
+    ];
+    let known = change("attribute", "lang", "KNOWN", "changed", "dict", "lang.py");
+    let found = |lines: &[u32]| {
+        let cause = Cause::Polluted(left(vec![known.clone()]));
+        examine(&files, &[], &unsteady(cause, &[("lang.py", lines)]))
+    };
+    assert!(refusal(&found(&[5, 6, 10])).contains("`switch` (lang.py:4) remembers"));
+    assert!(matches!(found(&[10])[0], Finding::Propose(..)));
+}
+
+#[test]
 fn a_default_argument_that_grows_is_the_products_defect() {
     let found = polluted_by(
         &[

@@ -15,8 +15,7 @@ use tree_sitter::Node;
 
 use crate::case::{Candidate, Case, Edit, Finding, Repair};
 use crate::durations::is_about_duration;
-use crate::failure::{Failure, Phase};
-use crate::roles::{Role, Roles};
+use crate::roles::failing_line;
 use crate::source::edit::{Splice, apply};
 use crate::source::names::{Names, is_load};
 use crate::source::spelling::Spelling;
@@ -59,15 +58,6 @@ impl Repair for TimingAdjustment {
         findings.extend(waits::examine(&scene));
         findings
     }
-}
-
-/// The line of test code where a test failed in its body.
-fn failing_line(case: &Case<'_>, failure: &Failure) -> Option<(String, String, u32)> {
-    let roles = Roles::of_case(case);
-    let frame = failure
-        .innermost_own()
-        .filter(|frame| failure.phase == Phase::Call && roles.of(&frame.path) == Role::Test)?;
-    Some((frame.path.clone(), case.tree.read(&frame.path)?, frame.line))
 }
 
 /// The function of a test around the statement that failed.

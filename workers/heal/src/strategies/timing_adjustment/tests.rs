@@ -1,14 +1,7 @@
 use super::*;
 use crate::case::Installed;
-use crate::strategies::fake::{Files, Index, case, failure};
-
-/// What a strategy answers, in short.
-#[derive(Debug, PartialEq, Eq)]
-enum Answer {
-    Tried(String),
-    Proposed(String),
-    Refused(String),
-}
+use crate::failure::Phase;
+use crate::strategies::fake::{Answer, Files, Index, case, failure, refused};
 
 /// Answers to a failure at the line of the test that ends with `# fails`.
 fn answers(test: &str, said: &str, beyond: &[&str]) -> Vec<Answer> {
@@ -30,29 +23,14 @@ fn answers(test: &str, said: &str, beyond: &[&str]) -> Vec<Answer> {
         &frames,
     )];
     let (installed, index) = (Installed::default(), Index::default());
-    TimingAdjustment
-        .examine(&case(&failures, &files, &installed, &index))
-        .into_iter()
-        .filter_map(|finding| match finding {
-            Finding::Try(mut candidate) => Some(Answer::Tried(candidate.edits.pop()?.text)),
-            Finding::Propose(mut candidate, _) => {
-                Some(Answer::Proposed(candidate.edits.pop()?.text))
-            }
-            Finding::Refuse(reason) | Finding::Lacking(reason) => Some(Answer::Refused(reason)),
-        })
-        .collect()
+    Answer::of(
+        &TimingAdjustment,
+        &case(&failures, &files, &installed, &index),
+    )
 }
 
 fn asserted(test: &str) -> Vec<Answer> {
     answers(test, "AssertionError: assert False", &[])
-}
-
-#[track_caller]
-fn refused(found: &[Answer], why: &str) {
-    assert!(
-        matches!(found, [Answer::Refused(reason)] if reason.contains(why)),
-        "{found:?}"
-    );
 }
 
 #[test]

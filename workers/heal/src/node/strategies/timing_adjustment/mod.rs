@@ -20,10 +20,10 @@ use super::rewrite;
 use super::scene::{test_around, titles};
 use crate::case::{Candidate, Case, Edit, Finding, Repair};
 use crate::durations::is_about_duration;
-use crate::failure::{Failure, Phase};
+use crate::failure::Failure;
 use crate::node::source::{Binding, Source, function_of};
 use crate::node::subject::{Subject, subject};
-use crate::roles::{Role, Roles};
+use crate::roles::failing_line;
 use crate::source::descendants;
 use crate::source::edit::{Splice, apply};
 
@@ -64,15 +64,6 @@ fn of_assertion(case: &Case<'_>, failure: &Failure) -> Vec<Finding> {
         return vec![moved];
     }
     waits::examine(case, &moment).into_iter().collect()
-}
-
-/// The line of test code where a test failed in its body.
-fn failing_line(case: &Case<'_>, failure: &Failure) -> Option<(String, String, u32)> {
-    let roles = Roles::of_case(case);
-    let frame = failure
-        .innermost_own()
-        .filter(|frame| failure.phase == Phase::Call && roles.of(&frame.path) == Role::Test)?;
-    Some((frame.path.clone(), case.tree.read(&frame.path)?, frame.line))
 }
 
 /// The statement of a test that failed, and what stands around it.

@@ -1,15 +1,7 @@
 use super::*;
 use crate::case::Installed;
 use crate::failure::Compared;
-use crate::strategies::fake::{Files, Index, case};
-
-/// What a strategy answers, in short.
-#[derive(Debug, PartialEq, Eq)]
-enum Answer {
-    Tried(String),
-    Proposed(String),
-    Refused(String),
-}
+use crate::strategies::fake::{Answer, Files, Index, case, refused};
 
 const PRODUCT: &str = "class Worker {\n  isDone() {\n    return this.done;\n  }\n  next() {\n    this.at += 1;\n    return this.at;\n  }\n}\nclass Cache {\n  constructor(size, ttl) {\n    this.ttl = ttl;\n  }\n}\nmodule.exports = { Worker, Cache };\n";
 
@@ -51,17 +43,10 @@ fn answers(test: &str, message: &str, installed: &[(&str, &str)]) -> Vec<Answer>
             ..Installed::default()
         },
     );
-    TimingAdjustment
-        .examine(&case(&[failure], &files, &installed, &index))
-        .into_iter()
-        .filter_map(|finding| match finding {
-            Finding::Try(mut candidate) => Some(Answer::Tried(candidate.edits.pop()?.text)),
-            Finding::Propose(mut candidate, _) => {
-                Some(Answer::Proposed(candidate.edits.pop()?.text))
-            }
-            Finding::Refuse(reason) | Finding::Lacking(reason) => Some(Answer::Refused(reason)),
-        })
-        .collect()
+    Answer::of(
+        &TimingAdjustment,
+        &case(&[failure], &files, &installed, &index),
+    )
 }
 
 /// Answers to a failed assertion in the body of a test of Node's own runner.
@@ -80,14 +65,6 @@ fn proposed(found: &[Answer], part: &str) {
     assert!(
         matches!(found, [Answer::Proposed(text)] if text.contains(part)),
         "{part}: {found:?}"
-    );
-}
-
-#[track_caller]
-fn refused(found: &[Answer], why: &str) {
-    assert!(
-        matches!(found, [Answer::Refused(reason)] if reason.contains(why)),
-        "{why}: {found:?}"
     );
 }
 

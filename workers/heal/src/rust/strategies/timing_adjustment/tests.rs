@@ -2,15 +2,7 @@ use super::*;
 use crate::case::Installed;
 use crate::failure::Frame;
 use crate::rust::panics::ASSERTION;
-use crate::strategies::fake::{Files, Index, case};
-
-/// What a strategy answers, in short.
-#[derive(Debug, PartialEq, Eq)]
-enum Answer {
-    Tried(String),
-    Proposed(String),
-    Refused(String),
-}
+use crate::strategies::fake::{Answer, Files, Index, case, refused};
 
 const PRODUCT: &str = "impl Worker {\n    pub fn done(&self) -> bool {\n        self.done.load(Ordering::SeqCst)\n    }\n    pub fn get(&self) -> u32 {\n        self.at.fetch_add(1, Ordering::SeqCst)\n    }\n    pub fn next(&mut self) -> u32 {\n        self.at\n    }\n}\npub fn cache(size: usize, ttl_ms: u64) -> Cache {\n    Cache::default()\n}\n";
 
@@ -33,17 +25,10 @@ fn answers(test: &str) -> Vec<Answer> {
         ..Failure::default()
     };
     let (index, installed) = (Index::default(), Installed::default());
-    TimingAdjustment
-        .examine(&case(&[failure], &files, &installed, &index))
-        .into_iter()
-        .filter_map(|finding| match finding {
-            Finding::Try(mut candidate) => Some(Answer::Tried(candidate.edits.pop()?.text)),
-            Finding::Propose(mut candidate, _) => {
-                Some(Answer::Proposed(candidate.edits.pop()?.text))
-            }
-            Finding::Refuse(reason) | Finding::Lacking(reason) => Some(Answer::Refused(reason)),
-        })
-        .collect()
+    Answer::of(
+        &TimingAdjustment,
+        &case(&[failure], &files, &installed, &index),
+    )
 }
 
 fn of_body(body: &str) -> Vec<Answer> {
@@ -59,14 +44,6 @@ fn proposed(found: &[Answer], part: &str) {
     };
     assert!(text.contains(part), "{text}");
     assert!(Source::parse(text.as_str()).unwrap().is_whole(), "{text}");
-}
-
-#[track_caller]
-fn refused(found: &[Answer], why: &str) {
-    assert!(
-        matches!(found, [Answer::Refused(reason)] if reason.contains(why)),
-        "{why}: {found:?}"
-    );
 }
 
 #[test]

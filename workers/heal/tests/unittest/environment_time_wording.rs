@@ -1,49 +1,9 @@
 //! Three strategies on real runs: what the environment lacks, waits that are too short, and texts that drifted; and
-//! beside each a product that only looks like it. `unittest` is enough for them, so nothing is installed.
+//! beside each a product that only looks like it.
 
-use std::path::Path;
+use maestro_protocol::heal::{Strategy, Verdict};
 
-use maestro_heal::{Healer, SandboxChoice, Settings};
-use maestro_protocol::heal::{HealCompleted, Strategy, Verdict};
-use serde_json::json;
-use tempfile::TempDir;
-use tokio_util::sync::CancellationToken;
-
-/// Heals `test_shop` in a project of these files.
-async fn heal(files: &[(&str, &str)]) -> HealCompleted {
-    let place = TempDir::new().expect("a directory");
-    let project = place.path().join("project");
-    for (path, text) in files {
-        let file = project.join(path);
-        std::fs::create_dir_all(file.parent().expect("a parent")).expect("a directory");
-        std::fs::write(file, text).expect("a file");
-    }
-    healer(place.path())
-        .heal(
-            &serde_json::from_value(json!({
-                "project": { "repository": project },
-                "kind": "test_failure",
-                "message": "a test fails",
-                "test": { "id": "test_shop", "framework": "unittest" },
-                "runtime": { "install": [], "command": ["python", "-m", "unittest", "test_shop"] }
-            }))
-            .expect("a request"),
-            CancellationToken::new(),
-        )
-        .await
-        .expect("a verdict")
-}
-
-fn healer(place: &Path) -> Healer {
-    Healer::new(Settings {
-        roots: vec![place.to_owned()],
-        work: place.join("work"),
-        cache: place.join("cache"),
-        sandbox: SandboxChoice::Required,
-        ..Settings::default()
-    })
-    .expect("a healer")
-}
+use crate::project::heal;
 
 fn test(body: &str) -> String {
     format!(
@@ -56,7 +16,11 @@ async fn a_variable_is_set_as_the_projects_runner_sets_it_and_no_name_that_the_p
     let product = "import os\n\n\ndef limit(pieces):\n    if os.environ['SHOP_MODE'] == 'test':\n        return pieces * 2\n    return pieces\n";
     let body = test("        self.assertEqual(shop.limit(3), 6)\n");
     let tox = ("tox.ini", "[testenv]\nsetenv =\n    SHOP_MODE = test\n");
-    let healed = heal(&[("shop.py", product), ("test_shop.py", &body), tox]).await;
+    let healed = heal(
+        "test_shop",
+        &[("shop.py", product), ("test_shop.py", &body), tox],
+    )
+    .await;
     assert_eq!(healed.verdict, Verdict::Healed, "{healed:#?}");
     assert_eq!(healed.strategy, Some(Strategy::EnvironmentHealing));
     let changes = healed.runtime_changes.expect("changes of the environment");
@@ -64,12 +28,20 @@ async fn a_variable_is_set_as_the_projects_runner_sets_it_and_no_name_that_the_p
     assert_eq!(healed.patch, None);
 
     let wrong = product.replace("SHOP_MODE", "SHOP_MDOE");
-    let refused = heal(&[("shop.py", &wrong), ("test_shop.py", &body), tox]).await;
+    let refused = heal(
+        "test_shop",
+        &[("shop.py", &wrong), ("test_shop.py", &body), tox],
+    )
+    .await;
     assert_eq!(refused.verdict, Verdict::Refused, "{refused:#?}");
     assert!(refused.reason.contains("`SHOP_MODE`"), "{}", refused.reason);
 
     let behind = product.replace("pieces * 2", "pieces * 3");
-    let refused = heal(&[("shop.py", &behind), ("test_shop.py", &body), tox]).await;
+    let refused = heal(
+        "test_shop",
+        &[("shop.py", &behind), ("test_shop.py", &body), tox],
+    )
+    .await;
     assert_eq!(refused.verdict, Verdict::Refused, "{refused:#?}");
 }
 
@@ -79,7 +51,11 @@ async fn a_variable_of_which_nothing_is_known_and_a_secret_are_named_and_not_mad
         "import os\n\n\ndef limit(pieces):\n    return os.environ['SHOP_TOKEN'] and pieces\n";
     let body = test("        self.assertEqual(shop.limit(3), 3)\n");
     let tox = ("tox.ini", "[testenv]\nsetenv =\n    SHOP_TOKEN = abc\n");
-    let answer = heal(&[("shop.py", product), ("test_shop.py", &body), tox]).await;
+    let answer = heal(
+        "test_shop",
+        &[("shop.py", product), ("test_shop.py", &body), tox],
+    )
+    .await;
     assert_eq!(answer.verdict, Verdict::NoFix, "{answer:#?}");
     assert!(
         answer.reason.contains("`SHOP_TOKEN`") && answer.reason.contains("secret"),
@@ -87,7 +63,11 @@ async fn a_variable_of_which_nothing_is_known_and_a_secret_are_named_and_not_mad
         answer.reason
     );
     let unknown = product.replace("SHOP_TOKEN", "SHOP_MODE");
-    let answer = heal(&[("shop.py", &unknown), ("test_shop.py", &body)]).await;
+    let answer = heal(
+        "test_shop",
+        &[("shop.py", &unknown), ("test_shop.py", &body)],
+    )
+    .await;
     assert_eq!(answer.verdict, Verdict::NoFix, "{answer:#?}");
     assert!(answer.reason.contains("`SHOP_MODE`"), "{}", answer.reason);
 }
@@ -98,7 +78,11 @@ async fn a_test_that_sleeps_too_little_waits_for_what_it_asserts_and_holds_on_a_
     let body = test(
         "        worker = shop.Worker()\n        worker.start()\n        time.sleep(0.05)\n        self.assertTrue(worker.done)\n",
     );
-    let proposed = heal(&[("shop.py", product), ("test_shop.py", &body)]).await;
+    let proposed = heal(
+        "test_shop",
+        &[("shop.py", product), ("test_shop.py", &body)],
+    )
+    .await;
     assert_eq!(proposed.verdict, Verdict::Proposed, "{proposed:#?}");
     assert_eq!(proposed.strategy, Some(Strategy::TimingAdjustment));
     assert_eq!(proposed.evidence.after, "6/6", "three of them at once");
@@ -115,7 +99,7 @@ async fn a_test_that_sleeps_too_little_waits_for_what_it_asserts_and_holds_on_a_
     assert!(!patch.contains("-        time.sleep"), "{patch}");
 
     let never = product.replace("self.done = True", "self.done = False");
-    let refused = heal(&[("shop.py", &never), ("test_shop.py", &body)]).await;
+    let refused = heal("test_shop", &[("shop.py", &never), ("test_shop.py", &body)]).await;
     assert_eq!(refused.verdict, Verdict::Refused, "{refused:#?}");
     assert_eq!(refused.patch, None);
 }
@@ -128,7 +112,11 @@ async fn a_text_that_the_changelog_says_was_changed_is_proposed_and_any_other_is
         "CHANGES.rst",
         "2.0\n---\n- ``check`` says ``must be positive`` where it said ``is not valid``.\n",
     );
-    let proposed = heal(&[("shop.py", product), ("test_shop.py", &body), changes]).await;
+    let proposed = heal(
+        "test_shop",
+        &[("shop.py", product), ("test_shop.py", &body), changes],
+    )
+    .await;
     assert_eq!(proposed.verdict, Verdict::Proposed, "{proposed:#?}");
     assert_eq!(proposed.strategy, Some(Strategy::AssertionUpdate));
     assert!(
@@ -136,9 +124,17 @@ async fn a_text_that_the_changelog_says_was_changed_is_proposed_and_any_other_is
         "{}",
         proposed.reason
     );
-    let refused = heal(&[("shop.py", product), ("test_shop.py", &body)]).await;
+    let refused = heal(
+        "test_shop",
+        &[("shop.py", product), ("test_shop.py", &body)],
+    )
+    .await;
     assert_eq!(refused.verdict, Verdict::Refused, "{refused:#?}");
     let typo = product.replace("positive", "positve");
-    let refused = heal(&[("shop.py", &typo), ("test_shop.py", &body), changes]).await;
+    let refused = heal(
+        "test_shop",
+        &[("shop.py", &typo), ("test_shop.py", &body), changes],
+    )
+    .await;
     assert_eq!(refused.verdict, Verdict::Refused, "{refused:#?}");
 }

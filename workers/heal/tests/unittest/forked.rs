@@ -1,54 +1,23 @@
-//! Runs that are forked from one process: what one does reaches no other, and what comes out otherwise than by itself is not believed. `unittest` is
-//! enough for it, so nothing is installed.
+//! Runs that are forked from one process: what one does reaches no other, and what comes out otherwise than by itself is not believed.
 
-use maestro_heal::{Healer, SandboxChoice, Settings};
 use maestro_protocol::heal::{HealCompleted, Verdict};
-use serde_json::json;
-use tempfile::TempDir;
-use tokio_util::sync::CancellationToken;
+
+use crate::project;
 
 const PRODUCT: &str =
     "def price(amount, member):\n    if member:\n        amount -= 1\n    return amount\n";
 
 /// Heals `test_price`, whose first line lacks a colon.
 async fn heal(body: &str) -> HealCompleted {
-    let place = TempDir::new().expect("a directory");
-    let project = place.path().join("project");
-    std::fs::create_dir(&project).expect("a directory");
-    std::fs::write(project.join("price.py"), PRODUCT).expect("a file");
     let body = body.replace('\n', "\n        ");
     let test = format!(
         "import os\nimport signal\nimport socket\nimport sys\nimport time\nimport unittest\n\nimport price\n\n\nclass PriceTest(unittest.TestCase):\n    def test_price(self)\n        {body}\n"
     );
-    std::fs::write(project.join("test_price.py"), test).expect("a file");
-    let worker = Healer::new(Settings {
-        roots: vec![place.path().to_owned()],
-        work: place.path().join("work"),
-        cache: place.path().join("cache"),
-        sandbox: SandboxChoice::Required,
-        ..Settings::default()
-    })
-    .expect("a worker");
-    let healed = worker
-        .heal(
-            &serde_json::from_value(json!({
-                "project": { "repository": project },
-                "kind": "test_failure",
-                "message": "SyntaxError: expected ':'",
-                "test": { "id": "test_price", "framework": "unittest" },
-                "runtime": { "install": [], "command": ["python", "-m", "unittest", "test_price"] }
-            }))
-            .expect("a request"),
-            CancellationToken::new(),
-        )
-        .await
-        .expect("a verdict");
-    let left: Vec<_> = std::fs::read_dir(place.path().join("work"))
-        .expect("the work directory")
-        .map(|entry| entry.expect("an entry").file_name())
-        .collect();
-    assert!(left.is_empty(), "{left:?} is left");
-    healed
+    project::heal(
+        "test_price",
+        &[("price.py", PRODUCT), ("test_price.py", &test)],
+    )
+    .await
 }
 
 fn is_healed_with_teeth(healed: &HealCompleted) {

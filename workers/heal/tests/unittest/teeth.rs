@@ -1,51 +1,21 @@
-//! The teeth check on real runs: defects planted below a healed test, each in a process of its own. `unittest` is
-//! enough for it, so nothing is installed.
+//! The teeth check on real runs: defects planted below a healed test, each in a process of its own.
 
-use std::path::Path;
-
-use maestro_heal::{Healer, SandboxChoice, Settings};
 use maestro_protocol::heal::{HealCompleted, Verdict};
-use serde_json::json;
-use tempfile::TempDir;
-use tokio_util::sync::CancellationToken;
+
+use crate::project;
 
 const PRODUCT: &str = "def price(amount, member):\n    if amount > 10:\n        amount = amount - 2\n    if member:\n        amount -= 1\n    return amount\n\n\ndef unused(a):\n    return a + 1\n";
 
 /// Heals `test_price`, whose text lacks a colon, below a product.
 async fn heal(product: &str, body: &str) -> HealCompleted {
-    let place = TempDir::new().expect("a directory");
-    let project = place.path().join("project");
-    std::fs::create_dir(&project).expect("a directory");
-    std::fs::write(project.join("price.py"), product).expect("a file");
     let test = format!(
         "import unittest\n\nimport price\n\n\nclass PriceTest(unittest.TestCase):\n    def test_price(self)\n{body}"
     );
-    std::fs::write(project.join("test_price.py"), test).expect("a file");
-    healer(place.path())
-        .heal(
-            &serde_json::from_value(json!({
-                "project": { "repository": project },
-                "kind": "test_failure",
-                "message": "SyntaxError: expected ':'",
-                "test": { "id": "test_price", "framework": "unittest" },
-                "runtime": { "install": [], "command": ["python", "-m", "unittest", "test_price"] }
-            }))
-            .expect("a request"),
-            CancellationToken::new(),
-        )
-        .await
-        .expect("a verdict")
-}
-
-fn healer(place: &Path) -> Healer {
-    Healer::new(Settings {
-        roots: vec![place.to_owned()],
-        work: place.join("work"),
-        cache: place.join("cache"),
-        sandbox: SandboxChoice::Required,
-        ..Settings::default()
-    })
-    .expect("a healer")
+    project::heal(
+        "test_price",
+        &[("price.py", product), ("test_price.py", &test)],
+    )
+    .await
 }
 
 #[tokio::test]
