@@ -10,6 +10,7 @@ mod derivation;
 mod generators;
 mod nodes;
 mod port;
+mod raised;
 mod streams;
 mod template;
 mod transforms;
@@ -45,9 +46,6 @@ impl Repair for ApiContractAdaptation {
             return Vec::new();
         };
         let (about, said) = subject(failure);
-        if about == Subject::Assertion {
-            return Vec::new();
-        }
         let project = Project {
             case,
             roles: Roles::of_case(case),
@@ -58,6 +56,9 @@ impl Repair for ApiContractAdaptation {
             .filter(|rule| project.applies(rule, &about))
             .collect();
         let mut candidates = project.by_rules(&rules, &about);
+        if about == Subject::Assertion {
+            return candidates.into_iter().map(Finding::Try).collect();
+        }
         candidates.extend(derivation::candidates(case, &about));
         candidates.into_iter().map(Finding::Try).collect()
     }
@@ -74,10 +75,9 @@ pub(crate) fn explains(case: &Case<'_>) -> bool {
         roles: Roles::of_case(case),
         failure,
     };
-    about != Subject::Assertion
-        && trigger::called(&about, &said)
-            .into_iter()
-            .any(|rule| project.applies(rule, &about))
+    trigger::called(&about, &said)
+        .into_iter()
+        .any(|rule| project.applies(rule, &about))
 }
 
 struct Project<'c> {
@@ -90,7 +90,7 @@ impl Project<'_> {
     /// What the wording of the failure alone does not settle.
     fn applies(&self, rule: &Rule, about: &Subject) -> bool {
         let Change::Transform(name) = &rule.change else {
-            return true;
+            return *about != Subject::Assertion;
         };
         match (name.as_str(), about) {
             ("nose_style_setup", Subject::AttributeMissing { name, .. }) => own_python(self.case)
@@ -100,6 +100,8 @@ impl Project<'_> {
                 .filter_map(Source::parse)
                 .any(|source| transforms::setup_binds(&source, name)),
             ("nose_style_setup", _) => false,
+            // A comparison names no API, but for the one whose object shows itself in it.
+            (name, Subject::Assertion) => name == "raised_text",
             _ => true,
         }
     }

@@ -27,6 +27,7 @@ const ALL: &[(&str, Transform)] = &[
     ("argspec_fields", super::argspec::argspec_fields),
     ("generator_end", super::generators::generator_end),
     ("from_parent", super::nodes::from_parent),
+    ("raised_text", super::raised::raised_text),
 ];
 
 /// Words of which a file has one where a transformation concerns it.
@@ -42,6 +43,7 @@ pub(super) fn words(name: &str) -> &'static [&'static str] {
         "stream_encoding" => &[".encoding"],
         "argspec_fields" => &["getfullargspec"],
         "from_parent" => &["parent", "collector"],
+        "raised_text" => &["raises"],
         "generator_end" => &["StopIteration", "next("],
         _ => &[],
     }
