@@ -77,6 +77,7 @@ pub struct PipIndex {
     environments: Environments,
     python: Option<String>,
     known: Arc<Mutex<HashMap<String, Answer>>>,
+    dated: Arc<Mutex<HashMap<Vec<String>, Releases>>>,
 }
 
 impl PipIndex {
@@ -86,6 +87,7 @@ impl PipIndex {
             environments: environments.clone(),
             python: python.map(str::to_owned),
             known: Arc::default(),
+            dated: Arc::default(),
         }
     }
 
@@ -140,11 +142,16 @@ impl PipIndex {
         Err(unreachable(why))
     }
 
-    /// The releases of some distributions, and when they were published.
+    /// The releases of some distributions, and when they were published; answers are remembered.
     ///
     /// # Errors
     /// One sentence, when the index or this version of pip does not tell.
     pub fn releases(&self, distributions: &[String]) -> Result<Releases, String> {
+        let dated = || self.dated.lock().unwrap_or_else(PoisonError::into_inner);
+        let remembered = dated().get(distributions).cloned();
+        if let Some(releases) = remembered {
+            return Ok(releases);
+        }
         let names = distributions.iter().filter(|name| is_a_name(name));
         let words: Vec<&str> = ["-c", RELEASES_BY_PIP]
             .into_iter()
@@ -156,7 +163,10 @@ impl PipIndex {
             let last = said.lines().rfind(|line| !line.trim().is_empty());
             return Err(last.map_or(finished.ended.to_string(), str::to_owned));
         }
-        serde_json::from_str(&finished.stdout_text()).map_err(|error| error.to_string())
+        let releases: Releases =
+            serde_json::from_str(&finished.stdout_text()).map_err(|error| error.to_string())?;
+        dated().insert(distributions.to_vec(), releases.clone());
+        Ok(releases)
     }
 }
 

@@ -100,6 +100,13 @@ pub fn ancestors(node: Node<'_>) -> impl Iterator<Item = Node<'_>> {
     std::iter::successors(node.parent(), Node::parent)
 }
 
+/// The function that a node stands in, by its place; the file itself is 0.
+pub fn scope(node: Node<'_>) -> usize {
+    ancestors(node)
+        .find(|ancestor| ancestor.kind() == "function_definition")
+        .map_or(0, |function| function.id())
+}
+
 /// The positional and keyword arguments of a call, in order; comments left out.
 pub fn arguments(call: Node<'_>) -> Vec<Node<'_>> {
     let Some(list) = call.child_by_field_name("arguments") else {

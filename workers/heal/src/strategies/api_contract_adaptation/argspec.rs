@@ -7,7 +7,7 @@ use tree_sitter::Node;
 use super::port::Order;
 use crate::source::edit::Splice;
 use crate::source::names::Names;
-use crate::source::{Source, ancestors};
+use crate::source::{Source, scope};
 
 /// The fourth field of the older answer is called otherwise in the newer one, which has seven
 /// (<https://docs.python.org/3/library/inspect.html#inspect.getfullargspec>): `spec.keywords` is `spec.varkw`, and what
@@ -51,13 +51,6 @@ pub(super) fn argspec_fields(
         }
     }
     Some(splices)
-}
-
-/// The function that a node stands in, by its place; the file itself is 0.
-fn scope(node: Node<'_>) -> usize {
-    ancestors(node)
-        .find(|ancestor| ancestor.kind() == "function_definition")
-        .map_or(0, |function| function.id())
 }
 
 #[cfg(test)]

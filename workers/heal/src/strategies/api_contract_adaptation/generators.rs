@@ -17,12 +17,9 @@ pub(super) fn generator_end(
 ) -> Option<Vec<Splice>> {
     let mut splices = Vec::new();
     for node in source.nodes() {
-        if !in_a_generator(node) || in_a_try(node) {
-            continue;
-        }
         match node.kind() {
             "raise_statement" => {
-                if let Some(value) = end_of(source, node) {
+                if let Some(value) = end_of(source, node).filter(|_| ends_a_generator(node)) {
                     splices.push(Splice::replace(
                         node.byte_range(),
                         format!("return {value}").trim_end(),
@@ -30,7 +27,9 @@ pub(super) fn generator_end(
                 }
             }
             "expression_statement"
-                if order.hot.contains(&Source::line(node)) && takes_the_next(source, node) =>
+                if order.hot.contains(&Source::line(node))
+                    && takes_the_next(source, node)
+                    && ends_a_generator(node) =>
             {
                 let indent = " ".repeat(node.start_position().column);
                 splices.push(Splice::insert(
@@ -90,6 +89,11 @@ fn takes_the_next(source: &Source, statement: Node<'_>) -> bool {
 fn line_of<'s>(source: &'s Source, node: Node<'_>) -> &'s str {
     let row = node.start_position().row;
     source.text().lines().nth(row).unwrap_or_default()
+}
+
+/// Whether what is raised here leaves a generator.
+fn ends_a_generator(node: Node<'_>) -> bool {
+    in_a_generator(node) && !in_a_try(node)
 }
 
 fn in_a_generator(node: Node<'_>) -> bool {

@@ -8,7 +8,7 @@ use tree_sitter::Node;
 use super::port::Order;
 use crate::source::edit::Splice;
 use crate::source::names::Names;
-use crate::source::{Source, ancestors};
+use crate::source::{Source, scope};
 
 /// `str(info)` is asked of the exception: `str(info.value)`; with the exception's name in front, as it was, where that is what is looked for.
 pub(super) fn raised_text(
@@ -69,13 +69,6 @@ fn begins_with_a_name(text: &str) -> bool {
     text.split_once(": ").is_some_and(|(name, _)| {
         name.starts_with(char::is_uppercase) && name.bytes().all(|b| b.is_ascii_alphanumeric())
     })
-}
-
-/// The function that a node stands in, by its place; the file itself is 0.
-fn scope(node: Node<'_>) -> usize {
-    ancestors(node)
-        .find(|ancestor| ancestor.kind() == "function_definition")
-        .map_or(0, |function| function.id())
 }
 
 #[cfg(test)]
